@@ -1,0 +1,49 @@
+# Two commands do everything on a new machine with Python 3.11+, pip and make: `make demo` and `make test`.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install --quiet
+
+.PHONY: demo test test-all check bench lock clean
+
+demo: $(VENV)/run.stamp  ## the whole run on the bundled sample
+	@$(BIN)/mtok demo
+
+test: $(VENV)/test.stamp  ## all tests that need nothing but Python
+	@$(BIN)/python -m pytest -m "not root"
+	@echo "left out: tests that need root, mounts or long runs (make test-all); style and types (make check)"
+
+test-all: test check  ## everything, as CI runs it (Debian, root)
+	@$(BIN)/python -m pytest -m root --hypothesis-profile=long -o addopts="-q --strict-markers --import-mode=importlib"
+
+check: $(VENV)/test.stamp  ## style, types, layers, lock files
+	@$(BIN)/ruff check src tests scripts
+	@$(BIN)/ruff format --check src tests scripts
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: $(VENV)/test.stamp  ## ratios measured side by side in one run
+	@$(BIN)/python scripts/bench.py
+
+lock: $(VENV)/test.stamp  ## rewrite requirements/*.lock from pyproject.toml
+	@$(INSTALL) uv
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --python-version 3.11 pyproject.toml --group build -o requirements/run.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --python-version 3.11 pyproject.toml --group build --group test -c requirements/run.lock -o requirements/test.lock
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "mtok needs Python 3.11 or newer; $(PYTHON) is `$(PYTHON) --version`. Say which: make PYTHON=python3.12 …" >&2; exit 2; }
+	@echo "setting up $(VENV) …"
+	@$(PYTHON) -m venv --without-pip $(VENV)
+
+$(VENV)/%.stamp: requirements/%.lock pyproject.toml | $(VENV)/bin/python
+	@echo "installing requirements/$*.lock …"
+	@$(INSTALL) --require-hashes -r $<
+	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,25 @@
+"""Evidence, written once: objects by sha256 and an append-only register of captures.
+
+A store is a directory. Here live `store.json` (parameters of the store), `objects/` (zstd, by sha256 of the
+content), `captures/register.jsonl` and `lock`; everything else in a store can be made again from these.
+"""
+
+from mtok.archive.objects import Objects
+from mtok.archive.register import KIND_MODELS, KIND_RANKINGS, KIND_TABLE, KIND_UNKNOWN, Capture, Register
+from mtok.archive.store import PRIMARY, RANKINGS_DAILY, Collector, Response, Store, StoreParameters
+
+__all__ = [
+    "KIND_MODELS",
+    "KIND_RANKINGS",
+    "KIND_TABLE",
+    "KIND_UNKNOWN",
+    "PRIMARY",
+    "RANKINGS_DAILY",
+    "Capture",
+    "Collector",
+    "Objects",
+    "Register",
+    "Response",
+    "Store",
+    "StoreParameters",
+]

@@ -1,0 +1,66 @@
+"""Objects: raw bytes by the sha256 of their content, zstd-compressed, verified each time they are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import zstandard
+
+from mtok.archive.files import sync_folder, write_file
+from mtok.canonical import sha256_hex
+from mtok.errors import EnvironmentFailed
+
+OBJECT_BYTES_MAX: Final = 2**30
+
+
+class Objects:
+    """The folder `objects/`: `objects/ab/abcdef….zst` holds the bytes whose sha256 is `abcdef…`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._unsynced: set[Path] = set()
+
+    def path(self, sha256: str) -> Path:
+        """Return where the object is or would be."""
+        return self.folder / sha256[:2] / f"{sha256}.zst"
+
+    def put(self, raw: bytes) -> str:
+        """Keep `raw` and return its sha256; what is there already is not written again."""
+        sha256 = sha256_hex(raw)
+        path = self.path(sha256)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_file(path, zstandard.ZstdCompressor(level=9).compress(raw), sync=False)
+            self._unsynced |= {path.parent, self.folder}
+        return sha256
+
+    def sync(self) -> None:
+        """Make every object put so far durable."""
+        for folder in sorted(self._unsynced):
+            sync_folder(folder)
+        self._unsynced.clear()
+
+    def get(self, sha256: str) -> bytes:
+        """Return the bytes, verified. Raises EnvironmentFailed naming the object when it is gone or damaged."""
+        path = self.path(sha256)
+        try:
+            compressed = path.read_bytes()
+        except FileNotFoundError:
+            raise EnvironmentFailed(
+                "object_missing",
+                f"object {sha256} is in the register but not at {path}",
+                "Restore it from a backup, or import the same response again.",
+            ) from None
+        try:
+            raw = zstandard.ZstdDecompressor().decompress(compressed, max_output_size=OBJECT_BYTES_MAX)
+            found = sha256_hex(raw)
+        except zstandard.ZstdError as error:
+            found = f"unreadable ({error})"
+        if found != sha256:
+            raise EnvironmentFailed(
+                "object_damaged",
+                f"object {sha256} at {path} is damaged: its content is {found}",
+                "Delete that file and import the same response again, or restore it from a backup.",
+            )
+        return raw

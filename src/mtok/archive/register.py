@@ -1,0 +1,122 @@
+"""The register of captures: one JSON line a capture, appended and never changed.
+
+Each line names the sha256 of the line before it, so a line that was changed, dropped or inserted is found on
+the next read. A last line without its newline is an interrupted write: readers pass over it, the next writer
+cuts it off.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from mtok.archive.files import sync_folder
+from mtok.calendar import parse_instant
+from mtok.canonical import canonical_bytes, sha256_hex
+from mtok.errors import EnvironmentFailed
+
+KIND_MODELS: Final = "models"
+KIND_RANKINGS: Final = "rankings-daily"
+KIND_TABLE: Final = "table"
+KIND_UNKNOWN: Final = "unknown"
+
+
+class Capture(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One response as it was obtained.
+
+    captured_at : instant, text as in `mtok.calendar`
+    kind : `models`, `rankings-daily`, `table` (an imported file others are made from) or `unknown`
+    sha256, bytes : of the raw content
+    obtained : where the bytes came from, for people
+    volume_source : for `rankings-daily`, whose volumes these are
+    origin, origin_sha256 : empty for a response as received; `sample` or `table` for one rendered from facts,
+        and then the sha256 of the original response or table
+    """
+
+    captured_at: str
+    collector: str
+    kind: str
+    sha256: str
+    bytes: int
+    obtained: str
+    volume_source: str | None = None
+    origin: str | None = None
+    origin_sha256: str | None = None
+
+    @property
+    def instant(self) -> int:
+        """Microseconds since 1970-01-01 UTC."""
+        return parse_instant(self.captured_at)
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What makes two captures the same capture."""
+        return (self.captured_at, self.collector, self.kind, self.sha256)
+
+
+class _Line(Capture, frozen=True, kw_only=True, omit_defaults=True):
+    previous: str
+
+
+_NO_LINE: Final = "0" * 64
+
+
+class Register:
+    """The file `captures/register.jsonl`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> list[Capture]:
+        """Return all captures in the order they were registered. Raises EnvironmentFailed naming a bad line."""
+        captures: list[Capture] = []
+        previous = _NO_LINE
+        decoder = msgspec.json.Decoder(_Line, strict=False)
+        for number, line in enumerate(self._whole_lines(), start=1):
+            try:
+                capture = decoder.decode(line)
+            except msgspec.MsgspecError as error:
+                raise self._damaged(number, str(error)) from None
+            if capture.previous != previous:
+                raise self._damaged(number, "it does not follow from the line before it")
+            previous = sha256_hex(line)
+            captures.append(capture)
+        return captures
+
+    def append(self, captures: Iterable[Capture]) -> None:
+        """Append captures durably; the caller holds the store's lock and has synced their objects."""
+        lines = self._whole_lines()
+        previous = sha256_hex(lines[-1]) if lines else _NO_LINE
+        added = bytearray()
+        for capture in captures:
+            line = canonical_bytes({**msgspec.structs.asdict(capture), "previous": previous})
+            previous = sha256_hex(line)
+            added += line + b"\n"
+        self.path.parent.mkdir(exist_ok=True)
+        end = sum(len(line) + 1 for line in lines)
+        with self.path.open("r+b" if self.path.exists() else "wb") as file:
+            file.truncate(end)
+            file.seek(end)
+            try:
+                file.write(added)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(end)
+                raise
+        sync_folder(self.path.parent)
+
+    def _whole_lines(self) -> list[bytes]:
+        raw = self.path.read_bytes() if self.path.exists() else b""
+        return raw.split(b"\n")[:-1]
+
+    def _damaged(self, number: int, what: str) -> EnvironmentFailed:
+        return EnvironmentFailed(
+            "register_damaged",
+            f"line {number} of {self.path} is damaged: {what}",
+            "Restore the register from a backup; the objects are still there.",
+        )

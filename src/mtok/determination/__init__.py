@@ -1,0 +1,1 @@
+"""One version × one day → a determination record: value, diagnostics, constituents, the move explained, evidence."""

@@ -1,0 +1,119 @@
+"""Determination records on disk: canonical JSON lines, one file a month, derived and replaceable.
+
+`determinations/<methodology>/<as_of or "all">/<volume source>/<series>/<month>.jsonl`. A file is replaced whole,
+so a reader sees the records of one run. Reading needs no engine.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from mtok.archive import RANKINGS_DAILY, Store
+from mtok.archive.files import write_file
+from mtok.calendar import format_date, parse_instant
+from mtok.errors import EnvironmentFailed
+from mtok.records import Determination, decode_determination
+
+EVERYTHING_SEEN: Final = "all"
+
+
+class Determinations:
+    """The folder `determinations/` of a store, for one methodology."""
+
+    def __init__(self, store: Store, methodology: str) -> None:
+        self.folder = store.path / "determinations" / methodology
+
+    def write(self, records: Iterable[Determination]) -> int:
+        """Put the records (in order of date) in the place of those of the same dates; return how many files changed.
+
+        Months are written one by one, so an interrupted run has whole months.
+        """
+        changed = 0
+        for _, month in groupby(records, key=lambda record: record.date[:7]):
+            files: defaultdict[Path, dict[str, bytes]] = defaultdict(dict)
+            for record in month:
+                files[self._path(record)][record.date] = record.canonical()
+            changed += sum(_replace(path, lines) for path, lines in files.items())
+        return changed
+
+    def series(self) -> list[str]:
+        """Return the ids of the series that have records."""
+        found = {folder.relative_to(as_of) for as_of in self._as_of_folders(None) for folder in as_of.glob("*/*")}
+        return sorted(_series_id(path) for path in found)
+
+    def read(
+        self, series: str, first_day: int | None = None, last_day: int | None = None, *, as_of: int | None = None
+    ) -> list[Determination]:
+        """Return the records of a series in order of date.
+
+        first_day, last_day : fixing dates, included · as_of : of each date the record with the greatest `as_of`
+        not after it; None takes the last of all. Raises EnvironmentFailed naming a damaged file.
+        """
+        source, _, name = series.rpartition(":")
+        first = format_date(first_day) if first_day is not None else ""
+        last = format_date(last_day) if last_day is not None else "9999"
+        found: dict[str, Determination] = {}
+        for folder in self._as_of_folders(as_of):
+            for path in sorted((folder / (source or RANKINGS_DAILY) / name).glob("*.jsonl")):
+                if first[:7] <= path.stem <= last[:7]:
+                    found |= {record.date: record for record in _read(path) if first <= record.date <= last}
+        return [found[date] for date in sorted(found)]
+
+    def _path(self, record: Determination) -> Path:
+        source, _, name = record.series.rpartition(":")
+        as_of = record.as_of or EVERYTHING_SEEN
+        return self.folder / as_of / (source or RANKINGS_DAILY) / name / f"{record.date[:7]}.jsonl"
+
+    def _as_of_folders(self, as_of: int | None) -> list[Path]:
+        folders = [folder for folder in self.folder.glob("*") if folder.name != EVERYTHING_SEEN]
+        folders.sort(key=lambda folder: parse_instant(folder.name))
+        if as_of is None:
+            return [*folders, self.folder / EVERYTHING_SEEN]
+        return [folder for folder in folders if parse_instant(folder.name) <= as_of]
+
+
+def _series_id(path: Path) -> str:
+    source, name = path.parts
+    return name if source == RANKINGS_DAILY else f"{source}:{name}"
+
+
+def _replace(path: Path, lines: dict[str, bytes]) -> bool:
+    """Write the lines by date into a month file, keeping its other dates; return whether its bytes are new."""
+    before = path.read_bytes() if path.exists() else b""
+    kept = {}
+    if before:
+        with suppress(EnvironmentFailed):
+            kept = {record.date: record.canonical() for record in _read(path)}
+    merged = kept | lines
+    raw = b"".join(merged[date] + b"\n" for date in sorted(merged))
+    if raw == before:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, raw)
+    return True
+
+
+def _read(path: Path) -> list[Determination]:
+    lines = path.read_bytes().split(b"\n")
+    if lines.pop():
+        raise _damaged(path, len(lines) + 1, "the line is torn")
+    records = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            records.append(decode_determination(line))
+        except msgspec.MsgspecError as error:
+            raise _damaged(path, number, str(error)) from None
+    return records
+
+
+def _damaged(path: Path, number: int, what: str) -> EnvironmentFailed:
+    return EnvironmentFailed(
+        "determinations_damaged", f"line {number} of {path} is damaged: {what}", "Run `mtok determine` again."
+    )

@@ -1,0 +1,162 @@
+"""The move explained (R-11): what of a change is price, mix, entry and exit, exactly and by constituent.
+
+A function of two determination records and nothing else, so anybody who holds both can repeat it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from mtok.quantities import PRICE_SECONDS_PER_USD_PER_MTOK, rounded, rounded_root
+from mtok.records import Determination, Effect, Factors, Move
+
+EFFECT_PLACES = 12
+FACTOR_PLACES = 12
+
+Effects = dict[str, Fraction]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Basket:
+    """The priced constituents of one record: tokens, and prices in USD per million tokens, exact."""
+
+    tokens: dict[str, int]
+    prices: Effects
+
+    @classmethod
+    def of(cls, record: Determination) -> Basket:
+        """Return the basket of a printed record."""
+        rows = record.constituents
+        return cls(
+            tokens={row.constituent: row.tokens for row in rows},
+            prices={
+                row.constituent: Fraction(row.price_seconds, PRICE_SECONDS_PER_USD_PER_MTOK) for row in rows
+            },
+        )
+
+    def weight(self, names: Iterable[str]) -> int:
+        """Return the tokens of `names`."""
+        return sum(self.tokens[name] for name in names)
+
+    def average(self, names: Iterable[str]) -> Fraction:
+        """Return the average price of `names`, weighted by tokens; U over all of them, U_C over the continuing."""
+        listed = list(names)
+        return self.cost(listed, self.prices) / self.weight(listed)
+
+    def cost(self, names: Iterable[str], prices: Effects) -> Fraction:
+        """Return Σ tokens × price over `names`, at any day's prices."""
+        return sum((self.tokens[name] * prices[name] for name in names), Fraction(0))
+
+    def share(self, name: str, within: int) -> Fraction:
+        """Return the weight share of one constituent."""
+        return Fraction(self.tokens[name], within)
+
+
+def fisher_square(before: Basket, after: Basket, continuing: Iterable[str]) -> Fraction:
+    """Return P_L · P_P over the continuing constituents, the square of the Fisher factor (R-11)."""
+    listed = list(continuing)
+    laspeyres = before.cost(listed, after.prices) / before.cost(listed, before.prices)
+    paasche = after.cost(listed, after.prices) / after.cost(listed, before.prices)
+    return laspeyres * paasche
+
+
+def explain_move(before: Determination, after: Determination) -> Move:
+    """Return the move from one printed record to another of the same series and version (R-11)."""
+    old, new = Basket.of(before), Basket.of(after)
+    change = new.average(new.tokens) - old.average(old.tokens)
+    continuing = sorted(old.tokens.keys() & new.tokens.keys())
+    common = {
+        "from_date": before.date,
+        "from_value": before.value or "",
+        "from_sha256": before.sha256,
+        "change": _text(change),
+    }
+    causes = {name: _cause(name, before) for name in new.tokens.keys() - old.tokens.keys()}
+    causes |= {name: _cause(name, after) for name in old.tokens.keys() - new.tokens.keys()}
+    if not continuing:
+        replaced = {name: new.share(name, new.weight(new.tokens)) * price for name, price in new.prices.items()}
+        replaced |= {name: -old.share(name, old.weight(old.tokens)) * price for name, price in old.prices.items()}
+        listed = [Effect(constituent=name, replacement=_text(replaced[name]), cause=causes[name]) for name in sorted(replaced)]
+        return Move(**common, replacement=_text(change), constituents=tuple(listed))
+    price, mix = _continuing_effects(old, new, continuing)
+    entry = _crossing_effects(new, continuing, 1)
+    exit_ = _crossing_effects(old, continuing, -1)
+    assert sum((*price.values(), *mix.values(), *entry.values(), *exit_.values()), Fraction(0)) == change
+    return Move(
+        **common,
+        price=_total(price),
+        mix=_total(mix),
+        entry=_total(entry),
+        exit=_total(exit_),
+        factors=_factors(old, new, continuing),
+        entry_by_cause=_by_cause(entry, causes),
+        exit_by_cause=_by_cause(exit_, causes),
+        constituents=(
+            *(Effect(constituent=name, price=_text(price[name]), mix=_text(mix[name])) for name in continuing),
+            *(Effect(constituent=name, entry=_text(entry[name]), cause=causes[name]) for name in sorted(entry)),
+            *(Effect(constituent=name, exit=_text(exit_[name]), cause=causes[name]) for name in sorted(exit_)),
+        ),
+    )
+
+
+def _continuing_effects(old: Basket, new: Basket, continuing: list[str]) -> tuple[Effects, Effects]:
+    old_weight, new_weight = old.weight(continuing), new.weight(continuing)
+    middle = (old.average(continuing) + new.average(continuing)) / 2
+    price, mix = {}, {}
+    for name in continuing:
+        s0, s1 = old.share(name, old_weight), new.share(name, new_weight)
+        p0, p1 = old.prices[name], new.prices[name]
+        price[name] = (s0 + s1) / 2 * (p1 - p0)
+        mix[name] = ((p0 + p1) / 2 - middle) * (s1 - s0)
+    return price, mix
+
+
+def _crossing_effects(basket: Basket, continuing: list[str], sign: int) -> Effects:
+    """Return the effects of those only in `basket`: entering (sign 1) or exiting (sign -1)."""
+    whole, average = basket.weight(basket.tokens), basket.average(continuing)
+    return {
+        name: sign * basket.share(name, whole) * (basket.prices[name] - average)
+        for name in basket.tokens.keys() - set(continuing)
+    }
+
+
+def _factors(old: Basket, new: Basket, continuing: list[str]) -> Factors:
+    square = fisher_square(old, new, continuing)
+    entry = new.average(new.tokens) / new.average(continuing)
+    exit_ = old.average(continuing) / old.average(old.tokens)
+    mix_square = (new.average(continuing) / old.average(continuing)) ** 2 / square
+    assert (new.average(new.tokens) / old.average(old.tokens)) ** 2 == square * mix_square * (entry * exit_) ** 2
+    return Factors(
+        price=rounded_root(square, FACTOR_PLACES),
+        mix=rounded_root(mix_square, FACTOR_PLACES),
+        entry=rounded(entry, FACTOR_PLACES),
+        exit=rounded(exit_, FACTOR_PLACES),
+    )
+
+
+def _cause(name: str, other: Determination) -> str:
+    """Return why a constituent is not among the priced ones of the other day."""
+    for row in other.left_out:
+        if row.constituent == name:
+            return row.reason
+    return "no_row" if name in other.described_without_volume else "unlisted"
+
+
+def _by_cause(effects: Effects, causes: dict[str, str]) -> dict[str, str]:
+    sums: defaultdict[str, Fraction] = defaultdict(Fraction)
+    for name, effect in effects.items():
+        sums[causes[name]] += effect
+    return {cause: _text(sums[cause]) for cause in sorted(sums)}
+
+
+def _total(effects: Effects) -> str:
+    return _text(sum(effects.values(), Fraction(0)))
+
+
+def _text(effect: Fraction) -> str:
+    return rounded(effect, EFFECT_PLACES)
+
+

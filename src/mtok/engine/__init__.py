@@ -1,0 +1,5 @@
+"""Runs the rules' SQL. No rule lives here."""
+
+from mtok.engine.embedded import Engine
+
+__all__ = ["Engine"]

@@ -1,0 +1,147 @@
+"""Which versions there are, what they consist of, and which is in force on a fixing date (R-12).
+
+A version is a folder of SQL and one parameter file. Both are frozen by the digests below: what was published
+under a version can be computed again under it for ever.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, NamedTuple
+
+from mtok.canonical import canonical_bytes, sha256_hex
+from mtok.errors import BadCall, EnvironmentFailed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """An entry of the registry. `effective_from` is the first fixing date (a day) it is in force on."""
+
+    methodology: str
+    folder: str
+    effective_from: int
+    rules_sha256: str
+    parameters_sha256: str
+
+
+VERSIONS: Final = (
+    Version(
+        methodology="1.0",
+        folder="v1",
+        effective_from=0,
+        rules_sha256="57c5dc3a570159810e63b69594b6785236f99fca90a38cb0e9b1b5404aa8ec16",
+        parameters_sha256="3effea80446835b93bf1e4ebf66edcbfd46c047c8327ec3bd0a93776e9272f3f",
+    ),
+)
+"""Oldest first. Never edit an entry of a published version: copy its folder forward and add one."""
+
+
+class Rule(NamedTuple):
+    """One SQL file: `name` is the table it makes, `text` the query, `file` where to read it."""
+
+    name: str
+    file: str
+    text: str
+
+
+class Series(NamedTuple):
+    """A series of R-1."""
+
+    series: str
+    company: str
+    author: str
+    name_prefix: str
+
+
+class Parameters:
+    """The parameters of a version, each an integer, a ratio or a list."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self._content = content
+
+    def number(self, section: str, name: str) -> int:
+        """Return an integer parameter."""
+        return int(self._content[section][name]["value"])
+
+    def ratio(self, section: str, name: str) -> Fraction:
+        """Return a ratio, exact."""
+        numerator, denominator = self._content[section][name]["value"]
+        return Fraction(numerator, denominator)
+
+    def texts(self, section: str, name: str) -> list[str]:
+        """Return a list of texts."""
+        return list(self._content[section][name]["value"])
+
+    def columns(self) -> dict[str, int]:
+        """Return the parameters SQL reads: `section_name`, a ratio as `…_numerator` and `…_denominator`."""
+        columns: dict[str, int] = {}
+        for section, entries in self._content.items():
+            if not isinstance(entries, dict):
+                continue
+            for name, entry in entries.items():
+                match entry["value"]:
+                    case int(value):
+                        columns[f"{section}_{name}"] = value
+                    case [int(numerator), int(denominator)]:
+                        columns[f"{section}_{name}_numerator"] = numerator
+                        columns[f"{section}_{name}_denominator"] = denominator
+        return columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class Methodology:
+    """A version, loaded: its rules in order, its series and parameters, and the digests records name."""
+
+    methodology: str
+    unit: str
+    weight_basis: str
+    rules: tuple[Rule, ...]
+    series: tuple[Series, ...]
+    parameters: Parameters
+    rules_sha256: str
+    parameters_sha256: str
+
+
+def in_force(day: int) -> str:
+    """Return the methodology in force on a fixing date (R-12): the youngest already effective."""
+    return [version for version in VERSIONS if version.effective_from <= day][-1].methodology
+
+
+@cache
+def load(methodology: str) -> Methodology:
+    """Return a version. Raises BadCall for an unknown one, EnvironmentFailed when its files are not the frozen ones."""
+    version = next((version for version in VERSIONS if version.methodology == methodology), None)
+    if version is None:
+        known = ", ".join(version.methodology for version in VERSIONS)
+        raise BadCall("methodology_unknown", f"methodology {methodology!r} is unknown", f"Known: {known}.")
+    loaded = read(version)
+    if (loaded.rules_sha256, loaded.parameters_sha256) != (version.rules_sha256, version.parameters_sha256):
+        raise EnvironmentFailed(
+            "methodology_changed",
+            f"the files of methodology {methodology} are not those it was frozen with",
+            "Install mtok again; a changed rule is a new version (docs/rulebook-1.0.md, R-12).",
+        )
+    return loaded
+
+
+def read(version: Version) -> Methodology:
+    """Return a version as its files are now, with the digests they have now."""
+    folder = files("mtok.methodology") / version.folder
+    found = sorted((entry.name, entry.read_bytes()) for entry in (folder / "rules").iterdir())
+    rules = [(name, raw) for name, raw in found if name.endswith(".sql")]
+    raw_parameters = (folder / "parameters" / f"{version.methodology}.toml").read_bytes()
+    content = tomllib.loads(raw_parameters.decode("utf-8"))
+    return Methodology(
+        methodology=content["methodology"],
+        unit=content["unit"],
+        weight_basis=content["weight_basis"],
+        rules=tuple(Rule(name.split("_", 1)[1].removesuffix(".sql"), name, raw.decode("utf-8")) for name, raw in rules),
+        series=tuple(Series(**entry) for entry in content["series"]),
+        parameters=Parameters(content),
+        rules_sha256=sha256_hex(canonical_bytes({name: sha256_hex(raw) for name, raw in rules})),
+        parameters_sha256=sha256_hex(raw_parameters),
+    )

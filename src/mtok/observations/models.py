@@ -1,0 +1,233 @@
+"""`GET /api/v1/models`: which models there are and what is posted for them (R-3, R-4, R-5).
+
+Reads every schema seen since September 2024. A row is read when what the rules need of it is sound; every
+pricing key becomes a price observation of that dimension. Rows whose `id` starts with `~` repeat another row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from mtok.calendar import DAY_SECONDS
+from mtok.observations.faults import Faults
+from mtok.observations.numbers import PRICE_ABSENT
+from mtok.observations.payload import PayloadFault, decode_payload
+from mtok.observations.schedule import (
+    DIMENSIONS,
+    PRICE_WINDOW,
+    Override,
+    Tile,
+    UnreadableSchedule,
+    posted_price,
+    read_overrides,
+    tiles,
+)
+from mtok.observations.slugs import SLUG_GRAMMAR, skeleton, split_slug
+
+COMPLETION: Final = "completion"
+
+_TOP_FIELDS: Final = {"data": list, "total_count": int, "links": dict}
+_TEXT, _WHOLE, _MANY, _FIELDS = str, int, list, dict
+_ROW_FIELDS: Final[dict[str, type]] = {
+    "id": _TEXT,
+    "canonical_slug": _TEXT,
+    "hugging_face_id": _TEXT,
+    "name": _TEXT,
+    "created": _WHOLE,
+    "description": _TEXT,
+    "context_length": _WHOLE,
+    "architecture": _FIELDS,
+    "pricing": _FIELDS,
+    "top_provider": _FIELDS,
+    "per_request_limits": _FIELDS,
+    "supported_parameters": _MANY,
+    "default_parameters": _FIELDS,
+    "supported_voices": _MANY,
+    "knowledge_cutoff": _TEXT,
+    "expiration_date": _TEXT,
+    "links": _FIELDS,
+    "benchmarks": _FIELDS,
+    "reasoning": _FIELDS,
+}
+_ARCHITECTURE_FIELDS: Final[dict[str, type]] = {
+    "modality": _TEXT,
+    "input_modalities": _MANY,
+    "output_modalities": _MANY,
+    "tokenizer": _TEXT,
+    "instruct_type": _TEXT,
+}
+_CREATED_MAX: Final = 2**53
+
+
+class CatalogueRow(NamedTuple):
+    """One model of a capture; `text_only` is None where the row does not say (R-4)."""
+
+    ordinal: int
+    id: str
+    slug: str
+    author: str
+    name: str
+    variant: str
+    created: int
+    text_only: bool | None
+
+
+class PriceRow(NamedTuple):
+    """One posted price of a catalogue row: a tile of a dimension, with the base price beside it (R-5.4)."""
+
+    ordinal: int
+    dimension: str
+    min_prompt_tokens: int
+    start_second: int
+    end_second: int
+    price: int | None
+    base_price: int | None
+    reason: str | None
+
+
+@dataclass(kw_only=True)
+class Models:
+    """The catalogue rows and prices of one response, and its faults. `readable` is false for a broken payload."""
+
+    readable: bool = True
+    catalogue: list[CatalogueRow] = field(default_factory=list)
+    prices: list[PriceRow] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
+
+
+def decode_models(raw: bytes) -> Models:
+    """Return the catalogue and prices of one response; a broken payload has none and one `payload_…` fault."""
+    models = Models()
+    try:
+        payload = decode_payload(raw)
+    except PayloadFault as fault:
+        models.readable = False
+        models.faults.add(fault.code, "", "", fault.found)
+        return models
+    _check_fields(payload, _TOP_FIELDS, "", models.faults)
+    for ordinal, row in enumerate(payload["data"]):
+        _read_row(ordinal, row, models)
+    if not payload["data"]:
+        models.faults.add("payload_empty", "data", "", "no rows")
+    _alarm_ids(payload["data"], models.faults)
+    return models
+
+
+def _read_row(ordinal: int, row: Any, models: Models) -> None:
+    faults = models.faults
+    if not isinstance(row, dict):
+        faults.add("schema_type", f"data[{ordinal}]", "", f"{type(row).__name__}, wanted an object")
+        return
+    _check_fields(row, _ROW_FIELDS, "data[].", faults)
+    model_id = row.get("id")
+    if isinstance(model_id, str) and model_id.startswith("~"):
+        return
+    split = split_slug(model_id) if isinstance(model_id, str) else None
+    canonical = row.get("canonical_slug")
+    described = split if canonical is None else split_slug(canonical) if isinstance(canonical, str) else None
+    if split is None or described is None or (canonical is not None and ":" in canonical):
+        faults.add(SLUG_GRAMMAR, f"data[{ordinal}]", model_id, f"id {model_id!r}, canonical_slug {canonical!r}")
+        return
+    created = row.get("created")
+    created = created if type(created) is int and abs(created) <= _CREATED_MAX else 0
+    models.catalogue.append(
+        CatalogueRow(
+            ordinal,
+            model_id,
+            described.slug,
+            described.author,
+            described.name,
+            split.variant,
+            created,
+            _text_only(row.get("architecture"), faults),
+        )
+    )
+    _read_prices(ordinal, model_id, split.variant, row.get("pricing"), models)
+
+
+def _text_only(architecture: Any, faults: Faults) -> bool | None:
+    if not isinstance(architecture, dict):
+        return None
+    _check_fields(architecture, _ARCHITECTURE_FIELDS, "data[].architecture.", faults)
+    modalities = architecture.get("output_modalities")
+    if not isinstance(modalities, list) or not all(type(modality) is str for modality in modalities):
+        return None
+    return modalities == ["text"]
+
+
+def _read_prices(ordinal: int, model_id: str, variant: str, pricing: Any, models: Models) -> None:
+    faults, prices = models.faults, models.prices
+    place = f"data[{ordinal}].pricing"
+    if not isinstance(pricing, dict):
+        pricing = {}
+    overrides: list[Override] = []
+    broken = None
+    if "overrides" in pricing:
+        try:
+            overrides = read_overrides(pricing, faults)
+        except UnreadableSchedule as error:
+            broken = PRICE_WINDOW
+            faults.add(PRICE_WINDOW, f"{place}.overrides", model_id, str(error))
+    if pricing.get(COMPLETION) is None:
+        faults.add(PRICE_ABSENT, place, model_id, "no completion price")
+        prices.append(PriceRow(ordinal, COMPLETION, 0, 0, DAY_SECONDS, None, None, PRICE_ABSENT))
+    for dimension, value in pricing.items():
+        if dimension == "overrides" or value is None:
+            continue
+        if dimension not in DIMENSIONS:
+            faults.schema("schema_unknown", f"data[].pricing.{dimension}", type(value).__name__)
+            dimension = ascii(dimension)[1:-1]
+        base, reason = posted_price(dimension, value)
+        if reason:
+            faults.add(reason, f"{place}.{dimension}", model_id, value)
+        if reason or broken or not overrides or base is None:
+            price = None if broken else base
+            prices.append(PriceRow(ordinal, dimension, 0, 0, DAY_SECONDS, price, base, reason or broken))
+        else:
+            _read_tiles(ordinal, model_id, dimension, base, tiles(dimension, base, overrides), models)
+        if base == 0 and dimension == COMPLETION and variant != "free":
+            faults.add("price_zero", f"{place}.completion", model_id, value)
+
+
+def _read_tiles(ordinal: int, model_id: str, dimension: str, base: int, found: list[Tile], models: Models) -> None:
+    for tile in found:
+        if tile.reason:
+            models.faults.add(tile.reason, f"data[{ordinal}].pricing.overrides", model_id, dimension)
+        models.prices.append(
+            PriceRow(
+                ordinal,
+                dimension,
+                tile.min_prompt_tokens,
+                tile.start_second,
+                tile.end_second,
+                tile.price,
+                base,
+                tile.reason,
+            )
+        )
+
+
+def _check_fields(fields: dict[str, Any], known: dict[str, type], prefix: str, faults: Faults) -> None:
+    for name, value in fields.items():
+        wanted = known.get(name)
+        if wanted is None:
+            faults.schema("schema_unknown", prefix + name, type(value).__name__)
+        elif type(value) is not wanted and value is not None:
+            faults.schema("schema_type", prefix + name, type(value).__name__)
+
+
+def _alarm_ids(rows: list[Any], faults: Faults) -> None:
+    ids = [row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
+    unique = set(ids)
+    if len(ids) > len(unique):
+        seen: set[str] = set()
+        for model_id in ids:
+            if model_id in seen:
+                faults.add("duplicate_id", "data[].id", model_id, "two rows with one id")
+            seen.add(model_id)
+    folded: dict[str, str] = {}
+    for model_id in sorted(unique):
+        other = folded.setdefault(skeleton(model_id), model_id)
+        if other != model_id:
+            faults.add("confusable_id", "data[].id", model_id, f"easily confused with {other}")

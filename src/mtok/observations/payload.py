@@ -1,0 +1,105 @@
+"""Strict JSON: what a payload must be before any record in it is looked at (ingest rules 5.2).
+
+UTF-8 without exceptions, at most 20 MB, at most 32 levels deep, no duplicate keys, no NaN or Infinity.
+A payload that breaks a rule yields no observations; its bytes stay in the archive.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+PAYLOAD_BYTES_MAX: Final = 20 * 2**20
+PAYLOAD_DEPTH_MAX: Final = 32
+
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+
+
+class PayloadFault(Exception):
+    """The payload as a whole cannot be read. `code` is one of the `payload_…` codes."""
+
+    def __init__(self, code: str, found: str) -> None:
+        super().__init__(found)
+        self.code = code
+        self.found = found
+
+
+class RealNumber:
+    """A JSON number that is no integer, kept as its text: nothing here may become a float."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+class _DuplicateKey(ValueError):
+    pass
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise _DuplicateKey(next(name for name in names if names.count(name) > 1))
+    return fields
+
+
+def _constant(text: str) -> Any:
+    raise PayloadFault("payload_not_finite", f"{text} is no JSON")
+
+
+def _integer(text: str) -> int | RealNumber:
+    return int(text) if len(text) <= 40 else RealNumber(text[:40] + "…")
+
+
+def _depth_exceeds(content: Any, limit: int) -> bool:
+    level = [content]
+    for _ in range(limit):
+        level = [
+            value
+            for container in level
+            for value in (container.values() if type(container) is dict else container)
+            if type(value) is dict or type(value) is list
+        ]
+        if not level:
+            return False
+    return True
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_constant, parse_float=RealNumber, parse_int=_integer
+)
+
+
+def decode_payload(raw: bytes) -> dict[str, Any]:
+    """Return the top-level object of a payload. Raises PayloadFault with the code of what is wrong."""
+    if len(raw) > PAYLOAD_BYTES_MAX:
+        raise PayloadFault("payload_size", f"{len(raw)} bytes, over {PAYLOAD_BYTES_MAX}")
+    if not raw.strip():
+        raise PayloadFault("payload_no_bytes", f"{len(raw)} bytes, all blank")
+    if raw.startswith(_GZIP_MAGIC):
+        raise PayloadFault("payload_gzip", "gzip that ends early, is damaged or unpacks beyond the cap")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PayloadFault("payload_utf8", f"byte {error.start} is no UTF-8") from None
+    try:
+        content = _DECODER.decode(text)
+    except _DuplicateKey as error:
+        raise PayloadFault("payload_duplicate_key", f"key {ascii(str(error))} twice in one object") from None
+    except RecursionError:
+        raise PayloadFault("payload_depth", f"over {PAYLOAD_DEPTH_MAX} levels") from None
+    except ValueError as error:
+        html = text.lstrip()[:1] == "<"
+        raise PayloadFault("payload_html" if html else "payload_json", ascii(str(error))[:200]) from None
+    if not isinstance(content, dict):
+        raise PayloadFault("payload_shape", f"a JSON {type(content).__name__}, wanted an object")
+    if _depth_exceeds(content, PAYLOAD_DEPTH_MAX):
+        raise PayloadFault("payload_depth", f"over {PAYLOAD_DEPTH_MAX} levels")
+    if not isinstance(content.get("data"), list):
+        raise PayloadFault("payload_shape", "no list `data`")
+    return content

@@ -1,0 +1,135 @@
+"""`GET /api/v1/datasets/rankings-daily`: token totals a day and model (R-2).
+
+A date whose rows contradict each other is not held by that capture: its rows are left out and the reason stands
+in `days`. A row that cannot be placed (date, slug) is rejected alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from mtok.calendar import day_of, parse_date, parse_instant
+from mtok.observations.faults import Faults
+from mtok.observations.numbers import token_total
+from mtok.observations.payload import PayloadFault, decode_payload
+from mtok.observations.slugs import SLUG_GRAMMAR, Slug, split_slug
+
+TAIL: Final = Slug("other", "", "other", "standard")
+"""The market tail: everything outside the day's top 50."""
+
+NAMED_ROWS_MIN: Final = 50
+
+_TOP_FIELDS: Final = {"data", "meta"}
+_ROW_FIELDS: Final = {"date", "model_permaslug", "total_tokens"}
+_META_FIELDS: Final = {"as_of", "version", "start_date", "end_date"}
+
+
+@dataclass(kw_only=True)
+class Rankings:
+    """instant : `meta.as_of`, else when captured · rows : (day, slug, tokens) · days : day → reason it is not held."""
+
+    instant: int
+    rows: list[tuple[int, Slug, int]] = field(default_factory=list)
+    days: dict[int, str | None] = field(default_factory=dict)
+    faults: Faults = field(default_factory=Faults)
+
+
+def decode_rankings(raw: bytes, captured_at: int) -> Rankings:
+    """Return the volumes of one response. `captured_at`, an instant, counts where `meta.as_of` is absent.
+
+    A payload that cannot be read has no rows and one `payload_…` fault.
+    """
+    rankings = Rankings(instant=captured_at)
+    try:
+        payload = decode_payload(raw)
+    except PayloadFault as fault:
+        rankings.faults.add(fault.code, "", "", fault.found)
+        return rankings
+    _read_unknown(payload, _TOP_FIELDS, "", rankings.faults)
+    first, last = _read_meta(payload.get("meta"), rankings)
+    totals: dict[tuple[int, Slug], tuple[str, int]] = {}
+    for number, row in enumerate(payload["data"]):
+        _read_row(f"data[{number}]", row, rankings, totals, (first, last))
+    rankings.rows = [(day, slug, tokens) for (day, slug), (_, tokens) in totals.items() if not rankings.days[day]]
+    if not payload["data"]:
+        rankings.faults.add("payload_empty", "data", "", "no rows")
+    _alarm_short_days(rankings)
+    return rankings
+
+
+def _read_meta(meta: Any, rankings: Rankings) -> tuple[int, int]:
+    """Take the instant from `meta` and return the window of dates it declares."""
+    window = [parse_date("0001-01-01"), parse_date("9999-12-31")]
+    if not isinstance(meta, dict):
+        if meta is not None:
+            rankings.faults.schema("schema_type", "meta", type(meta).__name__)
+        return window[0], window[1]
+    _read_unknown(meta, _META_FIELDS, "meta.", rankings.faults)
+    for name in ("as_of", "start_date", "end_date"):
+        text = meta.get(name)
+        if text is None:
+            continue
+        try:
+            if name == "as_of":
+                rankings.instant = parse_instant(text)
+            else:
+                window[name == "end_date"] = parse_date(text)
+        except (TypeError, ValueError):
+            rankings.faults.schema("schema_type", f"meta.{name}", "no date" if name != "as_of" else "no instant")
+    return window[0], window[1]
+
+
+def _read_row(
+    place: str,
+    row: Any,
+    rankings: Rankings,
+    totals: dict[tuple[int, Slug], tuple[str, int]],
+    window: tuple[int, int],
+) -> None:
+    faults, days = rankings.faults, rankings.days
+    if not isinstance(row, dict):
+        faults.add("schema_type", place, "", f"{type(row).__name__}, wanted an object")
+        return
+    _read_unknown(row, _ROW_FIELDS, "data[].", faults)
+    permaslug, date = row.get("model_permaslug"), row.get("date")
+    try:
+        day = parse_date(date)  # type: ignore[arg-type]  # anything but a string raises TypeError, caught here
+    except (TypeError, ValueError):
+        faults.add("date_range", place, permaslug, f"date {date!r}")
+        return
+    if not window[0] <= day <= window[1]:
+        faults.add("date_range", place, permaslug, f"{date} is outside the dates of meta")
+        return
+    if day >= day_of(rankings.instant):
+        faults.add("date_range", place, permaslug, f"{date} was not over when captured")
+        return
+    slug = TAIL if permaslug == "other" else split_slug(permaslug) if isinstance(permaslug, str) else None
+    if slug is None:
+        faults.add(SLUG_GRAMMAR, place, permaslug, f"permaslug {permaslug!r}")
+        return
+    days.setdefault(day, None)
+    tokens = token_total(row.get("total_tokens"))
+    if tokens is None:
+        days[day] = "volume_range"
+        faults.add("volume_range", place, permaslug, f"{date}: total_tokens {row.get('total_tokens')!r}")
+        return
+    earlier = totals.setdefault((day, slug), (permaslug, tokens))
+    if earlier != (permaslug, tokens):
+        days[day] = "volume_duplicate"
+        faults.add("volume_duplicate", place, permaslug, f"{date}: {tokens} after {earlier[0]} {earlier[1]}")
+
+
+def _read_unknown(fields: dict[str, Any], known: set[str], prefix: str, faults: Faults) -> None:
+    if not fields.keys() <= known:
+        for name in sorted(fields.keys() - known):
+            faults.schema("schema_unknown", prefix + name, type(fields[name]).__name__)
+
+
+def _alarm_short_days(rankings: Rankings) -> None:
+    named: dict[int, int] = dict.fromkeys(rankings.days, 0)
+    for day, slug, _ in rankings.rows:
+        named[day] += slug is not TAIL
+    for day, count in sorted(named.items()):
+        if count < NAMED_ROWS_MIN and not rankings.days[day]:
+            rankings.faults.add("short_capture", "", f"day {day}", f"{count} named models, under {NAMED_ROWS_MIN}")

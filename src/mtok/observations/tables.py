@@ -1,0 +1,222 @@
+"""Observations as Parquet: six tables a UTC day of capture, made from archived bytes and from nothing else.
+
+`observations/<day>/<table>.parquet` may be deleted at any time; the next `refresh` makes the same bytes again.
+`observations/manifest.json` says which captures and which files a day's tables consist of, so that a damaged,
+missing or outdated file is noticed and made anew. Column `capture` is the capture's line in the register.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mtok.archive import KIND_MODELS, KIND_RANKINGS, Capture, Store
+from mtok.archive.files import write_file
+from mtok.calendar import day_of, format_date, parse_date, second_of_day
+from mtok.canonical import canonical_bytes, sha256_hex
+from mtok.observations.faults import Faults
+from mtok.observations.models import decode_models
+from mtok.observations.rankings import decode_rankings
+
+FORMAT: Final = "mtok-observations-1"
+"""Changes with the decoders: observations of another format are made anew."""
+
+SCHEMAS: Final[dict[str, pa.Schema]] = {
+    "captures": pa.schema(
+        [
+            ("capture", pa.int32()),
+            ("instant", pa.int64()),
+            ("day", pa.int32()),
+            ("second", pa.int32()),
+            ("collector", pa.string()),
+            ("kind", pa.string()),
+            ("volume_source", pa.string()),
+            ("readable", pa.bool_()),
+            ("sha256", pa.string()),
+        ]
+    ),
+    "volumes": pa.schema(
+        [
+            ("capture", pa.int32()),
+            ("day", pa.int32()),
+            ("slug", pa.string()),
+            ("author", pa.string()),
+            ("name", pa.string()),
+            ("variant", pa.string()),
+            ("tokens", pa.int64()),
+        ]
+    ),
+    "volume_days": pa.schema([("capture", pa.int32()), ("day", pa.int32()), ("reason", pa.string())]),
+    "catalogue": pa.schema(
+        [
+            ("capture", pa.int32()),
+            ("ordinal", pa.int32()),
+            ("id", pa.string()),
+            ("slug", pa.string()),
+            ("author", pa.string()),
+            ("name", pa.string()),
+            ("variant", pa.string()),
+            ("created", pa.int64()),
+            ("text_only", pa.bool_()),
+        ]
+    ),
+    "prices": pa.schema(
+        [
+            ("capture", pa.int32()),
+            ("ordinal", pa.int32()),
+            ("dimension", pa.string()),
+            ("min_prompt_tokens", pa.int64()),
+            ("start_second", pa.int32()),
+            ("end_second", pa.int32()),
+            ("price", pa.int64()),
+            ("base_price", pa.int64()),
+            ("reason", pa.string()),
+        ]
+    ),
+    "faults": pa.schema(
+        [
+            ("capture", pa.int32()),
+            ("code", pa.string()),
+            ("place", pa.string()),
+            ("subject", pa.string()),
+            ("found", pa.string()),
+        ]
+    ),
+}
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what, done, total) as work goes on."""
+
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+def observe_capture(number: int, capture: Capture, raw: bytes) -> Rows:
+    """Return the rows of every table for one capture, whose line in the register is `number`."""
+    rows: Rows = {name: [] for name in SCHEMAS}
+    instant, readable, faults = capture.instant, True, Faults()
+    if capture.kind == KIND_MODELS:
+        models = decode_models(raw)
+        readable, faults = models.readable, models.faults
+        rows["catalogue"] = [(number, *row) for row in models.catalogue]
+        rows["prices"] = [(number, *row) for row in models.prices]
+    elif capture.kind == KIND_RANKINGS:
+        rankings = decode_rankings(raw, capture.instant)
+        instant, faults = rankings.instant, rankings.faults
+        rows["volumes"] = [(number, day, *slug, tokens) for day, slug, tokens in rankings.rows]
+        rows["volume_days"] = [(number, day, reason) for day, reason in sorted(rankings.days.items())]
+    else:
+        readable = False
+        faults.add("kind_unknown", "", capture.obtained, "neither rankings-daily nor models")
+    rows["faults"] = [(number, *fault) for fault in faults]
+    rows["captures"] = [
+        (
+            number,
+            instant,
+            day_of(instant),
+            second_of_day(instant),
+            capture.collector,
+            capture.kind,
+            capture.volume_source,
+            readable,
+            capture.sha256,
+        )
+    ]
+    return rows
+
+
+def parquet_bytes(name: str, rows: Iterable[tuple[Any, ...]]) -> bytes:
+    """Return one table as Parquet: the same rows in the same order are the same bytes."""
+    schema = SCHEMAS[name]
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    arrays = [pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)]
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), sink, compression="zstd")
+    return sink.getvalue()
+
+
+class Observations:
+    """The folder `observations/` of a store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.folder = store.path / "observations"
+
+    def refresh(self, progress: Progress = lambda *_: None) -> Sequence[Capture]:
+        """Bring every day's tables up to the register and return the captures; the caller holds the lock.
+
+        A capture of kind `table` is evidence behind other captures and has no rows.
+        Raises EnvironmentFailed when an object that has to be read is damaged.
+        """
+        captures = self.store.register.read()
+        by_day: dict[str, list[tuple[int, Capture]]] = defaultdict(list)
+        for number, capture in enumerate(captures):
+            if capture.kind != "table":
+                by_day[format_date(day_of(capture.instant))].append((number, capture))
+        manifest = self._manifest()
+        outdated = [day for day, members in sorted(by_day.items()) if not self._sound(manifest.get(day), members)]
+        for done, day in enumerate(outdated):
+            progress("observing", done, len(outdated))
+            manifest[day] = self._build(day, by_day[day])
+        for day in manifest.keys() - by_day.keys():
+            shutil.rmtree(self.folder / day, ignore_errors=True)
+            del manifest[day]
+        if outdated or not (self.folder / "manifest.json").exists():
+            self.folder.mkdir(exist_ok=True)
+            content = canonical_bytes({"format": FORMAT, "days": manifest})
+            write_file(self.folder / "manifest.json", content + b"\n")
+        progress("observing", len(outdated), len(outdated))
+        return captures
+
+    def files(self, table: str, first_day: int | None = None, last_day: int | None = None) -> list[str]:
+        """Return the paths of one table for captures of [first_day, last_day]; `refresh` has been called."""
+        days = [
+            day
+            for day in sorted(self._manifest())
+            if (first_day is None or first_day <= parse_date(day))
+            and (last_day is None or parse_date(day) <= last_day)
+        ]
+        return [str(self.folder / day / f"{table}.parquet") for day in days]
+
+    def _manifest(self) -> dict[str, Any]:
+        try:
+            content = json.loads((self.folder / "manifest.json").read_bytes())
+            return dict(content["days"]) if content["format"] == FORMAT else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def _sound(self, entry: Mapping[str, Any] | None, members: list[tuple[int, Capture]]) -> bool:
+        if not entry or entry.get("captures") != _digest(members):
+            return False
+        folder = self.folder / format_date(day_of(members[0][1].instant))
+        try:
+            return all(sha256_hex((folder / name).read_bytes()) == sha for name, sha in entry["files"].items())
+        except OSError:
+            return False
+
+    def _build(self, day: str, members: list[tuple[int, Capture]]) -> dict[str, Any]:
+        rows: Rows = {name: [] for name in SCHEMAS}
+        for number, capture in members:
+            observed = observe_capture(number, capture, self.store.objects.get(capture.sha256))
+            for name, found in observed.items():
+                rows[name] += found
+        folder = self.folder / day
+        folder.mkdir(parents=True, exist_ok=True)
+        files: dict[str, str] = {}
+        for name, found in rows.items():
+            raw = parquet_bytes(name, found)
+            path: Path = folder / f"{name}.parquet"
+            write_file(path, raw, sync=False)
+            files[path.name] = sha256_hex(raw)
+        return {"captures": _digest(members), "files": files}
+
+
+def _digest(members: list[tuple[int, Capture]]) -> str:
+    return sha256_hex(canonical_bytes([[number, *capture.key] for number, capture in members]))

@@ -1,0 +1,254 @@
+"""Determination records: what one value says, and everything it rests on (R-0 … R-11).
+
+Frozen, keyword-only. In memory numbers are `int` and rounded quotients are decimal text; in canonical JSON all
+numbers are strings and absent fields are left out. `docs/records.md` describes every field.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mtok.canonical import canonical_bytes, sha256_hex
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+class InputCapture(_Record):
+    """A capture the determination was given; `id` is how the rest of the record refers to it."""
+
+    id: str
+    captured_at: str
+    collector: str
+    rank: int
+    sha256: str
+
+
+class RankingsCapture(_Record):
+    """The capture the volumes come from (R-2). `as_of` is its `meta.as_of`, else when it was captured."""
+
+    as_of: str
+    sha256: str
+
+
+class RejectedRankings(_Record):
+    """A younger capture whose rows of the day were rejected (R-2), and why."""
+
+    as_of: str
+    sha256: str
+    reason: str
+
+
+class Inputs(_Record):
+    """All a recomputation reads (R-0)."""
+
+    captures: tuple[InputCapture, ...]
+    rankings: RankingsCapture | None = None
+    rejected_rankings: tuple[RejectedRankings, ...] = ()
+
+
+class Constituent(_Record):
+    """A priced constituent: its tokens, weight share, price of the day, rung and captures.
+
+    price_seconds : Σ price × seconds, 10⁻¹⁸ USD per token × s · price_usd_per_mtok, contribution_usd_per_mtok : 6 decimals
+    age_days : 0 of the day itself, n carried from n days before, -1 from the next day (launch)
+    """
+
+    constituent: str
+    tokens: int
+    weight_share: str
+    price_seconds: int
+    price_usd_per_mtok: str
+    contribution_usd_per_mtok: str
+    rung: str
+    age_days: int
+    captures: tuple[str, ...]
+
+
+class LeftOut(_Record):
+    """A row of the series that is in neither value nor weight. reason : ineligible, unpaid, missing."""
+
+    constituent: str
+    tokens: int
+    reason: str
+    captures: tuple[str, ...] = ()
+
+
+class Conflict(_Record):
+    """Two collectors' prices of the day that differ (R-7). grade : major, minor."""
+
+    constituent: str
+    grade: str
+    price_seconds: int
+    other_collector: str
+    other_price_seconds: int
+
+
+class Discarded(_Record):
+    """A capture of the day that does not count for a constituent's price, and why (R-5)."""
+
+    constituent: str
+    capture: str
+    reason: str
+
+
+class Absent(_Record):
+    """A constituent that could have been traded and has no row (R-9)."""
+
+    constituent: str
+    price_seconds: int
+    price_usd_per_mtok: str
+    rung: str
+    age_days: int
+    captures: tuple[str, ...]
+
+
+class Diagnostics(_Record):
+    """The fields of R-9; shares, ratios and bounds have 6 decimals, absent where a denominator is zero."""
+
+    token_weight: int
+    constituents: int
+    weight_basis: str
+    observed_tokens: int
+    direct_tokens: int
+    fallback_tokens: int
+    imputed_tokens: int
+    missing_tokens: int
+    unpaid_tokens: int
+    ineligible_tokens: int
+    price_coverage: str | None = None
+    missing_price_share: str | None = None
+    imputed_token_share: str | None = None
+    fallback_share: str | None = None
+    conflict_share: str | None = None
+    unpaid_share: str | None = None
+    ineligible_share: str | None = None
+    top_constituent_share: str | None = None
+    hhi: str | None = None
+    effective_constituents: str | None = None
+    market_tail_share: str | None = None
+    market_tail_tokens: int | None = None
+    market_tokens: int | None = None
+    named_rows: int | None = None
+    smallest_named_tokens: int | None = None
+    absent_constituents: int | None = None
+    truncation_exposure: str | None = None
+    unseen_ratio: str | None = None
+    truncation_low: str | None = None
+    truncation_high: str | None = None
+
+
+class Effect(_Record):
+    """The effects of one constituent on the move, USD per million, 12 decimals; `cause` of an entry or exit."""
+
+    constituent: str
+    price: str | None = None
+    mix: str | None = None
+    entry: str | None = None
+    exit: str | None = None
+    replacement: str | None = None
+    cause: str | None = None
+
+
+class Factors(_Record):
+    """The percentage form: U1/U0 is their product; 12 decimals each."""
+
+    price: str
+    mix: str
+    entry: str
+    exit: str
+
+
+class Move(_Record):
+    """The move since the previous printed determination (R-11), USD per million, 12 decimals.
+
+    Either price, mix, entry and exit with `factors`, or `replacement` alone where nothing continues.
+    """
+
+    from_date: str
+    from_value: str
+    from_sha256: str
+    change: str
+    price: str | None = None
+    mix: str | None = None
+    entry: str | None = None
+    exit: str | None = None
+    replacement: str | None = None
+    factors: Factors | None = None
+    entry_by_cause: dict[str, str] = {}
+    exit_by_cause: dict[str, str] = {}
+    constituents: tuple[Effect, ...] = ()
+
+
+class Earlier(_Record):
+    """An earlier determination this one rests on (R-8.2, R-8.3, R-11)."""
+
+    date: str
+    sha256: str
+
+
+class Determination(_Record):
+    """One value of one series on one UTC day, or the reasons why there is none."""
+
+    series: str
+    date: str
+    methodology: str
+    unit: str
+    volume_source: str
+    quality: str
+    rules_sha256: str
+    parameters_sha256: str
+    inputs: Inputs
+    diagnostics: Diagnostics
+    w: int
+    n: int | None = None
+    value: str | None = None
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    as_of: str | None = None
+    origin: str | None = None
+    backcast: bool = False
+    average_7d: str | None = None
+    average_7d_days: int | None = None
+    average_30d: str | None = None
+    average_30d_days: int | None = None
+    price_index: str | None = None
+    price_index_exact: str | None = None
+    constituents: tuple[Constituent, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    discarded: tuple[Discarded, ...] = ()
+    absent: tuple[Absent, ...] = ()
+    described_without_volume: tuple[str, ...] = ()
+    move: Move | None = None
+    earlier: tuple[Earlier, ...] = ()
+
+    def canonical(self) -> bytes:
+        """Return the record's canonical JSON; its sha256 is the digest other records name."""
+        return canonical_bytes(msgspec.to_builtins(self))
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the record."""
+        return sha256_hex(self.canonical())
+
+
+_DECODER = msgspec.json.Decoder(Determination, strict=False)
+
+
+def decode_determination(raw: bytes) -> Determination:
+    """Return the record in canonical JSON. Raises msgspec.MsgspecError for anything else."""
+    return _DECODER.decode(raw)
+
+
+def point(record: Determination) -> dict[str, Any]:
+    """Return the record as a point: one flat object, the same from command line, API and files.
+
+    Absent fields are None, decimals are text, counts are integers.
+    """
+    names = ("date", "series", "value", "unit", "methodology", "quality", "reasons", "notes", "as_of", "origin")
+    averages = ("average_7d", "average_7d_days", "average_30d", "average_30d_days", "price_index")
+    return {name: getattr(record, name) for name in names + averages} | msgspec.structs.asdict(record.diagnostics)

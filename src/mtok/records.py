@@ -6,6 +6,7 @@ numbers are strings and absent fields are left out. `docs/records.md` describes 
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pass
 
 
-class InputCapture(_Record):
+class InputCapture(_Record, frozen=True, kw_only=True):
     """A capture the determination was given; `id` is how the rest of the record refers to it."""
 
     id: str
@@ -27,14 +28,14 @@ class InputCapture(_Record):
     sha256: str
 
 
-class RankingsCapture(_Record):
+class RankingsCapture(_Record, frozen=True, kw_only=True):
     """The capture the volumes come from (R-2). `as_of` is its `meta.as_of`, else when it was captured."""
 
     as_of: str
     sha256: str
 
 
-class RejectedRankings(_Record):
+class RejectedRankings(_Record, frozen=True, kw_only=True):
     """A younger capture whose rows of the day were rejected (R-2), and why."""
 
     as_of: str
@@ -42,7 +43,7 @@ class RejectedRankings(_Record):
     reason: str
 
 
-class Inputs(_Record):
+class Inputs(_Record, frozen=True, kw_only=True):
     """All a recomputation reads (R-0)."""
 
     captures: tuple[InputCapture, ...]
@@ -50,10 +51,11 @@ class Inputs(_Record):
     rejected_rankings: tuple[RejectedRankings, ...] = ()
 
 
-class Constituent(_Record):
+class Constituent(_Record, frozen=True, kw_only=True):
     """A priced constituent: its tokens, weight share, price of the day, rung and captures.
 
-    price_seconds : Σ price × seconds, 10⁻¹⁸ USD per token × s · price_usd_per_mtok, contribution_usd_per_mtok : 6 decimals
+    price_seconds : Σ price × seconds, in 10⁻¹⁸ USD per token × s
+    price_usd_per_mtok, contribution_usd_per_mtok : 6 decimals; contributions add up to the value
     age_days : 0 of the day itself, n carried from n days before, -1 from the next day (launch)
     """
 
@@ -68,7 +70,7 @@ class Constituent(_Record):
     captures: tuple[str, ...]
 
 
-class LeftOut(_Record):
+class LeftOut(_Record, frozen=True, kw_only=True):
     """A row of the series that is in neither value nor weight. reason : ineligible, unpaid, missing."""
 
     constituent: str
@@ -77,7 +79,7 @@ class LeftOut(_Record):
     captures: tuple[str, ...] = ()
 
 
-class Conflict(_Record):
+class Conflict(_Record, frozen=True, kw_only=True):
     """Two collectors' prices of the day that differ (R-7). grade : major, minor."""
 
     constituent: str
@@ -87,7 +89,7 @@ class Conflict(_Record):
     other_price_seconds: int
 
 
-class Discarded(_Record):
+class Discarded(_Record, frozen=True, kw_only=True):
     """A capture of the day that does not count for a constituent's price, and why (R-5)."""
 
     constituent: str
@@ -95,7 +97,7 @@ class Discarded(_Record):
     reason: str
 
 
-class Absent(_Record):
+class Absent(_Record, frozen=True, kw_only=True):
     """A constituent that could have been traded and has no row (R-9)."""
 
     constituent: str
@@ -106,7 +108,7 @@ class Absent(_Record):
     captures: tuple[str, ...]
 
 
-class Diagnostics(_Record):
+class Diagnostics(_Record, frozen=True, kw_only=True):
     """The fields of R-9; shares, ratios and bounds have 6 decimals, absent where a denominator is zero."""
 
     token_weight: int
@@ -141,7 +143,7 @@ class Diagnostics(_Record):
     truncation_high: str | None = None
 
 
-class Effect(_Record):
+class Effect(_Record, frozen=True, kw_only=True):
     """The effects of one constituent on the move, USD per million, 12 decimals; `cause` of an entry or exit."""
 
     constituent: str
@@ -153,7 +155,7 @@ class Effect(_Record):
     cause: str | None = None
 
 
-class Factors(_Record):
+class Factors(_Record, frozen=True, kw_only=True):
     """The percentage form: U1/U0 is their product; 12 decimals each."""
 
     price: str
@@ -162,7 +164,7 @@ class Factors(_Record):
     exit: str
 
 
-class Move(_Record):
+class Move(_Record, frozen=True, kw_only=True):
     """The move since the previous printed determination (R-11), USD per million, 12 decimals.
 
     Either price, mix, entry and exit with `factors`, or `replacement` alone where nothing continues.
@@ -183,14 +185,14 @@ class Move(_Record):
     constituents: tuple[Effect, ...] = ()
 
 
-class Earlier(_Record):
+class Earlier(_Record, frozen=True, kw_only=True):
     """An earlier determination this one rests on (R-8.2, R-8.3, R-11)."""
 
     date: str
     sha256: str
 
 
-class Determination(_Record):
+class Determination(_Record, frozen=True, kw_only=True, dict=True):
     """One value of one series on one UTC day, or the reasons why there is none."""
 
     series: str
@@ -222,18 +224,19 @@ class Determination(_Record):
     conflicts: tuple[Conflict, ...] = ()
     discarded: tuple[Discarded, ...] = ()
     absent: tuple[Absent, ...] = ()
-    described_without_volume: tuple[str, ...] = ()
+    without_volume: tuple[str, ...] = ()
     move: Move | None = None
     earlier: tuple[Earlier, ...] = ()
 
+    @cached_property
     def canonical(self) -> bytes:
-        """Return the record's canonical JSON; its sha256 is the digest other records name."""
+        """The record's canonical JSON; its sha256 is the digest other records name."""
         return canonical_bytes(msgspec.to_builtins(self))
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """The digest of the record."""
-        return sha256_hex(self.canonical())
+        return sha256_hex(self.canonical)
 
 
 _DECODER = msgspec.json.Decoder(Determination, strict=False)
@@ -249,6 +252,19 @@ def point(record: Determination) -> dict[str, Any]:
 
     Absent fields are None, decimals are text, counts are integers.
     """
-    names = ("date", "series", "value", "unit", "methodology", "quality", "reasons", "notes", "as_of", "origin")
+    names = (
+        "date",
+        "series",
+        "value",
+        "unit",
+        "methodology",
+        "quality",
+        "reasons",
+        "notes",
+        "as_of",
+        "origin",
+    )
     averages = ("average_7d", "average_7d_days", "average_30d", "average_30d_days", "price_index")
-    return {name: getattr(record, name) for name in names + averages} | msgspec.structs.asdict(record.diagnostics)
+    return {name: getattr(record, name) for name in names + averages} | msgspec.structs.asdict(
+        record.diagnostics
+    )

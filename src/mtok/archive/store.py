@@ -59,7 +59,9 @@ class StoreParameters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
         spans = [(entry, *entry.days()) for entry in self.collectors]
         for number, (entry, first, last) in enumerate(spans):
             if entry.rank < 1 or first > last:
-                raise ValueError(f"collector {entry.collector!r}: rank {entry.rank}, {entry.first} … {entry.last}")
+                raise ValueError(
+                    f"collector {entry.collector!r}: rank {entry.rank}, {entry.first} … {entry.last}"
+                )
             for other, other_first, other_last in spans[:number]:
                 overlap = first <= other_last and other_first <= last
                 if overlap and (entry.rank == other.rank or entry.collector == other.collector):
@@ -116,7 +118,11 @@ class Store:
     @classmethod
     def create(cls, path: Path) -> Store:
         """Return the store at `path`, made new where nothing is there. Raises BadCall for any other folder."""
-        if path.exists() and (not path.is_dir() or any(path.iterdir())) and not (path / "store.json").exists():
+        if (
+            path.exists()
+            and (not path.is_dir() or any(path.iterdir()))
+            and not (path / "store.json").exists()
+        ):
             raise BadCall(
                 "store_not_empty",
                 f"{path} exists and is not a store",
@@ -135,7 +141,9 @@ class Store:
             parameters = msgspec.json.decode(path.read_bytes(), type=StoreParameters, strict=False)
             parameters.check()
         except (msgspec.MsgspecError, ValueError) as error:
-            raise BadInput("store_parameters", f"{path}: {error}", "Mend the file; see docs/store.md.") from None
+            raise BadInput(
+                "store_parameters", f"{path}: {error}", "Mend the file; see docs/store.md."
+            ) from None
         if parameters.format != FORMAT:
             raise BadInput(
                 "store_format",

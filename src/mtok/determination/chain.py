@@ -1,4 +1,4 @@
-"""What a determination owes to earlier ones: the move, averages, pure-price companion and notes (R-8.2, R-8.3, R-10, R-11)."""
+"""What a determination owes to earlier ones: the move, averages, pure-price companion, notes (R-8, R-10, R-11)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Chain:
     def __init__(self, parameters: Parameters, earlier: Iterable[Determination] = ()) -> None:
         self._parameters = parameters
         self._days = parameters.number("averages", "previous_days")
-        self._recent: dict[int, tuple[Determination, str]] = {}
+        self._recent: dict[int, Determination] = {}
         self._last_printed: Determination | None = None
         for record in earlier:
             self._keep(record)
@@ -33,7 +33,9 @@ class Chain:
         """Return `record` with everything that rests on earlier ones, and keep it for the next."""
         day = parse_date(record.date)
         recent = {date: found for date, found in self._recent.items() if day - self._days <= date < day}
-        linked = msgspec.structs.replace(record, earlier=self._named(recent), **self._averages(record, recent))
+        linked = msgspec.structs.replace(
+            record, earlier=self._named(recent), **self._averages(record, recent)
+        )
         if record.value is not None:
             linked = self._printed(linked, recent)
         self._keep(linked)
@@ -41,25 +43,25 @@ class Chain:
 
     def _keep(self, record: Determination) -> None:
         day = parse_date(record.date)
-        self._recent[day] = (record, record.sha256)
+        self._recent[day] = record
         self._recent = {date: kept for date, kept in self._recent.items() if date >= day - self._days}
         if record.value is not None:
             self._last_printed = record
 
-    def _named(self, recent: dict[int, tuple[Determination, str]]) -> tuple[Earlier, ...]:
-        named = {record.date: sha256 for record, sha256 in recent.values()}
+    def _named(self, recent: dict[int, Determination]) -> tuple[Earlier, ...]:
+        named = {record.date: record.sha256 for record in recent.values()}
         if self._last_printed:
             named.setdefault(self._last_printed.date, self._last_printed.sha256)
         return tuple(Earlier(date=date, sha256=sha256) for date, sha256 in sorted(named.items()))
 
     def _averages(
-        self, record: Determination, recent: dict[int, tuple[Determination, str]]
+        self, record: Determination, recent: dict[int, Determination]
     ) -> dict[str, str | int | None]:
         """Return `average_7d`, `average_30d` and how many days of each window are printed (R-8.2)."""
         day = parse_date(record.date)
         found: dict[str, str | int | None] = {}
         for name, days in _WINDOWS.items():
-            window = [earlier.value for date, (earlier, _) in recent.items() if date > day - days]
+            window = [earlier.value for date, earlier in recent.items() if date > day - days]
             printed = [Fraction(value) for value in (*window, record.value) if value is not None]
             enough = len(printed) >= self._parameters.ratio("averages", "printed_share_min") * days
             if record.value is not None and enough:
@@ -67,7 +69,7 @@ class Chain:
             found[f"{name}_days"] = len(printed)
         return found
 
-    def _printed(self, record: Determination, recent: dict[int, tuple[Determination, str]]) -> Determination:
+    def _printed(self, record: Determination, recent: dict[int, Determination]) -> Determination:
         notes = set(record.notes)
         exact = self._last_printed.price_index_exact if self._last_printed else _INDEX_BASE
         move = None

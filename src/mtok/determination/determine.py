@@ -16,7 +16,16 @@ from mtok.archive import RANKINGS_DAILY
 from mtok.calendar import format_date, format_instant
 from mtok.determination.chain import Chain
 from mtok.determination.inputs import Evidence, VisibleCapture
-from mtok.determination.quality import SHARE_PLACES, VALUE_PLACES, WITHHELD, Market, SeriesDay, Totals, diagnose, judge
+from mtok.determination.quality import (
+    SHARE_PLACES,
+    VALUE_PLACES,
+    WITHHELD,
+    Market,
+    SeriesDay,
+    Totals,
+    diagnose,
+    judge,
+)
 from mtok.engine import Engine
 from mtok.methodology import Methodology
 from mtok.quantities import PRICE_SECONDS_PER_USD_PER_MTOK, rounded
@@ -54,7 +63,9 @@ class Request:
     complete: bool
 
 
-def determine(request: Request, evidence: Evidence, engine: Engine, progress: Progress) -> Iterator[Determination]:
+def determine(
+    request: Request, evidence: Evidence, engine: Engine, progress: Progress
+) -> Iterator[Determination]:
     """Yield the records of every series for each day in order, each linked to those before it.
 
     Raises BadInput (`overflow`) when totals or prices are so absurd that a sum leaves DECIMAL(38, 0).
@@ -90,7 +101,7 @@ class _Span:
         self._totals = {(row.pop("day"), row.pop("series")): row for row in engine.records("total")}
         self._classified = _by_day_and_series(engine.records("classified"))
         self._absent = _by_day_and_series(engine.records("absent"))
-        self._described = _by_day_and_series(engine.records("described"))
+        self._needed = _by_day_and_series(engine.records("needed"))
         self._evidence_rows = _evidence(engine)
         self._rejected: dict[int, list[tuple[int, str]]] = defaultdict(list)
         for capture, day, reason in engine.rows(
@@ -102,13 +113,17 @@ class _Span:
     def determination(self, series: str, day: int) -> Determination:
         """Return the record of one series and day, not yet linked to earlier ones."""
         request, methodology = self._request, self._request.methodology
-        rows = sorted(self._classified[day, series], key=lambda row: (-row["tokens"], row["slug"], row["variant"]))
+        rows = sorted(
+            self._classified[day, series], key=lambda row: (-row["tokens"], row["slug"], row["variant"])
+        )
         priced = [row for row in rows if row["class"] in _PRICED]
         absent = sorted(
             self._absent[day, series], key=lambda row: (-row["price_seconds"], row["slug"], row["variant"])
         )
         found = SeriesDay(
-            totals=Totals(**{name: int(value) for name, value in self._totals.get((day, series), {}).items()}),
+            totals=Totals(
+                **{name: int(value) for name, value in self._totals.get((day, series), {}).items()}
+            ),
             tokens=[row["tokens"] for row in priced],
             absent_prices=[int(row["price_seconds"]) for row in absent],
             market=self._market(day),
@@ -140,10 +155,12 @@ class _Span:
             diagnostics=diagnose(found, weight_basis=methodology.weight_basis, bounds=not withheld),
             constituents=tuple(self._constituent(row, found.totals.w, captures) for row in priced),
             left_out=tuple(self._left_out(row, captures) for row in rows if row["class"] not in _PRICED),
-            conflicts=tuple(_conflict(row) for row in rows if row["class"] == "direct" and row["conflict_grade"]),
+            conflicts=tuple(
+                _conflict(row) for row in rows if row["class"] == "direct" and row["conflict_grade"]
+            ),
             discarded=tuple(self._discarded(rows, captures)),
             absent=tuple(self._absent_constituent(row, captures) for row in absent),
-            described_without_volume=self._without_volume(day, series, rows),
+            without_volume=self._without_volume(day, series, rows),
             inputs=self._named_inputs(day, captures),
             rules_sha256=methodology.rules_sha256,
             parameters_sha256=methodology.parameters_sha256,
@@ -172,7 +189,10 @@ class _Span:
                 for visible in self._evidence.price_captures.values()
                 if day - self._before <= visible.day <= day + self._after
             ]
-            self._inputs = (day, {visible.number: _input(place, visible) for place, visible in enumerate(within, 1)})
+            self._inputs = (
+                day,
+                {visible.number: _input(place, visible) for place, visible in enumerate(within, 1)},
+            )
         return self._inputs[1]
 
     def _named_inputs(self, day: int, captures: dict[int, InputCapture]) -> Inputs:
@@ -199,7 +219,9 @@ class _Span:
         found = self._evidence_rows[row["day"], row["slug"], row["variant"]]
         return tuple(captures[number].id for number, reason in found if reason is None)
 
-    def _constituent(self, row: dict[str, Any], weight: int, captures: dict[int, InputCapture]) -> Constituent:
+    def _constituent(
+        self, row: dict[str, Any], weight: int, captures: dict[int, InputCapture]
+    ) -> Constituent:
         tokens, price = row["tokens"], int(row["price_seconds"])
         return Constituent(
             constituent=_name(row),
@@ -221,7 +243,9 @@ class _Span:
             captures=self._captures(row, captures) if row["class"] == "unpaid" else (),
         )
 
-    def _discarded(self, rows: list[dict[str, Any]], captures: dict[int, InputCapture]) -> Iterator[Discarded]:
+    def _discarded(
+        self, rows: list[dict[str, Any]], captures: dict[int, InputCapture]
+    ) -> Iterator[Discarded]:
         for row in sorted(rows, key=_name):
             for number, reason in self._evidence_rows[row["day"], row["slug"], row["variant"]]:
                 if reason is not None:
@@ -239,7 +263,7 @@ class _Span:
 
     def _without_volume(self, day: int, series: str, rows: list[dict[str, Any]]) -> tuple[str, ...]:
         traded = {_name(row) for row in rows}
-        return tuple(sorted({_name(row) for row in self._described[day, series]} - traded))
+        return tuple(sorted({_name(row) for row in self._needed[day, series]} - traded))
 
 
 def _by_day_and_series(rows: list[dict[str, Any]]) -> defaultdict[tuple[int, str], list[dict[str, Any]]]:

@@ -7,7 +7,7 @@ so a reader sees the records of one run. Reading needs no engine.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
@@ -39,17 +39,24 @@ class Determinations:
         for _, month in groupby(records, key=lambda record: record.date[:7]):
             files: defaultdict[Path, dict[str, bytes]] = defaultdict(dict)
             for record in month:
-                files[self._path(record)][record.date] = record.canonical()
+                files[self._path(record)][record.date] = record.canonical
             changed += sum(_replace(path, lines) for path, lines in files.items())
         return changed
 
     def series(self) -> list[str]:
         """Return the ids of the series that have records."""
-        found = {folder.relative_to(as_of) for as_of in self._as_of_folders(None) for folder in as_of.glob("*/*")}
+        found = {
+            folder.relative_to(as_of) for as_of in self._as_of_folders(None) for folder in as_of.glob("*/*")
+        }
         return sorted(_series_id(path) for path in found)
 
     def read(
-        self, series: str, first_day: int | None = None, last_day: int | None = None, *, as_of: int | None = None
+        self,
+        series: str,
+        first_day: int | None = None,
+        last_day: int | None = None,
+        *,
+        as_of: int | None = None,
     ) -> list[Determination]:
         """Return the records of a series in order of date.
 
@@ -87,17 +94,24 @@ def _series_id(path: Path) -> str:
 def _replace(path: Path, lines: dict[str, bytes]) -> bool:
     """Write the lines by date into a month file, keeping its other dates; return whether its bytes are new."""
     before = path.read_bytes() if path.exists() else b""
-    kept = {}
-    if before:
-        with suppress(EnvironmentFailed):
-            kept = {record.date: record.canonical() for record in _read(path)}
-    merged = kept | lines
+    merged = dict(_dated_lines(before)) | lines
     raw = b"".join(merged[date] + b"\n" for date in sorted(merged))
     if raw == before:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     write_file(path, raw)
     return True
+
+
+class _Dated(msgspec.Struct):
+    date: str
+
+
+def _dated_lines(raw: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the date and bytes of each line; a damaged one is left for the run to write again."""
+    for line in raw.split(b"\n"):
+        with suppress(msgspec.MsgspecError):
+            yield msgspec.json.decode(line, type=_Dated).date, line
 
 
 def _read(path: Path) -> list[Determination]:

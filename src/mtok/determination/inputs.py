@@ -67,7 +67,9 @@ class Evidence:
         self._engine = engine
         parameters = observations.store.parameters
         seen = _seen(engine, observations, as_of)
-        ordered = sorted(seen, key=lambda found: (found[0], captures[found[1]].sha256, captures[found[1]].collector))
+        ordered = sorted(
+            seen, key=lambda found: (found[0], captures[found[1]].sha256, captures[found[1]].collector)
+        )
         self.price_captures: dict[int, VisibleCapture] = {}
         self.volume_captures: dict[int, VisibleCapture] = {}
         for number, (instant, registered) in enumerate(ordered):
@@ -100,7 +102,9 @@ class Evidence:
         """Load the catalogue and prices of the captures of [first_day, last_day]."""
         engine = self._engine
         within = {
-            number: visible for number, visible in self.price_captures.items() if first_day <= visible.day <= last_day
+            number: visible
+            for number, visible in self.price_captures.items()
+            if first_day <= visible.day <= last_day
         }
         engine.table("price_captures", _NUMBERING, _numbering(within))
         for table in ("catalogue", "prices"):
@@ -128,7 +132,10 @@ def _seen(engine: Engine, observations: Observations, as_of: int | None) -> list
     """Return (instant, line in the register) of the readable captures seen at `as_of` (R-0)."""
     engine.parquet("observed", SCHEMAS["captures"], observations.files("captures"))
     limit = f"AND instant <= {as_of:d}" if as_of is not None else ""
-    return [(instant, line) for instant, line in engine.rows(f"SELECT instant, capture FROM observed WHERE readable {limit}")]
+    return [
+        (instant, line)
+        for instant, line in engine.rows(f"SELECT instant, capture FROM observed WHERE readable {limit}")
+    ]
 
 
 def _ranked(

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from msgspec.structs import replace
+
 from mtok.quantities import PRICE_SECONDS_PER_USD_PER_MTOK, rounded, rounded_root
 from mtok.records import Determination, Effect, Factors, Move
 
@@ -68,25 +70,32 @@ def explain_move(before: Determination, after: Determination) -> Move:
     old, new = Basket.of(before), Basket.of(after)
     change = new.average(new.tokens) - old.average(old.tokens)
     continuing = sorted(old.tokens.keys() & new.tokens.keys())
-    common = {
-        "from_date": before.date,
-        "from_value": before.value or "",
-        "from_sha256": before.sha256,
-        "change": _text(change),
-    }
+    move = Move(
+        from_date=before.date,
+        from_value=before.value or "",
+        from_sha256=before.sha256,
+        change=_text(change),
+    )
     causes = {name: _cause(name, before) for name in new.tokens.keys() - old.tokens.keys()}
     causes |= {name: _cause(name, after) for name in old.tokens.keys() - new.tokens.keys()}
     if not continuing:
-        replaced = {name: new.share(name, new.weight(new.tokens)) * price for name, price in new.prices.items()}
-        replaced |= {name: -old.share(name, old.weight(old.tokens)) * price for name, price in old.prices.items()}
-        listed = [Effect(constituent=name, replacement=_text(replaced[name]), cause=causes[name]) for name in sorted(replaced)]
-        return Move(**common, replacement=_text(change), constituents=tuple(listed))
+        replaced = {
+            name: new.share(name, new.weight(new.tokens)) * price for name, price in new.prices.items()
+        }
+        replaced |= {
+            name: -old.share(name, old.weight(old.tokens)) * price for name, price in old.prices.items()
+        }
+        listed = [
+            Effect(constituent=name, replacement=_text(effect), cause=causes[name])
+            for name, effect in sorted(replaced.items())
+        ]
+        return replace(move, replacement=_text(change), constituents=tuple(listed))
     price, mix = _continuing_effects(old, new, continuing)
     entry = _crossing_effects(new, continuing, 1)
     exit_ = _crossing_effects(old, continuing, -1)
     assert sum((*price.values(), *mix.values(), *entry.values(), *exit_.values()), Fraction(0)) == change
-    return Move(
-        **common,
+    return replace(
+        move,
         price=_total(price),
         mix=_total(mix),
         entry=_total(entry),
@@ -95,11 +104,25 @@ def explain_move(before: Determination, after: Determination) -> Move:
         entry_by_cause=_by_cause(entry, causes),
         exit_by_cause=_by_cause(exit_, causes),
         constituents=(
-            *(Effect(constituent=name, price=_text(price[name]), mix=_text(mix[name])) for name in continuing),
-            *(Effect(constituent=name, entry=_text(entry[name]), cause=causes[name]) for name in sorted(entry)),
-            *(Effect(constituent=name, exit=_text(exit_[name]), cause=causes[name]) for name in sorted(exit_)),
+            *(
+                Effect(constituent=name, price=_text(price[name]), mix=_text(mix[name]))
+                for name in continuing
+            ),
+            *(
+                Effect(constituent=name, entry=_text(entry[name]), cause=causes[name])
+                for name in sorted(entry)
+            ),
+            *(
+                Effect(constituent=name, exit=_text(exit_[name]), cause=causes[name])
+                for name in sorted(exit_)
+            ),
         ),
     )
+
+
+def _contributions(basket: Basket, sign: int) -> Effects:
+    whole = basket.weight(basket.tokens)
+    return {name: sign * basket.share(name, whole) * price for name, price in basket.prices.items()}
 
 
 def _continuing_effects(old: Basket, new: Basket, continuing: list[str]) -> tuple[Effects, Effects]:
@@ -128,7 +151,9 @@ def _factors(old: Basket, new: Basket, continuing: list[str]) -> Factors:
     entry = new.average(new.tokens) / new.average(continuing)
     exit_ = old.average(continuing) / old.average(old.tokens)
     mix_square = (new.average(continuing) / old.average(continuing)) ** 2 / square
-    assert (new.average(new.tokens) / old.average(old.tokens)) ** 2 == square * mix_square * (entry * exit_) ** 2
+    assert (new.average(new.tokens) / old.average(old.tokens)) ** 2 == square * mix_square * (
+        entry * exit_
+    ) ** 2
     return Factors(
         price=rounded_root(square, FACTOR_PLACES),
         mix=rounded_root(mix_square, FACTOR_PLACES),
@@ -142,7 +167,7 @@ def _cause(name: str, other: Determination) -> str:
     for row in other.left_out:
         if row.constituent == name:
             return row.reason
-    return "no_row" if name in other.described_without_volume else "unlisted"
+    return "no_row" if name in other.without_volume else "unlisted"
 
 
 def _by_cause(effects: Effects, causes: dict[str, str]) -> dict[str, str]:
@@ -158,5 +183,3 @@ def _total(effects: Effects) -> str:
 
 def _text(effect: Fraction) -> str:
     return rounded(effect, EFFECT_PLACES)
-
-

@@ -167,7 +167,9 @@ def diagnose(day: SeriesDay, *, weight_basis: str, bounds: bool) -> Diagnostics:
         top_constituent_share=_share(max(day.tokens, default=0), priced),
         hhi=_share(squares, priced**2),
         effective_constituents=_share(priced**2, squares),
-        market_tail_share=_share(market.tail, market.all_tokens) if market and market.tail is not None else None,
+        market_tail_share=_share(market.tail, market.all_tokens)
+        if market and market.tail is not None
+        else None,
         market_tail_tokens=market.tail if market else None,
         market_tokens=market.all_tokens if market else None,
         named_rows=market.named_rows if market else None,

@@ -30,7 +30,9 @@ class Engine:
     def table(self, name: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
         """Make (or replace) a table from rows in memory; `columns` gives each column's SQL type."""
         values = list(zip(*rows, strict=True)) or [()] * len(columns)
-        arrays = [pa.array(column, type=_TYPES[kind]) for column, kind in zip(values, columns.values(), strict=True)]
+        arrays = [
+            pa.array(column, type=_TYPES[kind]) for column, kind in zip(values, columns.values(), strict=True)
+        ]
         self._take(name, pa.Table.from_arrays(arrays, names=list(columns)))
 
     def parquet(self, name: str, schema: pa.Schema, paths: Sequence[str]) -> None:

@@ -139,7 +139,9 @@ def read(version: Version) -> Methodology:
         methodology=content["methodology"],
         unit=content["unit"],
         weight_basis=content["weight_basis"],
-        rules=tuple(Rule(name.split("_", 1)[1].removesuffix(".sql"), name, raw.decode("utf-8")) for name, raw in rules),
+        rules=tuple(
+            Rule(name.split("_", 1)[1].removesuffix(".sql"), name, raw.decode("utf-8")) for name, raw in rules
+        ),
         series=tuple(Series(**entry) for entry in content["series"]),
         parameters=Parameters(content),
         rules_sha256=sha256_hex(canonical_bytes({name: sha256_hex(raw) for name, raw in rules})),

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from mtok.calendar import DAY_SECONDS
-from mtok.observations.faults import Faults
+from mtok.observations.faults import Faults, printable
 from mtok.observations.numbers import PRICE_ABSENT
 from mtok.observations.payload import PayloadFault, decode_payload
 from mtok.observations.schedule import (
     DIMENSIONS,
     PRICE_WINDOW,
     Override,
-    Tile,
     UnreadableSchedule,
     posted_price,
     read_overrides,
@@ -121,13 +120,16 @@ def _read_row(ordinal: int, row: Any, models: Models) -> None:
         return
     _check_fields(row, _ROW_FIELDS, "data[].", faults)
     model_id = row.get("id")
-    if isinstance(model_id, str) and model_id.startswith("~"):
+    model_id = model_id if isinstance(model_id, str) else ""
+    if model_id.startswith("~"):
         return
-    split = split_slug(model_id) if isinstance(model_id, str) else None
+    split = split_slug(model_id)
     canonical = row.get("canonical_slug")
     described = split if canonical is None else split_slug(canonical) if isinstance(canonical, str) else None
     if split is None or described is None or (canonical is not None and ":" in canonical):
-        faults.add(SLUG_GRAMMAR, f"data[{ordinal}]", model_id, f"id {model_id!r}, canonical_slug {canonical!r}")
+        faults.add(
+            SLUG_GRAMMAR, f"data[{ordinal}]", model_id, f"id {model_id!r}, canonical_slug {canonical!r}"
+        )
         return
     created = row.get("created")
     created = created if type(created) is int and abs(created) <= _CREATED_MAX else 0
@@ -172,40 +174,25 @@ def _read_prices(ordinal: int, model_id: str, variant: str, pricing: Any, models
     if pricing.get(COMPLETION) is None:
         faults.add(PRICE_ABSENT, place, model_id, "no completion price")
         prices.append(PriceRow(ordinal, COMPLETION, 0, 0, DAY_SECONDS, None, None, PRICE_ABSENT))
-    for dimension, value in pricing.items():
-        if dimension == "overrides" or value is None:
+    for key, value in pricing.items():
+        if key == "overrides" or value is None:
             continue
-        if dimension not in DIMENSIONS:
-            faults.schema("schema_unknown", f"data[].pricing.{dimension}", type(value).__name__)
-            dimension = ascii(dimension)[1:-1]
-        base, reason = posted_price(dimension, value)
+        if key not in DIMENSIONS:
+            faults.schema("schema_unknown", f"data[].pricing.{key}", type(value).__name__)
+        base, reason = posted_price(key, value)
         if reason:
-            faults.add(reason, f"{place}.{dimension}", model_id, value)
-        if reason or broken or not overrides or base is None:
+            faults.add(reason, f"{place}.{key}", model_id, value)
+        if base == 0 and key == COMPLETION and variant != "free":
+            faults.add("price_zero", f"{place}.completion", model_id, value)
+        dimension = printable(key)
+        if base is None or broken or not overrides:
             price = None if broken else base
             prices.append(PriceRow(ordinal, dimension, 0, 0, DAY_SECONDS, price, base, reason or broken))
-        else:
-            _read_tiles(ordinal, model_id, dimension, base, tiles(dimension, base, overrides), models)
-        if base == 0 and dimension == COMPLETION and variant != "free":
-            faults.add("price_zero", f"{place}.completion", model_id, value)
-
-
-def _read_tiles(ordinal: int, model_id: str, dimension: str, base: int, found: list[Tile], models: Models) -> None:
-    for tile in found:
-        if tile.reason:
-            models.faults.add(tile.reason, f"data[{ordinal}].pricing.overrides", model_id, dimension)
-        models.prices.append(
-            PriceRow(
-                ordinal,
-                dimension,
-                tile.min_prompt_tokens,
-                tile.start_second,
-                tile.end_second,
-                tile.price,
-                base,
-                tile.reason,
-            )
-        )
+            continue
+        for tile in tiles(key, base, overrides):
+            if tile.reason:
+                faults.add(tile.reason, f"{place}.overrides[].{key}", model_id, tile)
+            prices.append(PriceRow(ordinal, dimension, *tile[:4], base, tile.reason))
 
 
 def _check_fields(fields: dict[str, Any], known: dict[str, type], prefix: str, faults: Faults) -> None:

@@ -90,7 +90,7 @@ def decode_payload(raw: bytes) -> dict[str, Any]:
     try:
         content = _DECODER.decode(text)
     except _DuplicateKey as error:
-        raise PayloadFault("payload_duplicate_key", f"key {ascii(str(error))} twice in one object") from None
+        raise PayloadFault("payload_duplicate_key", f"key {str(error)!a} twice in one object") from None
     except RecursionError:
         raise PayloadFault("payload_depth", f"over {PAYLOAD_DEPTH_MAX} levels") from None
     except ValueError as error:

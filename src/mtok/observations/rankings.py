@@ -20,7 +20,20 @@ TAIL: Final = Slug("other", "", "other", "standard")
 
 NAMED_ROWS_MIN: Final = 50
 
-_TOP_FIELDS: Final = {"data", "meta"}
+UNRESOLVED_REASONS: Final = frozenset(
+    {
+        "as_of_unreadable",
+        "id_unknown",
+        "partial_day",
+        "variant_conflict",
+        "variants_summed",
+        "volume_duplicate",
+        "volume_range",
+    }
+)
+"""Why a row of an imported table is listed under `unresolved` and is no volume (docs/tables.md)."""
+
+_TOP_FIELDS: Final = {"data", "meta", "unresolved"}
 _ROW_FIELDS: Final = {"date", "model_permaslug", "total_tokens"}
 _META_FIELDS: Final = {"as_of", "version", "start_date", "end_date"}
 
@@ -51,9 +64,12 @@ def decode_rankings(raw: bytes, captured_at: int) -> Rankings:
     totals: dict[tuple[int, Slug], tuple[str, int]] = {}
     for number, row in enumerate(payload["data"]):
         _read_row(f"data[{number}]", row, rankings, totals, (first, last))
-    rankings.rows = [(day, slug, tokens) for (day, slug), (_, tokens) in totals.items() if not rankings.days[day]]
+    rankings.rows = [
+        (day, slug, tokens) for (day, slug), (_, tokens) in totals.items() if not rankings.days[day]
+    ]
     if not payload["data"]:
         rankings.faults.add("payload_empty", "data", "", "no rows")
+    _list_unresolved(payload.get("unresolved"), rankings.faults)
     _alarm_short_days(rankings)
     return rankings
 
@@ -76,7 +92,9 @@ def _read_meta(meta: Any, rankings: Rankings) -> tuple[int, int]:
             else:
                 window[name == "end_date"] = parse_date(text)
         except (TypeError, ValueError):
-            rankings.faults.schema("schema_type", f"meta.{name}", "no date" if name != "as_of" else "no instant")
+            rankings.faults.schema(
+                "schema_type", f"meta.{name}", "no date" if name != "as_of" else "no instant"
+            )
     return window[0], window[1]
 
 
@@ -114,10 +132,28 @@ def _read_row(
         days[day] = "volume_range"
         faults.add("volume_range", place, permaslug, f"{date}: total_tokens {row.get('total_tokens')!r}")
         return
-    earlier = totals.setdefault((day, slug), (permaslug, tokens))
+    earlier = totals.setdefault((day, slug), (str(permaslug), tokens))
     if earlier != (permaslug, tokens):
         days[day] = "volume_duplicate"
         faults.add("volume_duplicate", place, permaslug, f"{date}: {tokens} after {earlier[0]} {earlier[1]}")
+
+
+def _list_unresolved(entries: Any, faults: Faults) -> None:
+    """List the rows that a rendered table could not place; each carries its own reason."""
+    if entries is None:
+        return
+    if not isinstance(entries, list):
+        faults.schema("schema_type", "unresolved", type(entries).__name__)
+        return
+    for number, entry in enumerate(entries):
+        place = f"unresolved[{number}]"
+        reason = entry.get("reason") if isinstance(entry, dict) else None
+        if not isinstance(reason, str) or reason not in UNRESOLVED_REASONS:
+            faults.add("schema_type", place, "", f"{entry!r}, wanted an object with a known reason")
+            continue
+        subject = entry.get("model_permaslug") or entry.get("model_id") or ""
+        found = f"variant {entry.get('variant')!r}, total_tokens {entry.get('total_tokens')!r}"
+        faults.add(reason, place, subject, found)
 
 
 def _read_unknown(fields: dict[str, Any], known: set[str], prefix: str, faults: Faults) -> None:
@@ -132,4 +168,6 @@ def _alarm_short_days(rankings: Rankings) -> None:
         named[day] += slug is not TAIL
     for day, count in sorted(named.items()):
         if count < NAMED_ROWS_MIN and not rankings.days[day]:
-            rankings.faults.add("short_capture", "", f"day {day}", f"{count} named models, under {NAMED_ROWS_MIN}")
+            rankings.faults.add(
+                "short_capture", "", f"day {day}", f"{count} named models, under {NAMED_ROWS_MIN}"
+            )

@@ -8,6 +8,7 @@ tiers are kept beside it as observations.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from mtok.calendar import DAY_SECONDS
@@ -132,13 +133,22 @@ def _base_tier(dimension: str, base: int, overrides: list[Override]) -> list[Til
             return [Tile(0, 0, DAY_SECONDS, None, reason)]
         for start, end in override.windows:
             minutes[start:end] = [price] * (end - start)
-    edges = [0, *(minute for minute in range(1, _MINUTES) if minutes[minute] != minutes[minute - 1]), _MINUTES]
-    return [Tile(0, a * 60, b * 60, minutes[a], None) for a, b in zip(edges, edges[1:], strict=False)]
+    edges = [
+        0,
+        *(minute for minute in range(1, _MINUTES) if minutes[minute] != minutes[minute - 1]),
+        _MINUTES,
+    ]
+    return [Tile(0, a * 60, b * 60, minutes[a], None) for a, b in pairwise(edges)]
 
 
 def _prompt_tiers(dimension: str, overrides: list[Override]) -> list[Tile]:
     return [
-        Tile(override.min_prompt_tokens, start * 60, end * 60, *posted_price(dimension, override.prices[dimension]))
+        Tile(
+            override.min_prompt_tokens,
+            start * 60,
+            end * 60,
+            *posted_price(dimension, override.prices[dimension]),
+        )
         for override in overrides
         if override.min_prompt_tokens and dimension in override.prices
         for start, end in override.windows

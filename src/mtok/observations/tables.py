@@ -11,7 +11,7 @@ import io
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -149,7 +149,7 @@ class Observations:
         self.store = store
         self.folder = store.path / "observations"
 
-    def refresh(self, progress: Progress = lambda *_: None) -> Sequence[Capture]:
+    def refresh(self, progress: Progress) -> list[Capture]:
         """Bring every day's tables up to the register and return the captures; the caller holds the lock.
 
         A capture of kind `table` is evidence behind other captures and has no rows.
@@ -161,7 +161,9 @@ class Observations:
             if capture.kind != "table":
                 by_day[format_date(day_of(capture.instant))].append((number, capture))
         manifest = self._manifest()
-        outdated = [day for day, members in sorted(by_day.items()) if not self._sound(manifest.get(day), members)]
+        outdated = [
+            day for day, members in sorted(by_day.items()) if not self._sound(manifest.get(day), members)
+        ]
         for done, day in enumerate(outdated):
             progress("observing", done, len(outdated))
             manifest[day] = self._build(day, by_day[day])
@@ -197,7 +199,9 @@ class Observations:
             return False
         folder = self.folder / format_date(day_of(members[0][1].instant))
         try:
-            return all(sha256_hex((folder / name).read_bytes()) == sha for name, sha in entry["files"].items())
+            return all(
+                sha256_hex((folder / name).read_bytes()) == sha for name, sha in entry["files"].items()
+            )
         except OSError:
             return False
 

@@ -1,7 +1,7 @@
 """The bundled sample: the facts of 38 fixing dates, rendered as responses of OpenRouter's shape.
 
-The facts stand beside this module: token totals, posted prices, and with each the sha256 of the response it was
-read from. README.md says whose they are; `scripts/make_sample.py` makes the files from the recordings. What is
+The facts stand beside this module: token totals, posted prices, and with each the sha256 of the response it
+was read from. README.md says whose they are; `scripts/make_sample.py` makes the files from recordings. What is
 rendered is archived like a response as received, but says `origin` = `sample` and names the original.
 """
 
@@ -29,7 +29,7 @@ _OBTAINED: Final = "bundled sample"
 
 
 class Pull(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of `pulls.jsonl`, oldest first: the `meta` of one rankings-daily response and the sha256 of the whole."""
+    """A line of `pulls.jsonl`, by time: `meta` of a rankings-daily response and the sha256 of the whole."""
 
     as_of: str
     start_date: str
@@ -39,10 +39,10 @@ class Pull(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VolumeDay(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of `volumes.jsonl`, by date: the rows of one day in the order of the response, the tail `other` last.
+    """A line of `volumes.jsonl`, by date: the rows of one day, in the order of the response.
 
     as_of, sha256 : the latest pull that holds the day; earlier ones hold the same rows
-    tokens : permaslug → total_tokens, both verbatim
+    tokens : permaslug (`other`: the market tail) → total_tokens, both verbatim
     """
 
     date: str
@@ -67,9 +67,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PostedRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of `prices.jsonl`, by id and time: one state of a catalogue row and the runs of captures that posted it.
+    """A line of `prices.jsonl`, by id and time: a state of a catalogue row and the captures that posted it.
 
-    pricing : the whole object, keys in the order posted, texts verbatim, USD per token (or per unit of the key)
+    created : seconds since 1970-01-01 UTC
+    pricing : the whole object, verbatim, USD per token (`image`, `request`, `web_search`: per piece)
     """
 
     id: str
@@ -80,12 +81,6 @@ class PostedRow(msgspec.Struct, frozen=True, kw_only=True):
     posted: tuple[Run, ...]
 
 
-FILES: Final[dict[str, type[msgspec.Struct]]] = {
-    "pulls.jsonl": Pull,
-    "volumes.jsonl": VolumeDay,
-    "captures.jsonl": ModelsCapture,
-    "prices.jsonl": PostedRow,
-}
 _Fact = TypeVar("_Fact", bound=msgspec.Struct)
 
 
@@ -97,9 +92,9 @@ def sample_responses(folder: Traversable = FACTS) -> Iterator[Response]:
     yield from merge(_rankings(folder), _models(folder), key=lambda response: response.captured_at)
 
 
-def citation(folder: Traversable = FACTS) -> str:
+def citation() -> str:
     """Return the line that stands beside every figure made from the sample."""
-    as_of = max(pull.as_of for pull in _read(folder, "pulls.jsonl", Pull))
+    as_of = max(pull.as_of for pull in _read(FACTS, "pulls.jsonl", Pull))
     return (
         f"Source: OpenRouter (openrouter.ai/rankings), as of {as_of}. "
         "Licensed under CC BY 4.0. Index computed from it by mtok."

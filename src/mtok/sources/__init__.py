@@ -1,0 +1,24 @@
+"""Asks the outside world; returns raw bytes and how they were obtained, judges nothing.
+
+`files` reads archived payloads, `tables` opens archived tables, `price_tables` and `volume_tables` render those
+as payloads. What cannot be taken is refused by name with a code and a remedy; one bad file never costs a good one.
+"""
+
+from mtok.sources.files import FoundFile, Refused, find_files, read_response
+from mtok.sources.price_tables import price_responses
+from mtok.sources.tables import Table, TableReport, read_table
+from mtok.sources.volume_tables import check_volume_source, refuse_changed_import, volume_responses
+
+__all__ = [
+    "FoundFile",
+    "Refused",
+    "Table",
+    "TableReport",
+    "check_volume_source",
+    "find_files",
+    "price_responses",
+    "read_response",
+    "read_table",
+    "refuse_changed_import",
+    "volume_responses",
+]

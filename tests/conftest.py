@@ -1,0 +1,22 @@
+"""What several test modules share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("default", max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("default")
+
+RECORDINGS = Path(__file__).parents[2] / "shared" / "data" / "openrouter"
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The recorded OpenRouter responses beside the checkout; without them the test is skipped."""
+    if not RECORDINGS.is_dir():
+        pytest.skip(f"no recorded responses at {RECORDINGS}")
+    return RECORDINGS

@@ -18,6 +18,9 @@ _MODELS = {
     "openai/gpt-a": ("openai/gpt-a-2025", ("", ":batch", ":free")),
     "openai/gpt-b": ("openai/gpt-b-2025", ("",)),
     "openai/gpt-c": ("openai/gpt-c", ("", ":thinking")),
+    "openai/gpt-d": ("openai/gpt-d", ("",)),
+    "openai/gpt-e": ("openai/gpt-e", ("",)),
+    "openai/gpt-f": ("openai/gpt-f", ("", ":batch")),
     "openai/gpt-new": ("openai/gpt-new-2026", ("",)),
     "openai/gpt-image": ("openai/gpt-image-1", ("",)),
     "openai/text-embedding": ("openai/text-embedding-1", ("",)),
@@ -30,6 +33,7 @@ _MODELS = {
     "moonshotai/kimi-a": ("moonshotai/kimi-a", ("",)),
 }
 _PRICES = ("0.000001", "0.0000025", "1e-5", "2E-06", "0.0000000000000000015", "0.0000300")
+_NEAR = {"0.000001": "0.00000101", "1e-5": "0.00000995"}
 _BAD_PRICES = ("-1", "NaN", "0.5", "1_0", "1e-25", "", "+1", "１", 0.000002, 7, True, None, [], "0.0010000000001")
 _WINDOWS = ((0, 600), (2200, 400), (600, 2400), (30, 30), (1200, 1230), (2359, 1))
 _BAD_WINDOWS = ((0, None), (2400, 100), (60, 100), ("0000", "0600"), (True, 100), (0, 2401), (1.5, 100))
@@ -41,17 +45,25 @@ def market(seed: int) -> list[Taken]:
     calm = random.random() < 0.5
     posted = {name: random.choice(_PRICES) for name in _MODELS}
     listed = {name: _listed(random, name) for name in _MODELS}
+    free_from = {name: FIRST_DAY - random.randrange(7) for name in _MODELS if random.random() < 0.15}
+    free_until = {name: FIRST_DAY + random.randrange(DAYS) for name in _MODELS if random.random() < 0.15}
     taken: list[Taken] = []
     for day in range(FIRST_DAY - 9, FIRST_DAY + DAYS + 2):
         for name in _MODELS:
             if random.random() < 0.1:
                 posted[name] = random.choice(_PRICES * 6 + ("0", "-1"))
-        today = {name: price for name, price in posted.items() if day in listed[name]}
+            if day >= free_from.get(name, day + 1):
+                posted[name] = "0"
+        today = {
+            name: "0" if day < free_until.get(name, 0) else price
+            for name, price in posted.items()
+            if day in listed[name]
+        }
         for second in _seconds(random, random.choice((0, 1, 1, 2, 3))):
             taken.append(_models(random, day, second, today, calm))
         if random.random() < 0.3:
             rank = random.choice((2, 3))
-            others = {name: random.choice((price, random.choice(_PRICES))) for name, price in today.items()}
+            others = {name: random.choice((price, _NEAR.get(price, price), random.choice(_PRICES))) for name, price in today.items()}
             found = _models(random, day, random.randrange(86_400), others, calm)
             taken.append(
                 Taken(kind=KIND_MODELS, instant=found.instant, raw=found.raw, collector=f"archive-{rank}", rank=rank)
@@ -65,7 +77,7 @@ def _listed(random: Random, name: str) -> range:
     if "new" in name:
         return range(FIRST_DAY + random.randrange(DAYS), FIRST_DAY + 30)
     first = random.choice((FIRST_DAY - 30, FIRST_DAY - 30, FIRST_DAY - 30, FIRST_DAY + random.randrange(DAYS)))
-    last = random.choice((FIRST_DAY + 30, FIRST_DAY + 30, FIRST_DAY + 30, FIRST_DAY - 8, FIRST_DAY - 5))
+    last = random.choice((FIRST_DAY + 30, FIRST_DAY + 30, FIRST_DAY - random.randrange(8)))
     return range(first, last)
 
 

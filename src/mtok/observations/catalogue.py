@@ -72,6 +72,7 @@ class Catalogue:
 def _rows(store: Store, captures: list[Capture], progress: Progress) -> Iterator[tuple[int, str, str]]:
     for done, capture in enumerate(captures):
         progress("reading catalogues", done, len(captures))
+        instant = capture.instant
         for row in decode_models(store.objects.get(capture.sha256)).catalogue:
-            yield capture.instant, row.id, row.slug
+            yield instant, row.id, row.slug
     progress("reading catalogues", len(captures), len(captures))

@@ -18,6 +18,7 @@ from mtok.sources.tables import (
     Progress,
     Table,
     TableReport,
+    compact_json,
     groups,
     placed,
     read_instant,
@@ -37,6 +38,7 @@ PRICING: Final = {
 """Column of the table → key of `pricing`."""
 
 OTHER_PRICING: Final = "pricing_other_json"
+_MODEL_COLUMNS: Final = ("model_id", "canonical_slug", "created", *PRICING, OTHER_PRICING)
 _SOURCE: Final = ("source_repo", "source_path", "source_commit")
 OTHER_PRICING_UNREADABLE: Final = "pricing_other_unreadable"
 
@@ -71,7 +73,7 @@ def price_responses(
         report.rows += len(members)
         report.captures += 1
         yield Response(
-            raw=payload_bytes({"data": [_model(row, report) for row in members]}),
+            raw=f'{{"data":[{",".join(_models(members, report))}]}}'.encode("ascii"),
             captured_at=members[0]["place"],
             kind=KIND_MODELS,
             obtained=_obtained(table, members[0]),
@@ -82,47 +84,43 @@ def price_responses(
         progress("rendering prices", done, rows.num_rows)
 
 
-def payload_bytes(payload: dict[str, Any]) -> bytes:
-    """Return a rendered payload: compact JSON, keys sorted, integers as integers since the decoders want them so."""
-    return json.dumps(payload, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
-
-
 def _obtained(table: Table, row: dict[str, Any]) -> str:
     named = [row[name] for name in (*_SOURCE, "source_kind") if row.get(name)]
     return printable(f"table {table.shown}" + "".join(f", {text}" for text in named))[:_OBTAINED_MAX]
 
 
-def _model(row: dict[str, Any], report: TableReport) -> dict[str, Any]:
-    created = row.get("created")
-    model = {
-        "id": row["model_id"],
-        "canonical_slug": row.get("canonical_slug"),
-        "created": int(created) if created and _WHOLE.fullmatch(created) else created,
-        "pricing": _pricing(row, report),
-    }
-    return {name: value for name, value in model.items() if value is not None}
+def _models(rows: list[dict[str, Any]], report: TableReport) -> Iterator[str]:
+    for row in rows:
+        text, readable = _model(tuple(map(row.get, _MODEL_COLUMNS)))
+        if not readable:
+            found = f"row {row['row']}: {row[OTHER_PRICING]!r}, {row['model_id']!r}"
+            report.add(OTHER_PRICING_UNREADABLE, found)
+        yield text
 
 
-def _pricing(row: dict[str, Any], report: TableReport) -> dict[str, Any]:
-    """Return the `pricing` of a row.
+@lru_cache(maxsize=65_536)
+def _model(cells: tuple[str | None, ...]) -> tuple[str, bool]:
+    """Return the JSON of one model and whether its further pricing could be read. cells : as in `_MODEL_COLUMNS`.
 
     Further pricing that cannot be read may hold overrides, and then no price of the row is known: its text
-    stands alone, and the decoder finds no completion price.
+    stands alone, and the decoder finds no completion price. Most rows repeat from one capture to the next.
     """
-    pricing = {key: row[column] for column, key in PRICING.items() if row.get(column) is not None}
-    text = row.get(OTHER_PRICING)
-    if text is None:
-        return pricing
-    other = _other_pricing(text)
-    if other is None or other.keys() & pricing.keys():
-        report.add(
-            OTHER_PRICING_UNREADABLE, f"row {row['row']}: {text[:_OBTAINED_MAX]!r}, {row['model_id']!r}"
-        )
-        return {OTHER_PRICING: text[:_OTHER_CHARACTERS_MAX]}
-    return pricing | other
+    row = dict(zip(_MODEL_COLUMNS, cells, strict=True))
+    created, text = row["created"], row[OTHER_PRICING]
+    pricing: dict[str, Any] = {PRICING[name]: row[name] for name in PRICING if row[name] is not None}
+    other = {} if text is None else _other_pricing(text)
+    readable = other is not None and not other.keys() & pricing.keys()
+    model = {
+        "id": row["model_id"],
+        "canonical_slug": row["canonical_slug"],
+        "created": int(created) if created and _WHOLE.fullmatch(created) else created,
+        "pricing": pricing | (other or {})
+        if readable
+        else {OTHER_PRICING: (text or "")[:_OTHER_CHARACTERS_MAX]},
+    }
+    return compact_json({name: value for name, value in model.items() if value is not None}), readable
 
 
-@lru_cache(maxsize=4_096)
 def _other_pricing(text: str) -> dict[str, Any] | None:
     """Return the further pricing keys of a row; None unless it is one sound, flat enough object of exact values."""
     try:

@@ -7,6 +7,7 @@ that was posted. What is rendered from a table names the table's sha256, and the
 from __future__ import annotations
 
 import io
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +18,14 @@ from typing import TYPE_CHECKING, Any, Final
 from mtok.archive import KIND_TABLE, PRIMARY, Response
 from mtok.calendar import DAY, SECOND, parse_date, parse_instant
 from mtok.canonical import sha256_hex
-from mtok.sources.files import CAPTURED_AT_UNKNOWN, KIND_NOT_RECOGNISED, FoundFile, Refused, read_bytes
+from mtok.sources.files import (
+    CAPTURED_AT_UNKNOWN,
+    KIND_NOT_RECOGNISED,
+    FoundFile,
+    Refused,
+    printable,
+    read_bytes,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,6 +85,7 @@ Progress = Callable[[str, int, int], None]
 """Called with (what, done, total) as work goes on."""
 
 _LISTED_PER_REASON: Final = 100
+_LISTED_CHARACTERS: Final = 400
 
 
 def silent(what: str, done: int, total: int) -> None:
@@ -124,7 +133,7 @@ class TableReport:
         self.unresolved[reason] += 1
         listed = self.listed.setdefault(reason, [])
         if len(listed) < _LISTED_PER_REASON:
-            listed.append(found)
+            listed.append(printable(found[:_LISTED_CHARACTERS]))
 
 
 class _NotTaken(Exception):
@@ -321,21 +330,29 @@ def placed(
     return numbered.filter(readable), numbered.filter(pc.invert(readable)).to_pylist()
 
 
+def compact_json(content: Any) -> str:
+    """Return the JSON of a rendering: keys sorted, ASCII, integers as integers since the decoders want them so."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+
 def groups(rows: pa.Table, keys: list[str], within: list[str]) -> Iterator[tuple[list[dict[str, Any]], int]]:
     """Yield the rows of each distinct combination of `keys`, and how many rows have been yielded with them.
 
     rows : as from `placed` · keys, within : columns to sort by, those that part the groups and those that order a
-    group before the order of the table does. Empty cells come first and are alike.
+    group before the order of the table does. Empty keys are alike.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    order = [(name, "ascending") for name in (*keys, *within, "row")]
-    ordered = rows.take(pc.sort_indices(rows, sort_keys=order, null_placement="at_start"))
+    for name in keys:
+        if pa.types.is_large_string(rows[name].type):
+            rows = rows.set_column(rows.column_names.index(name), name, rows[name].fill_null(""))
+    ordered = rows.take(
+        pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in (*keys, *within, "row")])
+    )
     changes: set[int] = set()
     for name in keys:
         column = ordered[name].combine_chunks()
-        column = column.fill_null("") if pa.types.is_large_string(column.type) else column
         changes.update(pc.indices_nonzero(pc.not_equal(column[1:], column[:-1])).to_pylist())
     edges = [0, *sorted(change + 1 for change in changes), ordered.num_rows]
     for start, end in pairwise(edges):

@@ -17,12 +17,12 @@ from mtok.calendar import format_date, format_instant
 from mtok.canonical import sha256_hex
 from mtok.errors import BadCall, BadInput
 from mtok.sources.files import Refused
-from mtok.sources.price_tables import payload_bytes
 from mtok.sources.tables import (
     TABLE_ORIGIN,
     Progress,
     Table,
     TableReport,
+    compact_json,
     day_end,
     groups,
     placed,
@@ -146,7 +146,7 @@ def volume_responses(
         day: int = members[0]["place"]
         payload, instant = _payload(members, day, resolve, captured_at, report)
         yield Response(
-            raw=payload_bytes(payload),
+            raw=compact_json(payload).encode("ascii"),
             captured_at=instant,
             kind=KIND_RANKINGS,
             obtained=f"table {table.shown}, {volume_source} of {format_date(day)}",

@@ -1,0 +1,217 @@
+"""Plain words for what a record says in codes: quality, reasons, notes, rungs, causes, effects.
+
+A code that is not listed here is shown as it is, so that a new one is never hidden.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final
+
+from mtok.archive import RANKINGS_DAILY
+from mtok.calendar import format_date, parse_date
+from mtok.cli.figures import TIED, counted, day_text, number, percent, told_apart, tokens
+from mtok.methodology import Parameters, load
+from mtok.records import Constituent, Determination
+
+SYMBOLS: Final = {"good": "●", "degraded": "◐", "estimated": "◌", "withheld": "–"}
+EFFECTS: Final = ("price", "mix", "entry", "exit")
+
+_NOTES: Final = {
+    "jump": "jump: the value moved by more than {jump} since the print before",
+    "weak_link": "weak_link: the models priced on both days hold under {weak_link} of the tokens of one of them, so "
+    "the price index says more of few models than of all",
+    "no_link": "no_link: no model is priced on both days, or the print before is more than {previous_days} days "
+    "old; the price index stands still",
+}
+_LEFT_OUT: Final = {
+    "unpaid": "the free variant, or a price of 0",
+    "ineligible": "not a model that answers in text alone",
+    "missing": "no price found",
+}
+_DISCARDED: Final = {
+    "zero_glitch": "a price of 0 within days of a positive one",
+    "price_dynamic": "a negative price, which marks a router",
+    "price_grammar": "a price that is not a number",
+    "price_range": "a price outside the range taken",
+}
+_CAUSES_OF_ENTRY: Final = {
+    "no_row": "no row before",
+    "unlisted": "newly listed",
+    "missing": "no price found before",
+    "unpaid": "unpaid before",
+    "ineligible": "not eligible before",
+}
+_CAUSES_OF_EXIT: Final = {
+    "no_row": "no row",
+    "unlisted": "no longer listed",
+    "missing": "no price found",
+    "unpaid": "unpaid now",
+    "ineligible": "no longer eligible",
+}
+_ORIGINS: Final = {"sample": "the bundled sample", "table": "an imported table"}
+
+LEGEND: Final = {
+    "capture": "one response of the price list as it was received, kept with its time",
+    "direct": "the price posted that day, averaged over the time it was in force",
+    "fallback": "the same from another collector, as the own one has no price of the day",
+    "carried": "the own price of an earlier day, up to 7 days old",
+    "launch": "the own price of the day after, for a model that had just come out",
+    "contributes": "share times price; the sum is the value",
+    "row": "a line of OpenRouter's ranking of models by tokens; the ranking is cut at 50",
+    "price": "effect of changed posted prices, on the models priced on both days",
+    "mix": "effect of use moving between cheaper and dearer of these models",
+    "entry, exit": "effect of models that are priced on one of the two days only",
+    "replacement": "the whole move, where no model is priced on both days",
+    "price index": "posted prices alone, mix left out; 100 on the first printed day; it can drift",
+    "sha256": "fingerprint of the bytes; whoever holds the same bytes gets the same one",
+}
+"""The words of the receipt page, in the order in which they occur there."""
+
+
+def company(record: Determination) -> str:
+    """Return the company of a record's series, with the volume source where that is not rankings-daily."""
+    name = company_of(record.series, record.methodology)
+    return name if record.volume_source == RANKINGS_DAILY else f"{name} ({record.volume_source})"
+
+
+def company_of(series: str, methodology: str) -> str:
+    """Return the company of a series id, with or without a volume source before it."""
+    known = {entry.series: entry.company for entry in load(methodology).series}
+    return known.get(series.rpartition(":")[2], series)
+
+
+def quality(record: Determination) -> str:
+    """Return the quality by shape and word."""
+    return f"{SYMBOLS.get(record.quality, '?')}{TIED}{record.quality}"
+
+
+def origin(record: Determination) -> str:
+    """Return where the evidence comes from, empty for responses as they were received."""
+    return " and ".join(_ORIGINS.get(code, code) for code in (record.origin or "").split("+") if code)
+
+
+def reason(record: Determination, code: str) -> str:
+    """Return a reason of R-10 in words, with the figure and the limit it is held against."""
+    parameters = load(record.methodology).parameters
+    limit = parameters.ratio
+    found = record.diagnostics
+    match code:
+        case "no_volumes":
+            return "no capture holds token volumes of that day"
+        case "no_priced_volume":
+            return "none of the models with tokens has a price"
+        case "coverage_below_minimum":
+            return _held("coverage", found.price_coverage, "below", limit("quality", "coverage_withheld"))
+        case "truncation" if record.value is None:
+            return _held(
+                "truncation exposure", found.truncation_exposure, "above", limit("quality", "truncation_withheld")
+            )
+        case "truncation":
+            return _truncation(record, parameters)
+        case "coverage":
+            return f"only {percent(found.price_coverage or '0')} of the tokens that need a price have one"
+        case "imputed_or_fallback":
+            share = Fraction(found.imputed_token_share or 0) + Fraction(found.fallback_share or 0)
+            return f"{percent(share)} of the weight rests on prices of another day or another collector"
+        case "conflict":
+            return f"{percent(found.conflict_share or '0')} of the weight has prices that two collectors dispute"
+        case "few_constituents":
+            return "a single model is a price, not an index"
+        case "short_capture":
+            least = parameters.number("capture", "named_rows_min")
+            return f"the ranking names {found.named_rows} models, not {least}: what it cuts off is unknown"
+        case "other_source":
+            return f"the volumes are those of {record.volume_source}, not of {RANKINGS_DAILY}"
+    return code
+
+
+def no_print(record: Determination) -> tuple[str, str]:
+    """Return why a withheld record has no value, and what that means or where to look."""
+    reasons = ", ".join(reason(record, code) for code in record.reasons)
+    found = f"{record.series} has no print for {record.date}: withheld, {reasons} (R-10)."
+    exposure = record.diagnostics.truncation_exposure
+    if "truncation" in record.reasons and exposure:
+        share = percent(exposure, 0)
+        return found, f"One unseen model could weigh as much as {share} of everything seen."
+    return found, "A value made from what is left would say more of the gaps than of the prices."
+
+
+def note(record: Determination, code: str) -> str:
+    """Return a note in words."""
+    parameters = load(record.methodology).parameters
+    return _NOTES.get(code, code).format(
+        jump=percent(parameters.ratio("quality", "jump"), 0),
+        weak_link=percent(parameters.ratio("averages", "weak_link_share"), 0),
+        previous_days=parameters.number("averages", "previous_days"),
+    )
+
+
+def left_out(code: str) -> str:
+    """Return why a row is neither in value nor in weight."""
+    return f"{code}: {_LEFT_OUT[code]}" if code in _LEFT_OUT else code
+
+
+def discarded(code: str) -> str:
+    """Return why a capture does not count for a price."""
+    return f"{code}: {_DISCARDED[code]}" if code in _DISCARDED else code
+
+
+def cause(record: Determination, effect: str, code: str) -> str:
+    """Return why a model is not priced on the other day; of an entry the day before, of an exit this one."""
+    known = _CAUSES_OF_ENTRY if effect == "entry" else _CAUSES_OF_EXIT
+    words = known.get(code, code)
+    if code == "no_row" and record.volume_source == RANKINGS_DAILY:
+        return f"{words}: may be the cut at{TIED}50"
+    return words
+
+
+def rung(row: Constituent) -> str:
+    """Return where a price was found, with its age or the number of captures it rests on."""
+    if row.age_days > 0:
+        return f"{row.rung} {counted(row.age_days, 'day')}"
+    return f"{row.rung}, {counted(len(row.captures), 'capture')}"
+
+
+def short_rung(row: Constituent) -> str:
+    """Return the same in a few letters."""
+    if row.age_days > 0:
+        return f"{row.rung} {row.age_days} d"
+    return f"{row.rung} ×{len(row.captures)}"
+
+
+def previous_day(record: Determination) -> bool:
+    """Return whether the move of a record is from the day before."""
+    return bool(record.move) and record.move.from_date == format_date(parse_date(record.date) - 1)
+
+
+def since(record: Determination) -> str:
+    """Return ` since DATE` where the print before is not of the day before, else nothing."""
+    return "" if not record.move or previous_day(record) else f" since {day_text(record.move.from_date)}"
+
+
+def _truncation(record: Determination, parameters: Parameters) -> str:
+    found = record.diagnostics
+    exposure, ratio = found.truncation_exposure or "0", found.unseen_ratio or "0"
+    said = []
+    if Fraction(exposure) > parameters.ratio("quality", "truncation"):
+        said.append(f"one unseen model could weigh {percent(exposure)} of what is seen")
+    if Fraction(ratio) > parameters.ratio("quality", "unseen_ratio"):
+        said.append(f"all unseen ones together {number(ratio, 1)} times as much as is seen")
+    return "; ".join(said) or f"one unseen model could weigh {percent(exposure)} of what is seen"
+
+
+def _held(what: str, value: str | None, how: str, limit: Fraction) -> str:
+    found, least = told_apart(value or "0", limit)
+    return f"{what} {found} {how} {least}"
+
+
+def tail(record: Determination) -> str:
+    """Return what the market tail held, as a sentence."""
+    found = record.diagnostics
+    if found.market_tail_share is None or found.market_tail_tokens is None:
+        return "the ranking has no row for the models under the cut"
+    return (
+        f"models under the cut held {percent(found.market_tail_share)} of all tokens that day "
+        f"({tokens(found.market_tail_tokens)})"
+    )

@@ -76,8 +76,12 @@ def _listed(random: Random, name: str) -> range:
     """Return the days a model is in the catalogue: from a launch on, for some weeks, never, or always."""
     if "new" in name:
         return range(FIRST_DAY + random.randrange(DAYS), FIRST_DAY + 30)
-    first = random.choice((FIRST_DAY - 30, FIRST_DAY - 30, FIRST_DAY - 30, FIRST_DAY + random.randrange(DAYS)))
-    last = random.choice((FIRST_DAY + 30, FIRST_DAY + 30, FIRST_DAY - random.randrange(8)))
+    first, last = FIRST_DAY - 30, FIRST_DAY + 30
+    change = random.random()
+    if change < 0.15:
+        first = FIRST_DAY + random.randrange(1, DAYS)
+    elif change < 0.3:
+        last = FIRST_DAY - random.randrange(8)
     return range(first, last)
 
 
@@ -108,7 +112,7 @@ def _models(random: Random, day: int, second: int, posted: dict[str, str], calm:
 
 def _describe(random: Random, row: dict[str, Any], name: str, day: int) -> None:
     if random.random() < 0.9:
-        age = random.choice((-1, 0, 1, 2, 3)) if "new" in name else random.choice((0, 2, 3, 100))
+        age = random.choice((-1, 0, 1, 3, 4)) if "new" in name else random.choice((3, 4, 100, 100))
         row["created"] = (day - age) * 86_400
     modalities = random.choice((["text"],) * 12 + (["text", "image"], [], None, "text", ["text", 1]))
     if "image" in name:

@@ -17,7 +17,7 @@ from mtok.calendar import format_date
 from mtok.records import Determination
 
 LAST_DAY = FIRST_DAY + DAYS - 1
-SEEDS_FOR_REACH = 30
+SEEDS_FOR_REACH = 40
 
 
 def _determined(taken: list[Taken]) -> dict[tuple[str, str], Determination]:

@@ -29,14 +29,11 @@ def hairline(width: int) -> str:
 
 def wrapped(text: str, width: int, indent: int = 0) -> Page:
     """Return a text in lines of `width`, all of them indented; figures (no-break spaces) stay whole."""
-    return textwrap.wrap(
-        text,
-        width,
-        initial_indent=" " * indent,
-        subsequent_indent=" " * indent,
-        break_long_words=False,
-        break_on_hyphens=False,
+    margin = " " * indent
+    lines = textwrap.wrap(
+        text, width, initial_indent=margin, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False
     )
+    return [line.rstrip() for line in lines]
 
 
 def labelled(label: str, text: str, width: int, indent: int = LABEL_WIDTH) -> Page:
@@ -67,3 +64,22 @@ def columns(rows: Sequence[Sequence[str]], alignment: str, gap: int = 2) -> Page
         .rstrip()
         for row in rows
     ]
+
+
+def named_columns(names: Sequence[str], rows: Sequence[Sequence[str]], alignment: str, width: int) -> Page:
+    """Return rows of cells at the right edge of the page, their names at the left.
+
+    A name that does not fit beside its cells has a line of its own above them.
+    """
+    cells = columns(rows, alignment)
+    room = width - max(map(len, cells)) - 2
+    lines: Page = []
+    for name, behind in zip(names, cells, strict=True):
+        lines += [name] if len(name) > room else []
+        lines.append(f"{name if len(name) <= room else '':{room}}  {behind}".rstrip())
+    return lines
+
+
+def room_for_names(rows: Sequence[Sequence[str]], width: int) -> int:
+    """Return how long a name may be beside these cells."""
+    return width - sum(max(map(len, column)) + 2 for column in zip(*rows, strict=True))

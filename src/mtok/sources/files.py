@@ -156,11 +156,11 @@ def read_response(
     whose bytes do not say what it was is of kind `unknown`. Refused: what `read_bytes` refuses, `file_ending`,
     `kind_unknown` (sound JSON that is neither payload) and `captured_at_unknown`.
     """
-    if not file.path.name.lower().endswith((".json", ".json.gz")):
-        return _refused(file, FILE_ENDING, f"its name ends otherwise than {', '.join(ENDINGS)}", "Rename it.")
     raw = read_bytes(file)
     if isinstance(raw, Refused):
         return raw
+    if not file.path.name.lower().endswith((".json", ".json.gz")):
+        return _refused(file, FILE_ENDING, f"its name ends otherwise than {', '.join(ENDINGS)}", "Rename it.")
     kept, seen = _unpacked(raw)
     content = _content(seen)
     kind = _kind(content, seen)

@@ -38,10 +38,10 @@ PRICING: Final = {
 """Column of the table → key of `pricing`."""
 
 OTHER_PRICING: Final = "pricing_other_json"
-_MODEL_COLUMNS: Final = ("model_id", "canonical_slug", "created", *PRICING, OTHER_PRICING)
-_SOURCE: Final = ("source_repo", "source_path", "source_commit")
 OTHER_PRICING_UNREADABLE: Final = "pricing_other_unreadable"
 
+_MODEL_COLUMNS: Final = ("model_id", "canonical_slug", "created", *PRICING, OTHER_PRICING)
+_SOURCE: Final = ("source_repo", "source_path", "source_commit")
 _OTHER_CHARACTERS_MAX: Final = 65_536
 _OTHER_DEPTH_MAX: Final = 8
 _OBTAINED_MAX: Final = 500
@@ -63,11 +63,10 @@ def price_responses(
     report = report or TableReport()
     yield table.response(collector)
     rows, undated = placed(table.rows, "observed_at", read_instant)
-    report.rows += len(undated)
     for row in undated:
-        report.add(
-            CAPTURED_AT_UNKNOWN, f"row {row['row']}: observed_at {row['observed_at']!r}, {row['model_id']!r}"
-        )
+        report.rows += 1
+        found = f"row {row['row']}: observed_at {row['observed_at']!r}, {row['model_id']!r}"
+        report.add(CAPTURED_AT_UNKNOWN, found)
     keys = ["place", *(name for name in _SOURCE if name in rows.column_names)]
     for members, done in groups(rows, keys, ["model_id"]):
         report.rows += len(members)
@@ -93,32 +92,44 @@ def _models(rows: list[dict[str, Any]], report: TableReport) -> Iterator[str]:
     for row in rows:
         text, readable = _model(tuple(map(row.get, _MODEL_COLUMNS)))
         if not readable:
-            found = f"row {row['row']}: {row[OTHER_PRICING]!r}, {row['model_id']!r}"
-            report.add(OTHER_PRICING_UNREADABLE, found)
+            report.add(
+                OTHER_PRICING_UNREADABLE, f"row {row['row']}: {row['model_id']!r}, {row[OTHER_PRICING]!r}"
+            )
         yield text
 
 
 @lru_cache(maxsize=65_536)
 def _model(cells: tuple[str | None, ...]) -> tuple[str, bool]:
-    """Return the JSON of one model and whether its further pricing could be read. cells : as in `_MODEL_COLUMNS`.
+    """Return the JSON of one model, and whether its pricing could be read. cells : as in `_MODEL_COLUMNS`.
 
-    Further pricing that cannot be read may hold overrides, and then no price of the row is known: its text
-    stands alone, and the decoder finds no completion price. Most rows repeat from one capture to the next.
+    Most models of a capture are those of the one before, cell by cell.
     """
     row = dict(zip(_MODEL_COLUMNS, cells, strict=True))
-    created, text = row["created"], row[OTHER_PRICING]
-    pricing: dict[str, Any] = {PRICING[name]: row[name] for name in PRICING if row[name] is not None}
-    other = {} if text is None else _other_pricing(text)
-    readable = other is not None and not other.keys() & pricing.keys()
+    created = row["created"]
+    pricing, readable = _pricing(row)
     model = {
         "id": row["model_id"],
         "canonical_slug": row["canonical_slug"],
         "created": int(created) if created and _WHOLE.fullmatch(created) else created,
-        "pricing": pricing | (other or {})
-        if readable
-        else {OTHER_PRICING: (text or "")[:_OTHER_CHARACTERS_MAX]},
+        "pricing": pricing,
     }
     return compact_json({name: value for name, value in model.items() if value is not None}), readable
+
+
+def _pricing(row: dict[str, str | None]) -> tuple[dict[str, Any], bool]:
+    """Return the `pricing` of a row and whether it could be read.
+
+    Further pricing that cannot be read may hold overrides, and then no price of the row is known: its text
+    stands alone, and the decoder finds no completion price.
+    """
+    pricing = {key: row[name] for name, key in PRICING.items() if row[name] is not None}
+    text = row[OTHER_PRICING]
+    if text is None:
+        return pricing, True
+    other = _other_pricing(text)
+    if other is None or other.keys() & pricing.keys():
+        return {OTHER_PRICING: text[:_OTHER_CHARACTERS_MAX]}, False
+    return {**pricing, **other}, True
 
 
 def _other_pricing(text: str) -> dict[str, Any] | None:

@@ -84,6 +84,7 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
 Progress = Callable[[str, int, int], None]
 """Called with (what, done, total) as work goes on."""
 
+_BATCH: Final = 8_192
 _LISTED_PER_REASON: Final = 100
 _LISTED_CHARACTERS: Final = 400
 
@@ -94,7 +95,10 @@ def silent(what: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """An opened table. rows : the layout's columns as text · latest : the last instant anything in it is from."""
+    """An opened table.
+
+    rows : the layout's columns as text, and the number of each row as `row` · latest : the last instant in it
+    """
 
     shown: str
     raw: bytes
@@ -156,14 +160,18 @@ def read_table(file: FoundFile, *, captured_at: int | None = None) -> Table | Re
         layout, rows = _open(raw, csv=file.path.name.lower().endswith(".csv"))
         latest = _latest(rows, layout, captured_at)
     except _NotTaken as error:
-        left_out = error.code == KIND_NOT_RECOGNISED and not file.named
         return Refused(
-            path=file.shown, code=error.code, found=error.found, remedy=error.remedy, left_out=left_out
+            path=file.shown,
+            code=error.code,
+            found=printable(error.found),
+            remedy=error.remedy,
+            left_out=error.code == KIND_NOT_RECOGNISED and not file.named,
         )
     return Table(shown=file.shown, raw=raw, sha256=sha256_hex(raw), layout=layout, rows=rows, latest=latest)
 
 
 def _open(raw: bytes, *, csv: bool) -> tuple[str, pa.Table]:
+    """Return the layout and its columns as text, with the number of each row, from 1, as column `row`."""
     import pyarrow as pa
 
     try:
@@ -171,13 +179,13 @@ def _open(raw: bytes, *, csv: bool) -> tuple[str, pa.Table]:
         layout = _layout(columns)
         rows = read([name for name in COLUMNS[layout] if name in columns])
         rows.validate(full=True)
+        texts = {name: _text(name, rows[name], COLUMNS[layout][name]) for name in rows.column_names}
     except (pa.ArrowException, OSError, ValueError) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise _NotTaken(TABLE_UNREADABLE, what, "Write the table anew.") from None
     if not rows.num_rows:
         raise _NotTaken(TABLE_EMPTY, "no rows", "Give a table that has some.")
-    texts = [_text(name, rows[name], COLUMNS[layout][name]) for name in rows.column_names]
-    return layout, pa.table(texts, names=rows.column_names)
+    return layout, pa.table({**texts, "row": pa.array(range(1, rows.num_rows + 1), pa.int64())})
 
 
 _Read = Callable[[list[str]], "pa.Table"]
@@ -315,19 +323,17 @@ def day_end(day: int) -> int:
 
 def placed(
     rows: pa.Table, column: str, read: Callable[[str], int | None]
-) -> tuple[pa.Table, list[dict[str, Any]]]:
-    """Return the rows whose `column` can be read, with that as `place` and their number as `row`, and the others."""
+) -> tuple[pa.Table, Iterator[dict[str, Any]]]:
+    """Return the rows whose `column` can be read, with what was read as column `place`, and the other rows."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     texts = rows[column].combine_chunks().dictionary_encode()
-    values = pa.array(
-        [None if text is None else read(text) for text in texts.dictionary.to_pylist()], pa.int64()
-    )
-    numbered = rows.append_column("place", values.take(texts.indices))
-    numbered = numbered.append_column("row", pa.array(range(1, rows.num_rows + 1), pa.int64()))
-    readable = pc.is_valid(numbered["place"])
-    return numbered.filter(readable), numbered.filter(pc.invert(readable)).to_pylist()
+    values = [None if text is None else read(text) for text in texts.dictionary.to_pylist()]
+    rows = rows.append_column("place", pa.array(values, pa.int64()).take(texts.indices))
+    readable = pc.is_valid(rows["place"])
+    others = rows.filter(pc.invert(readable)).to_batches(max_chunksize=_BATCH)
+    return rows.filter(readable), (row for batch in others for row in batch.to_pylist())
 
 
 def compact_json(content: Any) -> str:

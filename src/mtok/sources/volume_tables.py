@@ -77,13 +77,11 @@ def check_volume_source(table: Table, name: str | None) -> Refused | None:
     """
     held = _series(table)
     if name is None:
-        remedy = (
-            f"Name one with --volume-source: {_shown(held)}."
-            if held
-            else "Name it with --volume-source NAME."
-        )
         return Refused(
-            path=table.shown, code="volume_source_needed", found="volumes of an unnamed source", remedy=remedy
+            path=table.shown,
+            code="volume_source_needed",
+            found="volumes of an unnamed source",
+            remedy=f"Name one with --volume-source: {_shown(held) if held else 'a name of your choice'}.",
         )
     if not _SOURCE_NAME.fullmatch(name) or name == RANKINGS_DAILY:
         raise BadCall(
@@ -137,8 +135,8 @@ def volume_responses(
     if "series" in rows.column_names:
         rows = rows.filter(pc.equal(rows["series"], volume_source))
     rows, undated = placed(rows, "date", read_date)
-    report.rows += len(undated)
     for row in undated:
+        report.rows += 1
         report.add(DATE_RANGE, f"row {row['row']}: date {row['date']!r}, {_name(row)!r}")
     for members, done in groups(rows, ["place"], []):
         report.rows += len(members)

@@ -1,0 +1,208 @@
+"""The commands. Each parses what was typed, calls one library function and renders what it returns."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from mtok import __version__
+from mtok.cli.failures import reported
+
+if TYPE_CHECKING:
+    from mtok.day import ImportReport, Run
+
+app = typer.Typer(
+    help="The open reference price for AI tokens: one exact, explained value a day and company.",
+    epilog="Start with: mtok demo",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+StorePath = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="PATH", envvar="MTOK_STORE", help="The store, a folder."),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Machine output on standard output, everything else on standard error.")
+]
+From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day, YYYY-MM-DD.")]
+To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, YYYY-MM-DD.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="INSTANT", help="As known then: YYYY-MM-DDTHH:MM:SSZ, UTC."),
+]
+VolumeSource = Annotated[
+    str | None,
+    typer.Option("--volume-source", metavar="NAME", help="Whose volumes; without it OpenRouter's rankings-daily."),
+]
+SeriesId = Annotated[
+    str,
+    typer.Argument(
+        metavar="SERIES",
+        help="openai, google-gemini, anthropic, deepseek, qwen, moonshot; of another volume source SOURCE:ID.",
+    ),
+]
+Format = Literal["table", "json", "csv", "parquet"]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"mtok {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """The open reference price for AI tokens: one exact, explained value a day and company."""
+
+
+@app.command("import", epilog="Example: mtok import responses/ --store store")
+@reported
+def import_(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders to import.")],
+    collector: Annotated[
+        str | None,
+        typer.Option("--collector", metavar="NAME", help="Who captured them; without it the store's own collector."),
+    ] = None,
+    volume_source: Annotated[
+        str | None,
+        typer.Option("--volume-source", metavar="NAME", help="Whose volumes a table holds, as a name of your own."),
+    ] = None,
+    captured_at: Annotated[
+        str | None,
+        typer.Option("--captured-at", metavar="INSTANT", help="Capture time of files that do not say theirs."),
+    ] = None,
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Archive responses of OpenRouter, or tables made from them, in a store.
+
+    Takes .json and .json.gz as they were received, Parquet and CSV tables, and folders of these. What is in
+    the store already is not taken twice.
+    """
+    from mtok.cli.reading import instant_of_text, named_store
+    from mtok.cli.summaries import import_page
+    from mtok.cli.terminal import progress_bar
+    from mtok.day import import_paths
+
+    path, instant = named_store(store), instant_of_text(captured_at, "--captured-at")
+    with progress_bar() as progress:
+        report = import_paths(
+            path,
+            paths,
+            collector=collector,
+            volume_source=volume_source,
+            captured_at=instant,
+            progress=progress,
+        )
+    _answer(import_content(report), import_page(report, path), as_json=as_json)
+    if any(named for *_, named in report.refused):
+        raise typer.Exit(2)
+
+
+@app.command(epilog="Example: mtok determine --from 2026-06-01 --to 2026-06-20 --store store")
+@reported
+def determine(
+    first: From = None,
+    last: To = None,
+    as_of: AsOf = None,
+    methodology: Annotated[
+        str, typer.Option("--methodology", metavar="VERSION", help="Version of the rules.", show_default=True)
+    ] = "1.0",
+    volume_source: VolumeSource = None,
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Determine every company's value for each day that the store's captures allow.
+
+    The same captures, version and --as-of give the same bytes, so a run may be repeated at any time.
+    """
+    from mtok.archive import Store
+    from mtok.cli.reading import days_in_order, instant_of_text, named_store
+    from mtok.cli.summaries import run_content, run_page
+    from mtok.cli.terminal import progress_bar
+
+    first_day, last_day = days_in_order(first, last)
+    instant = instant_of_text(as_of, "--as-of")
+    opened = Store.open(named_store(store))
+    from mtok.day import determine_days
+
+    with progress_bar() as progress:
+        run = determine_days(
+            opened,
+            methodology=methodology,
+            first_day=first_day,
+            last_day=last_day,
+            as_of=instant,
+            volume_source=volume_source,
+            progress=progress,
+        )
+    _answer(run_content(run), run_page(run, opened.path), as_json=as_json)
+
+
+@app.command(epilog="Example: mtok board --date 2026-06-20 --store store")
+@reported
+def board(
+    date: Annotated[
+        str | None, typer.Option("--date", metavar="DATE", help="Day, YYYY-MM-DD; without it the latest there is.")
+    ] = None,
+    as_of: AsOf = None,
+    volume_source: VolumeSource = None,
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every company's value of one day, how it moved, and why."""
+    from mtok.cli.board import board_content, board_page
+    from mtok.cli.reading import Records, day_of_text, instant_of_text
+    from mtok.cli.terminal import page_width
+
+    asked = day_of_text(date, "--date")
+    records = Records(store, instant_of_text(as_of, "--as-of"))
+    history, day = records.history(records.of_source(volume_source), asked)
+    _answer(board_content(history, day), board_page(history, day, page_width()), as_json=as_json)
+
+
+@app.command(epilog="Example: mtok show openai --from 2026-06-01 --format csv --store store")
+@reported
+def show(
+    series: SeriesId,
+    first: From = None,
+    last: To = None,
+    as_of: AsOf = None,
+    form: Annotated[Format, typer.Option("--format", help="How.")] = "table",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to; without it standard output.")
+    ] = None,
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one series: a table to read, or its points as JSON, CSV or Parquet."""
+    from mtok.cli.points import rendered
+    from mtok.cli.reading import Records, days_in_order, instant_of_text
+    from mtok.cli.terminal import page_width, write_page
+
+    chosen = _one_format(form, as_json=as_json, to_terminal=out is None and sys.stdout.isatty())
+    first_day, last_day = days_in_order(first, last)
+    records = Records(store, instant_of_text(as_of, "--as-of"))
+    name = records.resolve(series)
+    found = records.read(name, first_day, last_day)
+    if not found:
+        raise records.nothing([name], f"{name} {_span(first, last)}".rstrip())
+    if chosen == "table" and out is None:
+        write_page(points_page(found, page_width()))
+    content = rendered(chosen, name, found)
+    if out is not None:
+        out.write_bytes(content)
+    else:
+        sys.stdout.buffer.write(content)

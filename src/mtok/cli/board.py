@@ -1,0 +1,150 @@
+"""The board: every company's print of one day, how it moved and why, in 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from itertools import chain
+from typing import Final
+
+from mtok.archive import RANKINGS_DAILY
+from mtok.calendar import format_date, parse_date
+from mtok.cli.figures import ABSENT, day_text, instant_text, meaningful_places, number, on_the_point, signed_percent, sparkline
+from mtok.cli.layout import Heading, Page, hairline, wrapped
+from mtok.cli.sentences import effects_line, sentence
+from mtok.cli.words import SYMBOLS, company, company_of, origin, reason
+from mtok.records import Determination
+
+SPARKLINE_DAYS: Final = 30
+_INDENT: Final = 13
+_GAP: Final = 2
+
+WHAT_IT_IS: Final = (
+    "What this is: what a million output tokens cost at posted prices, if bought in the proportions in which tokens "
+    "were used on OpenRouter that day. It moves with prices and with what people use. What it is not: a bill, a "
+    "discount, the whole market or advice. OpenRouter names 50 models a day, and days carry the working week: "
+    "budgets belong on averages."
+)
+LICENCE: Final = "Licensed under CC BY 4.0. Index computed from it by mtok."
+
+History = Mapping[str, Sequence[Determination]]
+"""Series id → its records up to the day of the board, in order of date."""
+
+
+def board_page(history: History, day: int, methodology: str, width: int) -> Page:
+    """Return the board of a day. A series without a record of that day is shown as such."""
+    today = {series: _of_day(records, day) for series, records in history.items()}
+    shown = [record for record in today.values() if record]
+    return [
+        *_header(shown, day, methodology),
+        "",
+        *_table(history, today, day, methodology, width),
+        "",
+        *chain.from_iterable(wrapped(sentence(record), width) for record in shown),
+        "",
+        *wrapped(WHAT_IT_IS, width),
+        "",
+        *citation(shown),
+    ]
+
+
+def citation(records: Sequence[Determination]) -> Page:
+    """Return whose volumes the records rest on, as their licence asks for."""
+    found = {(record.volume_source, record.inputs.rankings.as_of) for record in records if record.inputs.rankings}
+    lines = []
+    for source, as_of in sorted(found):
+        named = "OpenRouter (openrouter.ai/rankings)" if source == RANKINGS_DAILY else source
+        lines.append(f"Source: {named}, as of {as_of}.")
+    return [*lines, LICENCE] if any(source == RANKINGS_DAILY for source, _ in found) else lines
+
+
+def _of_day(records: Sequence[Determination], day: int) -> Determination | None:
+    return records[-1] if records and records[-1].date == format_date(day) else None
+
+
+def _header(shown: Sequence[Determination], day: int, methodology: str) -> Page:
+    known = {f"as known {instant_text(record.as_of)}" if record.as_of else "all captures seen" for record in shown}
+    origins = {origin(record) for record in shown} - {""}
+    backcast = {"backcast"} if any(record.backcast for record in shown) else set()
+    return [
+        Heading("mtok  the open reference price for AI tokens"),
+        "USD per 1M output tokens, weighted by all tokens used on OpenRouter",
+        " · ".join(
+            [
+                f"Print of {day_text(format_date(day))}",
+                f"methodology {methodology}",
+                *sorted(known),
+                *(f"from {name}" for name in sorted(origins)),
+                *backcast,
+            ]
+        ),
+    ]
+
+
+def _table(
+    history: History, today: Mapping[str, Determination | None], day: int, methodology: str, width: int
+) -> Page:
+    figures = _figures(list(today.values()))
+    names = [_name(series, record, methodology) for series, record in today.items()]
+    labels = ("Price", "Day", "7-day", "30-day")
+    widths = [max(map(len, column)) for column in zip(labels, *figures, strict=True)]
+    name_width = max(map(len, names))
+    used = _GAP + name_width + sum(wide + 1 for wide in widths) + _GAP
+    days = min(SPARKLINE_DAYS, width - used)
+    heads = "".join(f" {label:>{wide}}" for label, wide in zip(labels, widths, strict=True))
+    lines: Page = [
+        Heading(f"{'':{_GAP}}{'Company':{name_width}}{heads}{'':{_GAP}}{days} days to {_short(day)}"),
+        hairline(width),
+    ]
+    for (series, record), name, row in zip(today.items(), names, figures, strict=True):
+        cells = "".join(f" {cell:>{wide}}" for cell, wide in zip(row, widths, strict=True))
+        symbol = SYMBOLS.get(record.quality, "?") if record else " "
+        line = f"{symbol} {name:{name_width}}{cells}{'':{_GAP}}{_trend(history[series], day, days)}"
+        lines += [line.rstrip(), *_beneath(record, width)]
+    return [*lines, hairline(width)]
+
+
+def _figures(records: Sequence[Determination | None]) -> list[list[str]]:
+    """Return price, change and averages of each record; the prices of a column stand on the decimal point."""
+    prices, averages_7d, averages_30d = (
+        on_the_point(_price(record, getattr(record, name, None)) for record in records)
+        for name in ("value", "average_7d", "average_30d")
+    )
+    changes = [_change(record) for record in records]
+    return [list(row) for row in zip(prices, changes, averages_7d, averages_30d, strict=True)]
+
+
+def _price(record: Determination | None, value: str | None) -> str:
+    if record is None or record.value is None or value is None:
+        return ABSENT
+    return number(value, meaningful_places(record.value))
+
+
+def _change(record: Determination | None) -> str:
+    if record is None or record.value is None or record.move is None:
+        return ABSENT
+    return signed_percent(Fraction(record.value) / Fraction(record.move.from_value))
+
+
+def _trend(records: Sequence[Determination], day: int, days: int) -> str:
+    values = {parse_date(record.date): record.value for record in records}
+    printed = (values.get(date) for date in range(day - days + 1, day + 1))
+    return sparkline([None if value is None else Decimal(value) for value in printed])
+
+
+def _beneath(record: Determination | None, width: int) -> Page:
+    """Return the quality in words with what moved the value, then the reasons."""
+    if record is None:
+        return ["  no record of this day"]
+    moved = wrapped(effects_line(record), width, _INDENT)
+    reasons = [wrapped(reason(record, code), width, _INDENT) for code in record.reasons]
+    return [f"  {record.quality:{_INDENT - 2}}{moved[0][_INDENT:]}", *moved[1:], *chain.from_iterable(reasons)]
+
+
+def _name(series: str, record: Determination | None, methodology: str) -> str:
+    return company(record) if record else company_of(series, methodology)
+
+
+def _short(day: int) -> str:
+    return day_text(format_date(day)).rsplit(maxsplit=1)[0]

@@ -1,0 +1,134 @@
+"""One series as a table for people and as JSON, CSV and Parquet for machines; the same points in each."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final
+
+from mtok.calendar import parse_date, parse_instant
+from mtok.cli.figures import ABSENT, day_text, on_the_point, signed_percent
+from mtok.cli.layout import Heading, Page, columns, hairline, wrapped
+from mtok.cli.words import company, quality
+from mtok.records import Determination, point
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_TEXTS: Final = {"series", "unit", "methodology", "quality", "origin", "weight_basis"}
+_LISTS: Final = {"reasons", "notes"}
+_COUNTS: Final = {
+    *("average_7d_days", "average_30d_days", "token_weight", "constituents", "market_tail_tokens", "market_tokens"),
+    *("named_rows", "smallest_named_tokens", "absent_constituents", "observed_tokens", "direct_tokens"),
+    *("fallback_tokens", "imputed_tokens", "missing_tokens", "unpaid_tokens", "ineligible_tokens"),
+}
+
+
+def points_page(records: Sequence[Determination], width: int) -> Page:
+    """Return the records as a table: value, change, averages, price index, quality and reasons."""
+    last = records[-1]
+    first_date, last_date = day_text(records[0].date), day_text(last.date)
+    rows = [
+        [record.date, *cells, f"{quality(record)} {' '.join(record.reasons)}"]
+        for record, cells in zip(records, _cells(records), strict=True)
+    ]
+    heads = ["date", "value", "day", "7-day avg", "30-day avg", "price index", "quality"]
+    lines = columns([heads, *rows], "<>>>>><")
+    return [
+        Heading(f"{company(last)} ({last.series})"),
+        *wrapped(f"USD per 1M output tokens · methodology {last.methodology} · {first_date} to {last_date}", width),
+        "",
+        Heading(lines[0]),
+        hairline(width),
+        *(line for long in lines[1:] for line in _folded(long, width)),
+    ]
+
+
+def _cells(records: Sequence[Determination]) -> list[list[str]]:
+    names = ("value", "average_7d", "average_30d", "price_index")
+    value, average_7d, average_30d, index = (
+        on_the_point(getattr(record, name) or ABSENT for record in records) for name in names
+    )
+    return [list(row) for row in zip(value, map(_change, records), average_7d, average_30d, index, strict=True)]
+
+
+def _change(record: Determination) -> str:
+    if record.value is None or record.move is None:
+        return ABSENT
+    return signed_percent(Fraction(record.value) / Fraction(record.move.from_value))
+
+
+def _folded(line: str, width: int) -> Page:
+    """Return a row with those of its reasons that do not fit on lines of their own, at the right."""
+    lines = []
+    while len(line) > width and " " in line[:width].rstrip():
+        kept, _, rest = line[: width + 1].rpartition(" ")
+        lines.append(kept)
+        line = rest + line[width + 1 :]
+    return [*lines[:1], *(more.strip().rjust(width) for more in [*lines[1:], line])] if lines else [line]
+
+
+def points_json(series: str, records: Sequence[Determination]) -> str:
+    """Return the records as points, with what they have in common beside them."""
+    content = {
+        "series": series,
+        "unit": records[-1].unit,
+        "methodology": records[-1].methodology,
+        "points": [point(record) for record in records],
+    }
+    return json.dumps(content, indent=2) + "\n"
+
+
+def points_csv(records: Sequence[Determination]) -> str:
+    """Return the records as CSV: a header, then a line a point; lists are joined by spaces, absent is empty."""
+    points = [point(record) for record in records]
+    target = io.StringIO()
+    writer = csv.DictWriter(target, list(points[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in points)
+    return target.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return " ".join(value) if isinstance(value, (tuple, list)) else value
+
+
+def points_parquet(records: Sequence[Determination]) -> bytes:
+    """Return the records as Parquet: dates, instants and decimals in their own types, counts as 64-bit integers."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    points = [point(record) for record in records]
+    fields = [(name, _type(name)) for name in points[0]]
+    arrays = [pa.array([_typed(name, row[name]) for row in points], kind) for name, kind in fields]
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), sink, compression="zstd")
+    return sink.getvalue()
+
+
+def _type(name: str) -> pa.DataType:
+    import pyarrow as pa
+
+    if name == "date":
+        return pa.date32()
+    if name == "as_of":
+        return pa.timestamp("us", tz="UTC")
+    if name in _LISTS:
+        return pa.list_(pa.string())
+    if name in _TEXTS:
+        return pa.string()
+    return pa.int64() if name in _COUNTS else pa.decimal128(38, 6)
+
+
+def _typed(name: str, value: Any) -> Any:
+    if value is None or name in _TEXTS or name in _COUNTS:
+        return value
+    if name in _LISTS:
+        return list(value)
+    if name == "as_of":
+        return parse_instant(value)
+    return parse_date(value) if name == "date" else Decimal(value)

@@ -1,0 +1,142 @@
+"""From what the user typed to records: dates, instants, series, and what to say when there is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+from mtok.archive import RANKINGS_DAILY, Store
+from mtok.calendar import format_date, format_instant, parse_date, parse_instant
+from mtok.cli.figures import counted
+from mtok.determination.folder import Determinations
+from mtok.errors import AnswerIsNo, BadCall
+from mtok.methodology import load
+from mtok.records import Determination
+
+METHODOLOGY: Final = "1.0"
+"""The version whose records are read."""
+
+
+def named_store(path: Path | None) -> Path:
+    """Return the path of the store. Raises BadCall where the user named none."""
+    if path is None:
+        raise BadCall(
+            "store_unnamed",
+            "no store is named",
+            "Give --store PATH or set MTOK_STORE; `mtok demo` makes one from the bundled sample.",
+        )
+    return path
+
+
+def day_of_text(text: str | None, option: str) -> int | None:
+    """Return the day of a date the user typed, None for none. Raises BadCall."""
+    try:
+        return None if text is None else parse_date(text)
+    except ValueError:
+        raise BadCall(
+            "date_invalid", f"{option}: {text!r} is not a date", "Write dates as YYYY-MM-DD, such as 2026-06-20."
+        ) from None
+
+
+def instant_of_text(text: str | None, option: str) -> int | None:
+    """Return the instant the user typed, None for none. Raises BadCall."""
+    try:
+        return None if text is None else parse_instant(text)
+    except ValueError:
+        raise BadCall(
+            "instant_invalid",
+            f"{option}: {text!r} is not an instant in UTC",
+            "Write instants as YYYY-MM-DDTHH:MM:SSZ, such as 2026-06-21T14:00:00Z.",
+        ) from None
+
+
+def days_in_order(first: str | None, last: str | None) -> tuple[int | None, int | None]:
+    """Return the days of --from and --to. Raises BadCall when the first is after the last."""
+    first_day, last_day = day_of_text(first, "--from"), day_of_text(last, "--to")
+    if first_day is not None and last_day is not None and first_day > last_day:
+        raise BadCall(
+            "dates_out_of_order", f"--from {first} is after --to {last}", "Give the earlier date to --from."
+        )
+    return first_day, last_day
+
+
+class Records:
+    """The records of a store, as known at `as_of` (an instant; None: the latest of all)."""
+
+    def __init__(self, store: Path | None, as_of: int | None) -> None:
+        self.store = Store.open(named_store(store))
+        self.as_of = as_of
+        self._folder = Determinations(self.store, METHODOLOGY)
+        self.held = self._folder.series()
+
+    def resolve(self, asked: str) -> str:
+        """Return the series id that `asked` means: itself, or the only source's where rankings-daily has none.
+
+        Raises BadCall for an unknown series, or one that several other sources have.
+        """
+        if asked in self.held:
+            return asked
+        known = [entry.series for entry in load(METHODOLOGY).series]
+        elsewhere = [series for series in self.held if series.endswith(f":{asked}")]
+        if asked in known and len(elsewhere) == 1:
+            return elsewhere[0]
+        if asked in known and elsewhere:
+            raise BadCall(
+                "series_ambiguous", f"several volume sources have {asked}", f"Name one: {', '.join(elsewhere)}."
+            )
+        if asked in known:
+            return asked
+        choices = sorted({*known, *self.held})
+        close = get_close_matches(asked.lower(), choices, n=1)
+        meant = f"Did you mean {close[0]}? " if close else ""
+        raise BadCall("series_unknown", f"series {asked!r} is unknown", f"{meant}Known: {', '.join(choices)}.")
+
+    def of_source(self, asked: str | None) -> list[str]:
+        """Return the ids of every series of a volume source, in the order of R-1.
+
+        Without `asked`: rankings-daily where it has records, else the only source. Raises BadCall when that is
+        not one.
+        """
+        sources = sorted({series.rpartition(":")[0] or RANKINGS_DAILY for series in self.held})
+        source = asked or (RANKINGS_DAILY if RANKINGS_DAILY in sources or not sources else sources[0])
+        if (asked is None and source != RANKINGS_DAILY and len(sources) > 1) or (
+            asked and sources and asked not in sources
+        ):
+            raise BadCall(
+                "volume_source_unknown",
+                f"volume source {asked or 'unnamed'!r} among {', '.join(sources)}",
+                "Name one of them with --volume-source.",
+            )
+        prefix = "" if source == RANKINGS_DAILY else f"{source}:"
+        return [prefix + entry.series for entry in load(METHODOLOGY).series]
+
+    def read(self, series: str, first_day: int | None = None, last_day: int | None = None) -> list[Determination]:
+        """Return the records of a series in order of date."""
+        return self._folder.read(series, first_day, last_day, as_of=self.as_of)
+
+    def nothing(self, series: Sequence[str], what: str) -> AnswerIsNo:
+        """Return the error that there is no record of `what`, saying which dates there are."""
+        dates = sorted({record.date for name in series for record in self.read(name)})
+        seen = "" if self.as_of is None else f" as known at {format_instant(self.as_of)}"
+        if dates:
+            found = f"{counted(len(dates), 'day')} from {dates[0]} to {dates[-1]}"
+            return AnswerIsNo(
+                "no_record", f"no record of {what}{seen}", f"There are records of {found}; `mtok determine` makes more."
+            )
+        later = self.as_of is not None and any(self._folder.read(name) for name in series)
+        remedy = (
+            "There are later ones: leave out --as-of, or run `mtok determine` with the same --as-of."
+            if later
+            else "Run `mtok determine`; it tells what the store holds."
+        )
+        return AnswerIsNo("no_record", f"no record of {what}{seen} in {self.store.path}", remedy)
+
+    def earlier(self, record: Determination) -> Determination | None:
+        """Return the record that a move starts from, None unless it is to the byte the one the move names."""
+        if record.move is None:
+            return None
+        day = parse_date(record.move.from_date)
+        found = self.read(record.series, day, day)
+        return found[0] if found and found[0].sha256 == record.move.from_sha256 else None

@@ -1,0 +1,235 @@
+"""The receipt: one value from its evidence, every part of it with its price, its source and its share (R-8, R-9)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from itertools import chain
+from typing import Final
+
+from mtok.archive import RANKINGS_DAILY
+from mtok.cli.board import citation
+from mtok.cli.changes import move_page
+from mtok.cli.figures import (
+    ABSENT,
+    counted,
+    day_text,
+    instant_text,
+    meaningful_places,
+    number,
+    on_the_point,
+    percent,
+    tokens,
+    trimmed,
+)
+from mtok.cli.layout import Heading, Page, apart, hairline, labelled, named_columns, room_for_names, wrapped
+from mtok.cli.words import LEGEND, company, discarded, left_out, no_print, note, origin, quality, reason, rung, short_rung
+from mtok.quantities import PRICE_SECONDS_PER_USD_PER_MTOK, rounded
+from mtok.records import Determination
+
+_DATE_OF_SLUG: Final = re.compile(r"-20[0-9]{2}(?:-[0-9]{2}-[0-9]{2}|[0-9]{4})(?=:|$)")
+_HEADS: Final = ("tokens", "share", "price", "price found", "contributes")
+
+
+def receipt_page(record: Determination, earlier: Determination | None, width: int) -> Page:
+    """Return the receipt of a record. `earlier` is the record its move starts from, where that is at hand."""
+    names = shown_names([record, *([earlier] if earlier else [])])
+    return [
+        *_header(record, width),
+        *_constituents(record, names, width),
+        *_left_aside(record, names, width),
+        *_unseen(record, width),
+        *_averages(record, width),
+        *move_page(record, earlier, names, width),
+        *_evidence(record, names, width),
+        *_legend(record, width),
+        "",
+        *citation([record]),
+    ]
+
+
+def shown_names(records: Iterable[Determination]) -> dict[str, str]:
+    """Return how each constituent is named on a page: without author and, where that is unambiguous, date."""
+    listed = sorted({name for record in records for name in _mentioned(record)})
+    bare = {name: name.partition("/")[2] for name in listed}
+    undated = {name: _DATE_OF_SLUG.sub("", short) for name, short in bare.items()}
+    uses = Counter(undated.values())
+    return {name: undated[name] if uses[undated[name]] == 1 else bare[name] for name in listed}
+
+
+def _mentioned(record: Determination) -> Iterator[str]:
+    for row in chain(record.constituents, record.left_out, record.conflicts, record.discarded):
+        yield row.constituent
+    for effect in record.move.constituents if record.move else ():
+        yield effect.constituent
+
+
+def _header(record: Determination, width: int) -> Page:
+    value = f"{record.value} USD per 1M output tokens" if record.value else "no value"
+    seen = f"as known {instant_text(record.as_of)}" if record.as_of else "all captures seen"
+    said = [f"series {record.series}", f"methodology {record.methodology}", seen]
+    said += [f"from {origin(record)}"] if record.origin else []
+    said += ["backcast"] if record.backcast else []
+    lines = apart(f"{company(record)} · {day_text(record.date)} · {quality(record)}", value, width)
+    lines += wrapped(" · ".join(said), width)
+    if record.value is None:
+        lines += ["", *chain.from_iterable(wrapped(text, width) for text in no_print(record))]
+    else:
+        lines += chain.from_iterable(
+            labelled(f"{record.quality}:", f"{reason(record, code)} ({code})", width) for code in record.reasons
+        )
+    return [*lines, *chain.from_iterable(labelled("note:", note(record, code), width) for code in record.notes)]
+
+
+def _constituents(record: Determination, names: dict[str, str], width: int) -> Page:
+    listed = record.constituents
+    if not listed:
+        return [hairline(width), "no model of the series has tokens and a price on this day", hairline(width)]
+    prices = on_the_point(trimmed(row.price_usd_per_mtok) for row in listed)
+    shown = ["model", *(names[row.constituent] for row in listed), "sum"]
+    rows: list[list[str]] = []
+    for worded in (rung, short_rung):
+        rows = [
+            list(_HEADS),
+            *(
+                [tokens(row.tokens), percent(row.weight_share), price, worded(row), row.contribution_usd_per_mtok]
+                for row, price in zip(listed, prices, strict=True)
+            ),
+            [tokens(record.w), percent(Fraction(1)), "", "", record.value or ABSENT],
+        ]
+        if max(map(len, shown)) <= room_for_names(rows, width):
+            break
+    lines = named_columns(shown, rows, ">>><>", width)
+    return [hairline(width), Heading(lines[0]), *lines[1:-1], hairline(width), lines[-1]]
+
+
+def _left_aside(record: Determination, names: dict[str, str], width: int) -> Page:
+    """Return what is in neither value nor weight, and what was disputed or discarded."""
+    lines: Page = []
+    for row in record.left_out:
+        text = f"{names[row.constituent]} with {tokens(row.tokens)} tokens, {left_out(row.reason)}"
+        lines += labelled("left out", text, width)
+    for conflict in record.conflicts:
+        used, other = _price(conflict.price_seconds), _price(conflict.other_price_seconds)
+        text = (
+            f"{names[conflict.constituent]}: {used} is used, collector {conflict.other_collector} has {other} "
+            f"({conflict.grade})"
+        )
+        lines += labelled("conflict", text, width)
+    times = {capture.id: capture.captured_at for capture in record.inputs.captures}
+    for found in record.discarded:
+        text = f"{names[found.constituent]} in {found.capture} of {instant_text(times[found.capture])}, "
+        lines += labelled("discarded", text + discarded(found.reason), width)
+    return lines
+
+
+def _price(price_seconds: int) -> str:
+    return trimmed(rounded(Fraction(price_seconds, PRICE_SECONDS_PER_USD_PER_MTOK), 6))
+
+
+def _unseen(record: Determination, width: int) -> Page:
+    """Return how much of the tokens has a price, and how much the models that nobody sees could matter."""
+    found = record.diagnostics
+    lines: Page = []
+    if found.price_coverage is not None:
+        text = f"{percent(found.price_coverage)} of the tokens that need a price have one"
+        lines += labelled("coverage", text, width)
+    if found.truncation_exposure is not None and record.volume_source == RANKINGS_DAILY:
+        text = (
+            f"one model under the cut could weigh at most {percent(found.truncation_exposure)} of the sum above: the "
+            f"smallest of {found.named_rows} named models had {tokens(found.smallest_named_tokens or 0)} tokens"
+        )
+        if "short_capture" in record.reasons:
+            text = f"unknown: the ranking names only {found.named_rows} models"
+        lines += labelled("unseen", text, width)
+    if found.absent_constituents:
+        models = counted(found.absent_constituents, "other model")
+        text = f"{models} of {company(record)} could be bought that day and had no row"
+        lines += labelled("absent", text, width)
+    if record.value and found.truncation_low and found.truncation_high:
+        places = meaningful_places(record.value)
+        text = (
+            f"{number(found.truncation_low, places)} to {number(found.truncation_high, places)}, had the absent ones "
+            "been used as much as the cut allows; no status depends on it"
+        )
+        lines += labelled("worst case", text, width)
+    if found.market_tail_share is not None and found.market_tail_tokens is not None:
+        text = (
+            f"all models under the cut together held {percent(found.market_tail_share)} of the day's tokens on "
+            f"OpenRouter, {tokens(found.market_tail_tokens)}"
+        )
+        lines += labelled("market tail", text, width)
+    return lines
+
+
+def _averages(record: Determination, width: int) -> Page:
+    if record.value is None:
+        return []
+    said = [
+        f"{average or ABSENT} over {days} days ({printed} printed)"
+        for average, days, printed in (
+            (record.average_7d, 7, record.average_7d_days),
+            (record.average_30d, 30, record.average_30d_days),
+        )
+    ]
+    lines = labelled("averages", ", ".join(said), width)
+    if record.price_index:
+        text = f"{record.price_index}, posted prices alone; 100 on the first printed day"
+        lines += labelled("price index", text, width)
+    return lines
+
+
+def _evidence(record: Determination, names: dict[str, str], width: int) -> Page:
+    inputs, lines = record.inputs, ["", Heading("Evidence"), hairline(width)]
+    lines += wrapped(_standing(record), width)
+    if inputs.rankings:
+        lines += _named("volumes", f"{record.volume_source} as of {inputs.rankings.as_of}", inputs.rankings.sha256)
+    for rejected in inputs.rejected_rankings:
+        lines += _named("rejected", f"volumes as of {rejected.as_of}, {rejected.reason}", rejected.sha256)
+    used = {capture for row in record.constituents for capture in row.captures}
+    first_and_last = [capture.captured_at for capture in (*inputs.captures[:1], *inputs.captures[-1:])]
+    if first_and_last:
+        given = f"{counted(len(inputs.captures), 'response')} of the price list, {' to '.join(first_and_last)}"
+        lines += labelled("prices", f"{given}; those behind the prices above:", width)
+    for capture in inputs.captures:
+        if capture.id in used:
+            text = f"{capture.captured_at} by {capture.collector} (rank {capture.rank})"
+            lines += _named(f"  {capture.id}", text, capture.sha256)
+    lines += _named("rules", record.methodology, record.rules_sha256)
+    lines += _named("parameters", record.methodology, record.parameters_sha256)
+    lines += _named("this record", "its canonical JSON, as --json prints it", record.sha256)
+    if record.move:
+        lines += _named("print before", record.move.from_date, record.move.from_sha256)
+    dated = [name for name, shown in names.items() if not name.endswith(f"/{shown}")]
+    return [*lines, *(labelled("full names", ", ".join(dated), width) if dated else [])]
+
+
+def _named(label: str, text: str, sha256: str) -> Page:
+    return [f"{label:12}{text}", f"{'':12}{sha256}"]
+
+
+def _standing(record: Determination) -> str:
+    """Return what the sha256 of the evidence are the sha256 of."""
+    if not record.origin:
+        return "Responses exactly as they were received, by sha256."
+    return (
+        f"Not responses as received: rendered from {origin(record)}, by sha256. The store's register names the sha256 "
+        "of what each was made from."
+    )
+
+
+def _legend(record: Determination, width: int) -> Page:
+    rungs = {row.rung for row in record.constituents}
+    unused = {"direct", "fallback", "carried", "launch"} - rungs
+    if record.volume_source != RANKINGS_DAILY:
+        unused |= {"row"}
+    if record.move is None:
+        unused |= {"price", "mix", "entry, exit"}
+    if record.move is None or record.move.replacement is None:
+        unused |= {"replacement"}
+    if record.value is None:
+        unused |= {"price index"}
+    lines = chain.from_iterable(labelled(word, text, width) for word, text in LEGEND.items() if word not in unused)
+    return ["", Heading("Words"), hairline(width), *lines]

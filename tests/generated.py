@@ -34,7 +34,22 @@ _MODELS = {
 }
 _PRICES = ("0.000001", "0.0000025", "1e-5", "2E-06", "0.0000000000000000015", "0.0000300")
 _NEAR = {"0.000001": "0.00000101", "1e-5": "0.00000995"}
-_BAD_PRICES = ("-1", "NaN", "0.5", "1_0", "1e-25", "", "+1", "１", 0.000002, 7, True, None, [], "0.0010000000001")
+_BAD_PRICES = (
+    "-1",
+    "NaN",
+    "0.5",
+    "1_0",
+    "1e-25",
+    "",
+    "+1",
+    "１",
+    0.000002,
+    7,
+    True,
+    None,
+    [],
+    "0.0010000000001",
+)
 _WINDOWS = ((0, 600), (2200, 400), (600, 2400), (30, 30), (1200, 1230), (2359, 1))
 _BAD_WINDOWS = ((0, None), (2400, 100), (60, 100), ("0000", "0600"), (True, 100), (0, 2401), (1.5, 100))
 
@@ -63,10 +78,19 @@ def market(seed: int) -> list[Taken]:
             taken.append(_models(random, day, second, today, calm))
         if random.random() < 0.3:
             rank = random.choice((2, 3))
-            others = {name: random.choice((price, _NEAR.get(price, price), random.choice(_PRICES))) for name, price in today.items()}
+            others = {
+                name: random.choice((price, _NEAR.get(price, price), random.choice(_PRICES)))
+                for name, price in today.items()
+            }
             found = _models(random, day, random.randrange(86_400), others, calm)
             taken.append(
-                Taken(kind=KIND_MODELS, instant=found.instant, raw=found.raw, collector=f"archive-{rank}", rank=rank)
+                Taken(
+                    kind=KIND_MODELS,
+                    instant=found.instant,
+                    raw=found.raw,
+                    collector=f"archive-{rank}",
+                    rank=rank,
+                )
             )
     taken += _rankings(random, calm)
     return taken
@@ -97,13 +121,19 @@ def _models(random: Random, day: int, second: int, posted: dict[str, str], calm:
         for suffix in suffixes:
             if random.random() < (0.05 if calm else 0.25):
                 continue
-            row: dict[str, Any] = {"id": name + suffix, "pricing": _pricing(random, posted[name], suffix, calm)}
+            row: dict[str, Any] = {
+                "id": name + suffix,
+                "pricing": _pricing(random, posted[name], suffix, calm),
+            }
             if schema_with_slugs:
                 row["canonical_slug"] = slug
             _describe(random, row, name, day)
             rows.append(row)
             if random.random() < 0.05:
-                rows.append(row | {"id": f"{name}-twin{suffix}", "created": random.choice((1, 2, row.get("created", 0)))})
+                rows.append(
+                    row
+                    | {"id": f"{name}-twin{suffix}", "created": random.choice((1, 2, row.get("created", 0)))}
+                )
             if random.random() < 0.05:
                 rows.append(row | {"id": "~" + name, "pricing": {"completion": "0.0009"}})
     random.shuffle(rows)
@@ -154,7 +184,9 @@ def _override(random: Random) -> dict[str, Any]:
 
 
 def _rankings(random: Random, calm: bool) -> list[Taken]:
-    named = [slug + suffix for slug, suffixes in _MODELS.values() for suffix in suffixes] + ["openrouter/auto-x"]
+    named = [slug + suffix for slug, suffixes in _MODELS.values() for suffix in suffixes] + [
+        "openrouter/auto-x"
+    ]
     taken = []
     held = [day for day in range(FIRST_DAY, FIRST_DAY + DAYS) if random.random() < 0.95]
     for _ in range(random.choice((1, 2, 3))):
@@ -201,7 +233,10 @@ def _day(random: Random, day: int, named: list[str], calm: bool) -> list[dict[st
                 [("no slug", 50)],
             ]
         )
-    rows = [{"date": date, "model_permaslug": name, "total_tokens": _total(random, total)} for name, total in totals]
+    rows = [
+        {"date": date, "model_permaslug": name, "total_tokens": _total(random, total)}
+        for name, total in totals
+    ]
     random.shuffle(rows)
     return rows
 

@@ -12,7 +12,16 @@ from typing import Any
 
 import reference
 
-from mtok.archive import KIND_MODELS, KIND_RANKINGS, PRIMARY, RANKINGS_DAILY, Collector, Response, Store, StoreParameters
+from mtok.archive import (
+    KIND_MODELS,
+    KIND_RANKINGS,
+    PRIMARY,
+    RANKINGS_DAILY,
+    Collector,
+    Response,
+    Store,
+    StoreParameters,
+)
 from mtok.calendar import DAY, SECOND, parse_date, parse_instant
 from mtok.canonical import sha256_hex
 from mtok.day import determine_days
@@ -81,7 +90,9 @@ def make_store(path: Path, market: Iterable[Taken]) -> Store:
     store = Store.create(path)
     ranks = {PRIMARY: 1} | {taken.collector: taken.rank for taken in listed}
     store.write_parameters(
-        StoreParameters(collectors=tuple(Collector(collector=name, rank=rank) for name, rank in sorted(ranks.items())))
+        StoreParameters(
+            collectors=tuple(Collector(collector=name, rank=rank) for name, rank in sorted(ranks.items()))
+        )
     )
     with store.writing():
         for _ in store.archive(taken.response() for taken in listed):
@@ -100,7 +111,9 @@ def expected(
     captures: list[reference.Capture], first: str, last: str, **options: Any
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """Return what the reference says of every series and day, linked."""
-    days = [dt.date(1970, 1, 1) + dt.timedelta(days=day) for day in range(parse_date(first), parse_date(last) + 1)]
+    days = [
+        dt.date(1970, 1, 1) + dt.timedelta(days=day) for day in range(parse_date(first), parse_date(last) + 1)
+    ]
     linked = {
         series: reference.chain({day: reference.determine(captures, series, day, **options) for day in days})
         for series in SERIES
@@ -125,7 +138,9 @@ def summary(record: Determination) -> dict[str, Any]:
         "N": record.n,
         "W": record.w,
         "rankings": record.inputs.rankings.sha256 if record.inputs.rankings else None,
-        "inputs": sorted((parse_instant(capture.captured_at), capture.sha256) for capture in record.inputs.captures),
+        "inputs": sorted(
+            (parse_instant(capture.captured_at), capture.sha256) for capture in record.inputs.captures
+        ),
         "constituents": {
             row.constituent: (
                 row.tokens,
@@ -139,7 +154,9 @@ def summary(record: Determination) -> dict[str, Any]:
         "conflicts": {row.constituent: row.grade for row in record.conflicts},
         "left_out": {row.constituent: (row.tokens, row.reason) for row in record.left_out},
         "glitches": sorted(
-            (row.constituent, ids[row.capture].sha256) for row in record.discarded if row.reason == "zero_glitch"
+            (row.constituent, ids[row.capture].sha256)
+            for row in record.discarded
+            if row.reason == "zero_glitch"
         ),
         "absent": sorted((row.price_seconds, row.constituent) for row in record.absent),
         "diagnostics": {name: getattr(diagnostics, name) for name in _DIAGNOSTICS},
@@ -195,7 +212,9 @@ def expected_summary(found: dict[str, Any]) -> dict[str, Any]:
             for name, row in found["constituents"].items()
             if row["conflict"]
         },
-        "left_out": {plain_name(name): (row["tokens"], row["cls"]) for name, row in found["left_out"].items()},
+        "left_out": {
+            plain_name(name): (row["tokens"], row["cls"]) for name, row in found["left_out"].items()
+        },
         "glitches": sorted((plain_name(name), sha256) for name, sha256, _ in found["discarded"]),
         "absent": sorted((price, plain_name(name)) for name, price in found["absent"]),
         "diagnostics": {
@@ -218,15 +237,19 @@ def expected_summary(found: dict[str, Any]) -> dict[str, Any]:
             "effects": {name: move["effect_texts"][name] for name in _EFFECTS},
             "factors": move["factor_texts"],
             "by_constituent": {
-                plain_name(name): {effect: reference.decimal_text(size, 12) for effect, size in effects.items()}
+                plain_name(name): {
+                    effect: reference.decimal_text(size, 12) for effect, size in effects.items()
+                }
                 for name, effects in move["by_constituent"].items()
             },
             "causes": {plain_name(name): cause for name, cause in move["causes"].items()},
             "entry_by_cause": {
-                cause: reference.decimal_text(size, 12) for cause, size in sorted(move["entry_by_cause"].items())
+                cause: reference.decimal_text(size, 12)
+                for cause, size in sorted(move["entry_by_cause"].items())
             },
             "exit_by_cause": {
-                cause: reference.decimal_text(size, 12) for cause, size in sorted(move["exit_by_cause"].items())
+                cause: reference.decimal_text(size, 12)
+                for cause, size in sorted(move["exit_by_cause"].items())
             },
         },
     }

@@ -78,7 +78,14 @@ def _branches(records: dict[tuple[str, str], Determination]) -> Iterator[str]:
         ),
         *(
             f"reason {reason} degraded"
-            for reason in ("truncation", "coverage", "imputed_or_fallback", "conflict", "few_constituents", "short_capture")
+            for reason in (
+                "truncation",
+                "coverage",
+                "imputed_or_fallback",
+                "conflict",
+                "few_constituents",
+                "short_capture",
+            )
         ),
         "reason imputed_or_fallback estimated",
         *(f"note {note}" for note in ("jump", "weak_link", "no_link")),
@@ -86,7 +93,14 @@ def _branches(records: dict[tuple[str, str], Determination]) -> Iterator[str]:
         *(f"left out {reason}" for reason in ("ineligible", "unpaid", "missing")),
         *(
             f"discarded {reason}"
-            for reason in ("zero_glitch", "price_dynamic", "price_grammar", "price_range", "price_absent", "price_window")
+            for reason in (
+                "zero_glitch",
+                "price_dynamic",
+                "price_grammar",
+                "price_range",
+                "price_absent",
+                "price_window",
+            )
         ),
         *(f"conflict {grade}" for grade in ("major", "minor")),
         *(f"rejected {reason}" for reason in ("volume_duplicate", "volume_range")),

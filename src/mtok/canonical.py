@@ -29,8 +29,8 @@ def plain(content: Any) -> Any:
         case int():
             return str(content)
         case dict():
-            if not all(key.isascii() for key in content):
-                raise ValueError(f"keys must be ASCII: {ascii([key for key in content if not key.isascii()])}")
+            if not "".join(content).isascii():
+                raise ValueError(f"keys must be ASCII: {ascii(list(content))}")
             return {key: plain(value) for key, value in content.items() if value is not None}
         case list() | tuple():
             return [plain(value) for value in content]

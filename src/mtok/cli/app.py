@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from mtok import __version__
 from mtok.cli.failures import reported
-
-if TYPE_CHECKING:
-    from mtok.day import ImportReport, Run
 
 app = typer.Typer(
     help="The open reference price for AI tokens: one exact, explained value a day and company.",
@@ -40,7 +36,9 @@ AsOf = Annotated[
 ]
 VolumeSource = Annotated[
     str | None,
-    typer.Option("--volume-source", metavar="NAME", help="Whose volumes; without it OpenRouter's rankings-daily."),
+    typer.Option(
+        "--volume-source", metavar="NAME", help="Whose volumes; without it OpenRouter's rankings-daily."
+    ),
 ]
 SeriesId = Annotated[
     str,
@@ -70,29 +68,37 @@ def _options(
 @app.command("import", epilog="Example: mtok import responses/ --store store")
 @reported
 def import_(
+    *,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders to import.")],
     collector: Annotated[
         str | None,
-        typer.Option("--collector", metavar="NAME", help="Who captured them; without it the store's own collector."),
+        typer.Option(
+            "--collector", metavar="NAME", help="Who captured them; without it the store's own collector."
+        ),
     ] = None,
     volume_source: Annotated[
         str | None,
-        typer.Option("--volume-source", metavar="NAME", help="Whose volumes a table holds, as a name of your own."),
+        typer.Option(
+            "--volume-source", metavar="NAME", help="Whose volumes a table holds, as a name of your own."
+        ),
     ] = None,
     captured_at: Annotated[
         str | None,
-        typer.Option("--captured-at", metavar="INSTANT", help="Capture time of files that do not say theirs."),
+        typer.Option(
+            "--captured-at", metavar="INSTANT", help="Capture time of files that do not say theirs."
+        ),
     ] = None,
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Archive responses of OpenRouter, or tables made from them, in a store.
+    """Archive responses or tables in a store.
 
-    Takes .json and .json.gz as they were received, Parquet and CSV tables, and folders of these. What is in
+    Takes responses of OpenRouter as they were received (.json, .json.gz), tables made from them (.parquet,
+    .csv), and folders of these. What is in
     the store already is not taken twice.
     """
     from mtok.cli.reading import instant_of_text, named_store
-    from mtok.cli.summaries import import_page
+    from mtok.cli.summaries import import_content, import_page
     from mtok.cli.terminal import progress_bar
     from mtok.day import import_paths
 
@@ -114,6 +120,7 @@ def import_(
 @app.command(epilog="Example: mtok determine --from 2026-06-01 --to 2026-06-20 --store store")
 @reported
 def determine(
+    *,
     first: From = None,
     last: To = None,
     as_of: AsOf = None,
@@ -124,7 +131,7 @@ def determine(
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Determine every company's value for each day that the store's captures allow.
+    """Determine the values of the days that the store allows.
 
     The same captures, version and --as-of give the same bytes, so a run may be repeated at any time.
     """
@@ -132,12 +139,11 @@ def determine(
     from mtok.cli.reading import days_in_order, instant_of_text, named_store
     from mtok.cli.summaries import run_content, run_page
     from mtok.cli.terminal import progress_bar
+    from mtok.day import determine_days
 
     first_day, last_day = days_in_order(first, last)
     instant = instant_of_text(as_of, "--as-of")
     opened = Store.open(named_store(store))
-    from mtok.day import determine_days
-
     with progress_bar() as progress:
         run = determine_days(
             opened,
@@ -154,15 +160,17 @@ def determine(
 @app.command(epilog="Example: mtok board --date 2026-06-20 --store store")
 @reported
 def board(
+    *,
     date: Annotated[
-        str | None, typer.Option("--date", metavar="DATE", help="Day, YYYY-MM-DD; without it the latest there is.")
+        str | None,
+        typer.Option("--date", metavar="DATE", help="Day, YYYY-MM-DD; without it the latest there is."),
     ] = None,
     as_of: AsOf = None,
     volume_source: VolumeSource = None,
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show every company's value of one day, how it moved, and why."""
+    """Show the values of one day, how they moved, and why."""
     from mtok.cli.board import board_content, board_page
     from mtok.cli.reading import Records, day_of_text, instant_of_text
     from mtok.cli.terminal import page_width
@@ -176,6 +184,7 @@ def board(
 @app.command(epilog="Example: mtok show openai --from 2026-06-01 --format csv --store store")
 @reported
 def show(
+    *,
     series: SeriesId,
     first: From = None,
     last: To = None,
@@ -187,22 +196,113 @@ def show(
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one series: a table to read, or its points as JSON, CSV or Parquet."""
-    from mtok.cli.points import rendered
+    """Show one series as a table, or as JSON, CSV or Parquet."""
+    from mtok.cli.points import points_bytes, points_page
     from mtok.cli.reading import Records, days_in_order, instant_of_text
     from mtok.cli.terminal import page_width, write_page
 
     chosen = _one_format(form, as_json=as_json, to_terminal=out is None and sys.stdout.isatty())
-    first_day, last_day = days_in_order(first, last)
+    days = days_in_order(first, last)
     records = Records(store, instant_of_text(as_of, "--as-of"))
     name = records.resolve(series)
-    found = records.read(name, first_day, last_day)
+    found = records.read(name, *days)
     if not found:
-        raise records.nothing([name], f"{name} {_span(first, last)}".rstrip())
+        raise records.nothing([name], f"{name} has no record {_span(first, last)}".rstrip())
     if chosen == "table" and out is None:
         write_page(points_page(found, page_width()))
-    content = rendered(chosen, name, found)
-    if out is not None:
-        out.write_bytes(content)
-    else:
+        return
+    content = points_bytes(chosen, name, found)
+    if out is None:
         sys.stdout.buffer.write(content)
+    else:
+        out.write_bytes(content)
+
+
+@app.command(epilog="Example: mtok explain openai 2026-06-20 --store store")
+@reported
+def explain(
+    *,
+    series: SeriesId,
+    date: Annotated[str, typer.Argument(metavar="DATE", help="Day, YYYY-MM-DD.")],
+    as_of: AsOf = None,
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Explain one value from its evidence, and its move.
+
+    With --json the record itself, to the byte as its sha256 was taken, and a newline. Of a withheld day it says
+    why there is no value and what is known all the same; the exit status is then 1.
+    """
+    from mtok.cli.reading import Records, day_of_text, instant_of_text
+    from mtok.cli.receipt import receipt_page
+    from mtok.cli.terminal import page_width, write, write_page
+    from mtok.cli.words import no_print
+
+    day = day_of_text(date, "DATE")
+    records = Records(store, instant_of_text(as_of, "--as-of"))
+    name = records.resolve(series)
+    found = records.read(name, day, day)
+    if not found:
+        raise records.nothing([name], f"{name} has no record of {date}")
+    record = found[0]
+    if as_json:
+        sys.stdout.buffer.write(record.canonical + b"\n")
+    else:
+        write_page(receipt_page(record, records.earlier(record), page_width()))
+    if record.value is None:
+        if as_json:
+            write("mtok: {}\n{}\n".format(*no_print(record)), sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: mtok demo --store store")
+@reported
+def demo(*, store: StorePath = None, as_json: AsJson = False) -> None:
+    """Run everything on the bundled sample and show the board.
+
+    Without --store it makes a temporary one, says where, and leaves it there, so that the commands it proposes
+    work; delete the folder when you have seen enough.
+    """
+    from mtok.cli.board import board_content, board_page
+    from mtok.cli.reading import Records
+    from mtok.cli.summaries import next_steps, run_content
+    from mtok.cli.terminal import page_width, progress_bar
+    from mtok.day import run_sample
+
+    path = store or Path(tempfile.mkdtemp(prefix="mtok-demo-"))
+    with progress_bar() as progress:
+        run = run_sample(path, progress)
+    records = Records(path, None)
+    history, day = records.history(records.of_source(run.volume_source), None)
+    content = {"store": str(path), "run": run_content(run), "board": board_content(history, day)}
+    page = [*board_page(history, day, page_width()), "", *next_steps(path, day, temporary=store is None)]
+    _answer(content, page, as_json=as_json)
+
+
+def _answer(content: dict[str, Any], page: list[str], *, as_json: bool) -> None:
+    """Write the answer: for machines its content, for people its page."""
+    from mtok.cli.terminal import write_page
+
+    if as_json:
+        sys.stdout.write(json.dumps(content, indent=2) + "\n")
+    else:
+        write_page(page)
+
+
+def _one_format(form: Format, *, as_json: bool, to_terminal: bool) -> Format:
+    """Return the format asked for. Raises BadCall for two of them, and for Parquet on a terminal."""
+    from mtok.errors import BadCall
+
+    if as_json and form not in ("table", "json"):
+        raise BadCall("format_conflict", f"--json and --format {form} at once", "Give one of them.")
+    if form == "parquet" and to_terminal:
+        raise BadCall(
+            "parquet_on_terminal",
+            "Parquet is not for terminals",
+            "Give --out FILE, or send standard output to a file.",
+        )
+    return "json" if as_json else form
+
+
+def _span(first: str | None, last: str | None) -> str:
+    return " ".join([f"from {first}"] * bool(first) + [f"to {last}"] * bool(last))

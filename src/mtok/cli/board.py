@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from fractions import Fraction
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 from mtok.archive import RANKINGS_DAILY
 from mtok.calendar import format_date, parse_date
-from mtok.cli.figures import ABSENT, day_text, instant_text, meaningful_places, number, on_the_point, signed_percent, sparkline
-from mtok.cli.layout import Heading, Page, hairline, wrapped
+from mtok.cli.figures import (
+    ABSENT,
+    day_text,
+    instant_text,
+    meaningful_places,
+    number,
+    on_the_point,
+    sparkline,
+)
+from mtok.cli.layout import Heading, Page, columns, hairline, wrapped
 from mtok.cli.sentences import effects_line, sentence
-from mtok.cli.words import SYMBOLS, company, company_of, origin, reason
-from mtok.records import Determination
+from mtok.cli.words import SYMBOLS, change, company, company_of, origin, reason
+from mtok.records import Determination, point
 
 SPARKLINE_DAYS: Final = 30
 _INDENT: Final = 13
-_GAP: Final = 2
 
 WHAT_IT_IS: Final = (
     "What this is: what a million output tokens cost at posted prices, if bought in the proportions in which tokens "
@@ -26,20 +32,36 @@ WHAT_IT_IS: Final = (
     "discount, the whole market or advice. OpenRouter names 50 models a day, and days carry the working week: "
     "budgets belong on averages."
 )
+EFFECTS_EXPLAINED: Final = (
+    "price: posted prices changed. mix: use moved between cheaper and dearer models. entry, exit: models came in or "
+    "left. All in USD per 1M tokens."
+)
 LICENCE: Final = "Licensed under CC BY 4.0. Index computed from it by mtok."
 
 History = Mapping[str, Sequence[Determination]]
 """Series id → its records up to the day of the board, in order of date."""
 
 
-def board_page(history: History, day: int, methodology: str, width: int) -> Page:
-    """Return the board of a day. A series without a record of that day is shown as such."""
+def board_content(history: History, day: int) -> dict[str, Any]:
+    """Return the board for machines: the points of the day, with what they have in common beside them."""
+    shown = [record for records in history.values() if (record := _of_day(records, day))]
+    return {
+        "date": format_date(day),
+        "unit": shown[0].unit,
+        "methodology": shown[0].methodology,
+        "volume_source": shown[0].volume_source,
+        "points": [point(record) for record in shown],
+    }
+
+
+def board_page(history: History, day: int, width: int) -> Page:
+    """Return the board of a day that at least one series has a record of; the others are shown as having none."""
     today = {series: _of_day(records, day) for series, records in history.items()}
     shown = [record for record in today.values() if record]
     return [
-        *_header(shown, day, methodology),
+        *_header(shown, day),
         "",
-        *_table(history, today, day, methodology, width),
+        *_table(history, today, day, width),
         "",
         *chain.from_iterable(wrapped(sentence(record), width) for record in shown),
         "",
@@ -51,7 +73,9 @@ def board_page(history: History, day: int, methodology: str, width: int) -> Page
 
 def citation(records: Sequence[Determination]) -> Page:
     """Return whose volumes the records rest on, as their licence asks for."""
-    found = {(record.volume_source, record.inputs.rankings.as_of) for record in records if record.inputs.rankings}
+    found = {
+        (record.volume_source, record.inputs.rankings.as_of) for record in records if record.inputs.rankings
+    }
     lines = []
     for source, as_of in sorted(found):
         named = "OpenRouter (openrouter.ai/rankings)" if source == RANKINGS_DAILY else source
@@ -63,8 +87,10 @@ def _of_day(records: Sequence[Determination], day: int) -> Determination | None:
     return records[-1] if records and records[-1].date == format_date(day) else None
 
 
-def _header(shown: Sequence[Determination], day: int, methodology: str) -> Page:
-    known = {f"as known {instant_text(record.as_of)}" if record.as_of else "all captures seen" for record in shown}
+def _header(shown: Sequence[Determination], day: int) -> Page:
+    known = {
+        f"as known {instant_text(record.as_of)}" if record.as_of else "all captures seen" for record in shown
+    }
     origins = {origin(record) for record in shown} - {""}
     backcast = {"backcast"} if any(record.backcast for record in shown) else set()
     return [
@@ -73,7 +99,7 @@ def _header(shown: Sequence[Determination], day: int, methodology: str) -> Page:
         " · ".join(
             [
                 f"Print of {day_text(format_date(day))}",
-                f"methodology {methodology}",
+                f"methodology {shown[0].methodology}",
                 *sorted(known),
                 *(f"from {name}" for name in sorted(origins)),
                 *backcast,
@@ -82,27 +108,22 @@ def _header(shown: Sequence[Determination], day: int, methodology: str) -> Page:
     ]
 
 
-def _table(
-    history: History, today: Mapping[str, Determination | None], day: int, methodology: str, width: int
-) -> Page:
+def _table(history: History, today: Mapping[str, Determination | None], day: int, width: int) -> Page:
+    names = [company(record) if record else company_of(series) for series, record in today.items()]
+    symbols = [SYMBOLS.get(record.quality, "?") if record else " " for record in today.values()]
+    labelled = [f"{symbol} {name}" for symbol, name in zip(symbols, names, strict=True)]
     figures = _figures(list(today.values()))
-    names = [_name(series, record, methodology) for series, record in today.items()]
-    labels = ("Price", "Day", "7-day", "30-day")
-    widths = [max(map(len, column)) for column in zip(labels, *figures, strict=True)]
-    name_width = max(map(len, names))
-    used = _GAP + name_width + sum(wide + 1 for wide in widths) + _GAP
-    days = min(SPARKLINE_DAYS, width - used)
-    heads = "".join(f" {label:>{wide}}" for label, wide in zip(labels, widths, strict=True))
-    lines: Page = [
-        Heading(f"{'':{_GAP}}{'Company':{name_width}}{heads}{'':{_GAP}}{days} days to {_short(day)}"),
-        hairline(width),
-    ]
-    for (series, record), name, row in zip(today.items(), names, figures, strict=True):
-        cells = "".join(f" {cell:>{wide}}" for cell, wide in zip(row, widths, strict=True))
-        symbol = SYMBOLS.get(record.quality, "?") if record else " "
-        line = f"{symbol} {name:{name_width}}{cells}{'':{_GAP}}{_trend(history[series], day, days)}"
-        lines += [line.rstrip(), *_beneath(record, width)]
-    return [*lines, hairline(width)]
+    rows = [["  Company", "Price", "Day", "  7-day", " 30-day"]]
+    rows += [[name, *cells] for name, cells in zip(labelled, figures, strict=True)]
+    lines = columns(rows, "<>>>>", gap=1)
+    used = max(map(len, lines)) + 2
+    room = width - used
+    days = SPARKLINE_DAYS if room >= SPARKLINE_DAYS else room // 7 * 7
+    head, *behind = (line.ljust(used) for line in lines)
+    page: Page = [Heading(f"{head}{days} days to {_short(day)}, own scale"[:width]), hairline(width)]
+    for (series, record), line in zip(today.items(), behind, strict=True):
+        page += [f"{line}{_trend(history[series], day, days)}".rstrip(), *_beneath(record, width)]
+    return [*page, hairline(width), *wrapped(EFFECTS_EXPLAINED, width)]
 
 
 def _figures(records: Sequence[Determination | None]) -> list[list[str]]:
@@ -111,20 +132,19 @@ def _figures(records: Sequence[Determination | None]) -> list[list[str]]:
         on_the_point(_price(record, getattr(record, name, None)) for record in records)
         for name in ("value", "average_7d", "average_30d")
     )
-    changes = [_change(record) for record in records]
-    return [list(row) for row in zip(prices, changes, averages_7d, averages_30d, strict=True)]
+    changes = [change(record) if record else ABSENT for record in records]
+    return [
+        [price, moved, f" {average_7d}", f" {average_30d}"]
+        for price, moved, average_7d, average_30d in zip(
+            prices, changes, averages_7d, averages_30d, strict=True
+        )
+    ]
 
 
 def _price(record: Determination | None, value: str | None) -> str:
     if record is None or record.value is None or value is None:
         return ABSENT
     return number(value, meaningful_places(record.value))
-
-
-def _change(record: Determination | None) -> str:
-    if record is None or record.value is None or record.move is None:
-        return ABSENT
-    return signed_percent(Fraction(record.value) / Fraction(record.move.from_value))
 
 
 def _trend(records: Sequence[Determination], day: int, days: int) -> str:
@@ -138,12 +158,12 @@ def _beneath(record: Determination | None, width: int) -> Page:
     if record is None:
         return ["  no record of this day"]
     moved = wrapped(effects_line(record), width, _INDENT)
-    reasons = [wrapped(reason(record, code), width, _INDENT) for code in record.reasons]
-    return [f"  {record.quality:{_INDENT - 2}}{moved[0][_INDENT:]}", *moved[1:], *chain.from_iterable(reasons)]
-
-
-def _name(series: str, record: Determination | None, methodology: str) -> str:
-    return company(record) if record else company_of(series, methodology)
+    reasons = [wrapped(f"{code}: {reason(record, code)}", width, _INDENT) for code in record.reasons]
+    return [
+        f"  {record.quality:{_INDENT - 2}}{moved[0][_INDENT:]}",
+        *moved[1:],
+        *chain.from_iterable(reasons),
+    ]
 
 
 def _short(day: int) -> str:

@@ -25,9 +25,18 @@ INTERNAL: Final = 3
 DEBUG: Final = "MTOK_DEBUG"
 
 _REMEDIES: Final = {
-    errno.ENOSPC: ("disk_full", "Free some space there and run the same command again; nothing is half written."),
-    errno.EDQUOT: ("disk_full", "Free some of your quota and run the same command again; nothing is half written."),
-    errno.EROFS: ("read_only", "That file system is read-only: mount it writable, or name a store elsewhere."),
+    errno.ENOSPC: (
+        "disk_full",
+        "Free some space there and run the same command again; nothing is half written.",
+    ),
+    errno.EDQUOT: (
+        "disk_full",
+        "Free some of your quota and run the same command again; nothing is half written.",
+    ),
+    errno.EROFS: (
+        "read_only",
+        "That file system is read-only: mount it writable, or name a store elsewhere.",
+    ),
     errno.EACCES: ("no_permission", "Give this user the permission, or name a store elsewhere."),
     errno.EPERM: ("no_permission", "Give this user the permission, or name a store elsewhere."),
 }
@@ -76,7 +85,9 @@ def _tell(error: MtokError, *, machine: bool) -> int:
 
 
 def _environment(error: OSError, store: object) -> EnvironmentFailed:
-    code, remedy = _REMEDIES.get(error.errno or 0, ("environment", "See that it is as it should be and try again."))
+    code, remedy = _REMEDIES.get(
+        error.errno or 0, ("environment", "See that it is as it should be and try again.")
+    )
     path = error.filename or store or "a file"
     what = error.strerror or type(error).__name__
     return EnvironmentFailed(code, f"{path}: {what}", remedy)
@@ -85,5 +96,7 @@ def _environment(error: OSError, store: object) -> EnvironmentFailed:
 def _internal(error: Exception) -> EnvironmentFailed:
     found = " ".join(f"{type(error).__name__}: {error}".split())
     return EnvironmentFailed(
-        "internal", f"internal error: {found}", f"Please report it, with what {DEBUG}=1 shows of the same command."
+        "internal",
+        f"internal error: {found}",
+        f"Please report it, with what {DEBUG}=1 shows of the same command.",
     )

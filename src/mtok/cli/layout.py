@@ -11,7 +11,7 @@ from typing import Final
 
 WIDTH_MIN: Final = 80
 WIDTH_MAX: Final = 100
-LABEL_WIDTH: Final = 12
+LABEL_WIDTH: Final = 13
 
 Page = list[str]
 
@@ -31,7 +31,12 @@ def wrapped(text: str, width: int, indent: int = 0) -> Page:
     """Return a text in lines of `width`, all of them indented; figures (no-break spaces) stay whole."""
     margin = " " * indent
     lines = textwrap.wrap(
-        text, width, initial_indent=margin, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False
+        text,
+        width,
+        initial_indent=margin,
+        subsequent_indent=margin,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
     return [line.rstrip() for line in lines]
 

@@ -7,13 +7,12 @@ import io
 import json
 from collections.abc import Sequence
 from decimal import Decimal
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from mtok.calendar import parse_date, parse_instant
-from mtok.cli.figures import ABSENT, day_text, on_the_point, signed_percent
-from mtok.cli.layout import Heading, Page, columns, hairline, wrapped
-from mtok.cli.words import company, quality
+from mtok.cli.figures import ABSENT, TIED, day_text, meaningful_places, number, on_the_point
+from mtok.cli.layout import WIDTH_MIN, Heading, Page, columns, hairline, wrapped
+from mtok.cli.words import change, company, quality
 from mtok.records import Determination, point
 
 if TYPE_CHECKING:
@@ -22,10 +21,23 @@ if TYPE_CHECKING:
 _TEXTS: Final = {"series", "unit", "methodology", "quality", "origin", "weight_basis"}
 _LISTS: Final = {"reasons", "notes"}
 _COUNTS: Final = {
-    *("average_7d_days", "average_30d_days", "token_weight", "constituents", "market_tail_tokens", "market_tokens"),
+    *(
+        "average_7d_days",
+        "average_30d_days",
+        "token_weight",
+        "constituents",
+        "market_tail_tokens",
+        "market_tokens",
+    ),
     *("named_rows", "smallest_named_tokens", "absent_constituents", "observed_tokens", "direct_tokens"),
     *("fallback_tokens", "imputed_tokens", "missing_tokens", "unpaid_tokens", "ineligible_tokens"),
 }
+
+
+COLUMNS_EXPLAINED: Final = (
+    "day: change since the print before. 7-day, 30-day: averages of the printed values. index: posted prices alone, "
+    "100 on the first printed day. Machine formats have all digits and all diagnostics."
+)
 
 
 def points_page(records: Sequence[Determination], width: int) -> Page:
@@ -36,30 +48,34 @@ def points_page(records: Sequence[Determination], width: int) -> Page:
         [record.date, *cells, f"{quality(record)} {' '.join(record.reasons)}"]
         for record, cells in zip(records, _cells(records), strict=True)
     ]
-    heads = ["date", "value", "day", "7-day avg", "30-day avg", "price index", "quality"]
+    heads = ["date", "value", "day", "7-day", "30-day", "index", "quality"]
     lines = columns([heads, *rows], "<>>>>><")
     return [
         Heading(f"{company(last)} ({last.series})"),
-        *wrapped(f"USD per 1M output tokens · methodology {last.methodology} · {first_date} to {last_date}", width),
+        *wrapped(
+            f"USD per 1M output tokens · methodology {last.methodology} · {first_date} to {last_date}", width
+        ),
         "",
         Heading(lines[0]),
         hairline(width),
         *(line for long in lines[1:] for line in _folded(long, width)),
+        hairline(width),
+        *wrapped(COLUMNS_EXPLAINED, width),
     ]
 
 
 def _cells(records: Sequence[Determination]) -> list[list[str]]:
-    names = ("value", "average_7d", "average_30d", "price_index")
-    value, average_7d, average_30d, index = (
-        on_the_point(getattr(record, name) or ABSENT for record in records) for name in names
-    )
-    return [list(row) for row in zip(value, map(_change, records), average_7d, average_30d, index, strict=True)]
+    columns_of_prices = [on_the_point(record.value or ABSENT for record in records)]
+    for name in ("average_7d", "average_30d", "price_index"):
+        columns_of_prices.append(on_the_point(_meaningful(getattr(record, name)) for record in records))
+    value, average_7d, average_30d, index = columns_of_prices
+    return [
+        list(row) for row in zip(value, map(change, records), average_7d, average_30d, index, strict=True)
+    ]
 
 
-def _change(record: Determination) -> str:
-    if record.value is None or record.move is None:
-        return ABSENT
-    return signed_percent(Fraction(record.value) / Fraction(record.move.from_value))
+def _meaningful(value: str | None) -> str:
+    return ABSENT if value is None else number(value, meaningful_places(value))
 
 
 def _folded(line: str, width: int) -> Page:
@@ -70,6 +86,20 @@ def _folded(line: str, width: int) -> Page:
         lines.append(kept)
         line = rest + line[width + 1 :]
     return [*lines[:1], *(more.strip().rjust(width) for more in [*lines[1:], line])] if lines else [line]
+
+
+def points_bytes(form: str, series: str, records: Sequence[Determination]) -> bytes:
+    """Return the records in a format: table, json, csv or parquet."""
+    match form:
+        case "json":
+            return points_json(series, records).encode()
+        case "csv":
+            return points_csv(records).encode()
+        case "parquet":
+            return points_parquet(records)
+    return (
+        "".join(f"{line.rstrip()}\n" for line in points_page(records, WIDTH_MIN)).replace(TIED, " ").encode()
+    )
 
 
 def points_json(series: str, records: Sequence[Determination]) -> str:

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
 
 from mtok.archive import RANKINGS_DAILY, Store
 from mtok.calendar import format_date, format_instant, parse_date, parse_instant
 from mtok.cli.figures import counted
+from mtok.cli.words import METHODOLOGY
 from mtok.determination.folder import Determinations
 from mtok.errors import AnswerIsNo, BadCall
 from mtok.methodology import load
 from mtok.records import Determination
-
-METHODOLOGY: Final = "1.0"
-"""The version whose records are read."""
 
 
 def named_store(path: Path | None) -> Path:
@@ -36,7 +33,9 @@ def day_of_text(text: str | None, option: str) -> int | None:
         return None if text is None else parse_date(text)
     except ValueError:
         raise BadCall(
-            "date_invalid", f"{option}: {text!r} is not a date", "Write dates as YYYY-MM-DD, such as 2026-06-20."
+            "date_invalid",
+            f"{option}: {text!r} is not a date",
+            "Write dates as YYYY-MM-DD, such as 2026-06-20.",
         ) from None
 
 
@@ -84,14 +83,18 @@ class Records:
             return elsewhere[0]
         if asked in known and elsewhere:
             raise BadCall(
-                "series_ambiguous", f"several volume sources have {asked}", f"Name one: {', '.join(elsewhere)}."
+                "series_ambiguous",
+                f"several volume sources have {asked}",
+                f"Name one: {', '.join(elsewhere)}.",
             )
         if asked in known:
             return asked
         choices = sorted({*known, *self.held})
         close = get_close_matches(asked.lower(), choices, n=1)
         meant = f"Did you mean {close[0]}? " if close else ""
-        raise BadCall("series_unknown", f"series {asked!r} is unknown", f"{meant}Known: {', '.join(choices)}.")
+        raise BadCall(
+            "series_unknown", f"series {asked!r} is unknown", f"{meant}Known: {', '.join(choices)}."
+        )
 
     def of_source(self, asked: str | None) -> list[str]:
         """Return the ids of every series of a volume source, in the order of R-1.
@@ -112,26 +115,38 @@ class Records:
         prefix = "" if source == RANKINGS_DAILY else f"{source}:"
         return [prefix + entry.series for entry in load(METHODOLOGY).series]
 
-    def read(self, series: str, first_day: int | None = None, last_day: int | None = None) -> list[Determination]:
+    def read(
+        self, series: str, first_day: int | None = None, last_day: int | None = None
+    ) -> list[Determination]:
         """Return the records of a series in order of date."""
         return self._folder.read(series, first_day, last_day, as_of=self.as_of)
 
-    def nothing(self, series: Sequence[str], what: str) -> AnswerIsNo:
-        """Return the error that there is no record of `what`, saying which dates there are."""
+    def history(
+        self, series: Sequence[str], asked: int | None, days: int = 30
+    ) -> tuple[dict[str, list[Determination]], int]:
+        """Return the records of the series over the `days` up to a day, and that day: the one asked for, else the
+        latest that any of them has a record of. Raises AnswerIsNo when none has one.
+        """
+        first = None if asked is None else asked - days + 1
+        found = {name: self.read(name, first, asked) for name in series}
+        latest = max((parse_date(records[-1].date) for records in found.values() if records), default=None)
+        if latest is None or (asked is not None and asked != latest):
+            of = "" if asked is None else f" of {format_date(asked)}"
+            raise self.nothing(series, f"no company has a record{of}")
+        return found, latest
+
+    def nothing(self, series: Sequence[str], found: str) -> AnswerIsNo:
+        """Return the error that there is no record, with the dates there are."""
         dates = sorted({record.date for name in series for record in self.read(name)})
         seen = "" if self.as_of is None else f" as known at {format_instant(self.as_of)}"
         if dates:
-            found = f"{counted(len(dates), 'day')} from {dates[0]} to {dates[-1]}"
-            return AnswerIsNo(
-                "no_record", f"no record of {what}{seen}", f"There are records of {found}; `mtok determine` makes more."
-            )
-        later = self.as_of is not None and any(self._folder.read(name) for name in series)
-        remedy = (
-            "There are later ones: leave out --as-of, or run `mtok determine` with the same --as-of."
-            if later
-            else "Run `mtok determine`; it tells what the store holds."
-        )
-        return AnswerIsNo("no_record", f"no record of {what}{seen} in {self.store.path}", remedy)
+            held = f"{counted(len(dates), 'day')} from {dates[0]} to {dates[-1]}"
+            remedy = f"There are records of {held}; `mtok determine` makes more."
+        elif self.as_of is not None and any(self._folder.read(name) for name in series):
+            remedy = "There are others: leave out --as-of, or run `mtok determine` with the same --as-of."
+        else:
+            remedy = f"Run `mtok determine`; it says which days {self.store.path} has volumes of."
+        return AnswerIsNo("no_record", f"{found}{seen}", remedy)
 
     def earlier(self, record: Determination) -> Determination | None:
         """Return the record that a move starts from, None unless it is to the byte the one the move names."""

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
+from math import ceil
 from typing import Final
 
 from mtok.archive import RANKINGS_DAILY
@@ -14,6 +15,7 @@ from mtok.cli.board import citation
 from mtok.cli.changes import move_page
 from mtok.cli.figures import (
     ABSENT,
+    TIED,
     counted,
     day_text,
     instant_text,
@@ -24,8 +26,31 @@ from mtok.cli.figures import (
     tokens,
     trimmed,
 )
-from mtok.cli.layout import Heading, Page, apart, hairline, labelled, named_columns, room_for_names, wrapped
-from mtok.cli.words import LEGEND, company, discarded, left_out, no_print, note, origin, quality, reason, rung, short_rung
+from mtok.cli.layout import (
+    LABEL_WIDTH,
+    Heading,
+    Page,
+    apart,
+    hairline,
+    labelled,
+    named_columns,
+    room_for_names,
+    wrapped,
+)
+from mtok.cli.words import (
+    LEGEND,
+    company,
+    discarded,
+    left_out,
+    no_print,
+    note,
+    origin,
+    quality,
+    reason,
+    rung,
+    short_rung,
+)
+from mtok.methodology import load
 from mtok.quantities import PRICE_SECONDS_PER_USD_PER_MTOK, rounded
 from mtok.records import Determination
 
@@ -60,10 +85,9 @@ def shown_names(records: Iterable[Determination]) -> dict[str, str]:
 
 
 def _mentioned(record: Determination) -> Iterator[str]:
-    for row in chain(record.constituents, record.left_out, record.conflicts, record.discarded):
-        yield row.constituent
-    for effect in record.move.constituents if record.move else ():
-        yield effect.constituent
+    effects = record.move.constituents if record.move else ()
+    for rows in (record.constituents, record.left_out, record.conflicts, record.discarded, effects):
+        yield from (row.constituent for row in rows)
 
 
 def _header(record: Determination, width: int) -> Page:
@@ -78,9 +102,13 @@ def _header(record: Determination, width: int) -> Page:
         lines += ["", *chain.from_iterable(wrapped(text, width) for text in no_print(record))]
     else:
         lines += chain.from_iterable(
-            labelled(f"{record.quality}:", f"{reason(record, code)} ({code})", width) for code in record.reasons
+            labelled(f"{record.quality}:", f"{reason(record, code)} ({code})", width)
+            for code in record.reasons
         )
-    return [*lines, *chain.from_iterable(labelled("note:", note(record, code), width) for code in record.notes)]
+    return [
+        *lines,
+        *chain.from_iterable(labelled("note:", note(record, code), width) for code in record.notes),
+    ]
 
 
 def _constituents(record: Determination, names: dict[str, str], width: int) -> Page:
@@ -94,7 +122,13 @@ def _constituents(record: Determination, names: dict[str, str], width: int) -> P
         rows = [
             list(_HEADS),
             *(
-                [tokens(row.tokens), percent(row.weight_share), price, worded(row), row.contribution_usd_per_mtok]
+                [
+                    tokens(row.tokens),
+                    percent(row.weight_share),
+                    price,
+                    worded(row),
+                    row.contribution_usd_per_mtok,
+                ]
                 for row, price in zip(listed, prices, strict=True)
             ),
             [tokens(record.w), percent(Fraction(1)), "", "", record.value or ABSENT],
@@ -167,13 +201,14 @@ def _unseen(record: Determination, width: int) -> Page:
 def _averages(record: Determination, width: int) -> Page:
     if record.value is None:
         return []
-    said = [
-        f"{average or ABSENT} over {days} days ({printed} printed)"
-        for average, days, printed in (
-            (record.average_7d, 7, record.average_7d_days),
-            (record.average_30d, 30, record.average_30d_days),
-        )
-    ]
+    enough = load(record.methodology).parameters.ratio("averages", "printed_share_min")
+    said = []
+    for average, days, printed in (
+        (record.average_7d, 7, record.average_7d_days),
+        (record.average_30d, 30, record.average_30d_days),
+    ):
+        needed = "" if average else f", {ceil(enough * days)}{TIED}needed"
+        said.append(f"{average or 'none'} over {days} days ({printed}{TIED}printed{needed})")
     lines = labelled("averages", ", ".join(said), width)
     if record.price_index:
         text = f"{record.price_index}, posted prices alone; 100 on the first printed day"
@@ -185,29 +220,35 @@ def _evidence(record: Determination, names: dict[str, str], width: int) -> Page:
     inputs, lines = record.inputs, ["", Heading("Evidence"), hairline(width)]
     lines += wrapped(_standing(record), width)
     if inputs.rankings:
-        lines += _named("volumes", f"{record.volume_source} as of {inputs.rankings.as_of}", inputs.rankings.sha256)
+        lines += _named(
+            "volumes", f"{record.volume_source} as of {inputs.rankings.as_of}", inputs.rankings.sha256
+        )
     for rejected in inputs.rejected_rankings:
         lines += _named("rejected", f"volumes as of {rejected.as_of}, {rejected.reason}", rejected.sha256)
     used = {capture for row in record.constituents for capture in row.captures}
     first_and_last = [capture.captured_at for capture in (*inputs.captures[:1], *inputs.captures[-1:])]
     if first_and_last:
-        given = f"{counted(len(inputs.captures), 'response')} of the price list, {' to '.join(first_and_last)}"
+        given = (
+            f"{counted(len(inputs.captures), 'response')} of the price list, {' to '.join(first_and_last)}"
+        )
         lines += labelled("prices", f"{given}; those behind the prices above:", width)
     for capture in inputs.captures:
         if capture.id in used:
             text = f"{capture.captured_at} by {capture.collector} (rank {capture.rank})"
             lines += _named(f"  {capture.id}", text, capture.sha256)
-    lines += _named("rules", record.methodology, record.rules_sha256)
-    lines += _named("parameters", record.methodology, record.parameters_sha256)
-    lines += _named("this record", "its canonical JSON, as --json prints it", record.sha256)
-    if record.move:
-        lines += _named("print before", record.move.from_date, record.move.from_sha256)
+    digests = {
+        "rules": record.rules_sha256,
+        "parameters": record.parameters_sha256,
+        "this record": record.sha256,
+        "print before": record.move.from_sha256 if record.move else None,
+    }
+    lines += [f"{label:{LABEL_WIDTH}}{sha256}" for label, sha256 in digests.items() if sha256]
     dated = [name for name, shown in names.items() if not name.endswith(f"/{shown}")]
     return [*lines, *(labelled("full names", ", ".join(dated), width) if dated else [])]
 
 
 def _named(label: str, text: str, sha256: str) -> Page:
-    return [f"{label:12}{text}", f"{'':12}{sha256}"]
+    return [f"{label:{LABEL_WIDTH}}{text}", f"{'':{LABEL_WIDTH}}{sha256}"]
 
 
 def _standing(record: Determination) -> str:
@@ -231,5 +272,7 @@ def _legend(record: Determination, width: int) -> Page:
         unused |= {"replacement"}
     if record.value is None:
         unused |= {"price index"}
-    lines = chain.from_iterable(labelled(word, text, width) for word, text in LEGEND.items() if word not in unused)
+    lines = chain.from_iterable(
+        labelled(word, text, width) for word, text in LEGEND.items() if word not in unused
+    )
     return ["", Heading("Words"), hairline(width), *lines]

@@ -30,13 +30,11 @@ def effects_line(record: Determination) -> str:
     shown = {name: amount for name, amount in amounts(move).items() if not is_zero(amount, places)}
     if not shown:
         return f"no effect of {_smallest(places)} or more"
-    causes = {name: _causes(record, name) for name in shown}
-    said = []
-    for name, amount in shown.items():
-        later = list(shown)[list(shown).index(name) + 1 :]
-        why = causes[name] and not any(causes[name] == causes[other] for other in later)
-        said.append(f"{name}{TIED}{signed(amount, places)}" + (f" ({causes[name]})" if why else ""))
-    return f"{TIED} ".join(said)
+    said = {name: f"{name}{TIED}{signed(amount, places)}" for name, amount in shown.items()}
+    whys = {name: why for name in shown if (why := _causes(record, name))}
+    if len(set(whys.values())) == 1:
+        whys = dict([whys.popitem()])
+    return f"{TIED} ".join(text + (f" ({whys[name]})" if name in whys else "") for name, text in said.items())
 
 
 def sentence(record: Determination) -> str:
@@ -70,7 +68,7 @@ def _causes(record: Determination, name: str) -> str:
     move, places = record.move, meaningful_places(record.value or "0")
     sums = {"entry": move.entry_by_cause, "exit": move.exit_by_cause}.get(name, {}) if move else {}
     told = [code for code, amount in sums.items() if not is_zero(amount, places)] or list(sums)
-    return ", ".join(cause(record, name, code) for code in told)
+    return ", ".join(cause(record, code) for code in told)
 
 
 def _verb(ratio: Fraction) -> str:
@@ -91,10 +89,14 @@ def _clauses(record: Determination, move: Move, *, rising: bool) -> str:
     ]
     along = [_clause(record, move, name) for name in told if (effects[name] > 0) == rising]
     against = [_clause(record, move, name) for name in told if (effects[name] > 0) != rising]
-    parts = [" and ".join(along), "against that, " * bool(along and against) + " and ".join(against)]
+    parts = [_joined(along), "against that, " * bool(along and against) + _joined(against)]
     if "price" not in told:
         parts.append(_quiet_prices(effects["price"]))
     return "; ".join(part for part in parts if part)
+
+
+def _joined(clauses: list[str]) -> str:
+    return " and ".join([", ".join(clauses[:-1]), clauses[-1]] if len(clauses) > 1 else clauses)
 
 
 def _quiet_prices(effect: Fraction) -> str:
@@ -117,7 +119,11 @@ def _models(crossing: list[Effect], name: str, kind: str) -> str:
     if len(crossing) == 1:
         return f"a {new}{kind} model"
     signs = {Fraction(getattr(effect, name)) > 0 for effect in crossing}
-    return f"{len(crossing)} {new}{kind} models" if len(signs) == 1 else f"{len(crossing)} models, {kind} on balance,"
+    return (
+        f"{len(crossing)} {new}{kind} models"
+        if len(signs) == 1
+        else f"{len(crossing)} models, {kind} on balance,"
+    )
 
 
 def _crossing(record: Determination, crossing: list[Effect], name: str) -> str:

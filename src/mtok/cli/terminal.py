@@ -65,7 +65,9 @@ def write_page(lines: Iterable[str]) -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     for line in lines:
-        text = Text(showable(line.rstrip(), sys.stdout.encoding), style="bold" if isinstance(line, Heading) else "")
+        text = Text(
+            showable(line.rstrip(), sys.stdout.encoding), style="bold" if isinstance(line, Heading) else ""
+        )
         for pattern, style in _STYLES.items():
             text.highlight_regex(pattern, style)
         console.print(text)

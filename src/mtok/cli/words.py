@@ -10,9 +10,12 @@ from typing import Final
 
 from mtok.archive import RANKINGS_DAILY
 from mtok.calendar import format_date, parse_date
-from mtok.cli.figures import TIED, counted, day_text, number, percent, told_apart, tokens
+from mtok.cli.figures import ABSENT, TIED, counted, day_text, number, percent, signed_percent, told_apart
 from mtok.methodology import Parameters, load
 from mtok.records import Constituent, Determination
+
+METHODOLOGY: Final = "1.0"
+"""The version whose records are read, and whose companies are known."""
 
 SYMBOLS: Final = {"good": "●", "degraded": "◐", "estimated": "◌", "withheld": "–"}
 EFFECTS: Final = ("price", "mix", "entry", "exit")
@@ -35,19 +38,12 @@ _DISCARDED: Final = {
     "price_grammar": "a price that is not a number",
     "price_range": "a price outside the range taken",
 }
-_CAUSES_OF_ENTRY: Final = {
-    "no_row": "no row before",
-    "unlisted": "newly listed",
-    "missing": "no price found before",
-    "unpaid": "unpaid before",
-    "ineligible": "not eligible before",
-}
-_CAUSES_OF_EXIT: Final = {
+_CAUSES: Final = {
     "no_row": "no row",
-    "unlisted": "no longer listed",
+    "unlisted": "not listed",
     "missing": "no price found",
-    "unpaid": "unpaid now",
-    "ineligible": "no longer eligible",
+    "unpaid": "unpaid",
+    "ineligible": "not eligible",
 }
 _ORIGINS: Final = {"sample": "the bundled sample", "table": "an imported table"}
 
@@ -64,26 +60,33 @@ LEGEND: Final = {
     "entry, exit": "effect of models that are priced on one of the two days only",
     "replacement": "the whole move, where no model is priced on both days",
     "price index": "posted prices alone, mix left out; 100 on the first printed day; it can drift",
-    "sha256": "fingerprint of the bytes; whoever holds the same bytes gets the same one",
+    "sha256": "fingerprint of bytes, the 64 digits above; of this record: of what --json prints, without the newline",
 }
 """The words of the receipt page, in the order in which they occur there."""
 
 
 def company(record: Determination) -> str:
     """Return the company of a record's series, with the volume source where that is not rankings-daily."""
-    name = company_of(record.series, record.methodology)
+    name = company_of(record.series)
     return name if record.volume_source == RANKINGS_DAILY else f"{name} ({record.volume_source})"
 
 
-def company_of(series: str, methodology: str) -> str:
+def company_of(series: str) -> str:
     """Return the company of a series id, with or without a volume source before it."""
-    known = {entry.series: entry.company for entry in load(methodology).series}
+    known = {entry.series: entry.company for entry in load(METHODOLOGY).series}
     return known.get(series.rpartition(":")[2], series)
 
 
 def quality(record: Determination) -> str:
     """Return the quality by shape and word."""
     return f"{SYMBOLS.get(record.quality, '?')}{TIED}{record.quality}"
+
+
+def change(record: Determination) -> str:
+    """Return the change since the print before, in percent."""
+    if record.value is None or record.move is None:
+        return ABSENT
+    return signed_percent(Fraction(record.value) / Fraction(record.move.from_value))
 
 
 def origin(record: Determination) -> str:
@@ -93,37 +96,22 @@ def origin(record: Determination) -> str:
 
 def reason(record: Determination, code: str) -> str:
     """Return a reason of R-10 in words, with the figure and the limit it is held against."""
-    parameters = load(record.methodology).parameters
-    limit = parameters.ratio
     found = record.diagnostics
-    match code:
-        case "no_volumes":
-            return "no capture holds token volumes of that day"
-        case "no_priced_volume":
-            return "none of the models with tokens has a price"
-        case "coverage_below_minimum":
-            return _held("coverage", found.price_coverage, "below", limit("quality", "coverage_withheld"))
-        case "truncation" if record.value is None:
-            return _held(
-                "truncation exposure", found.truncation_exposure, "above", limit("quality", "truncation_withheld")
-            )
-        case "truncation":
-            return _truncation(record, parameters)
-        case "coverage":
-            return f"only {percent(found.price_coverage or '0')} of the tokens that need a price have one"
-        case "imputed_or_fallback":
-            share = Fraction(found.imputed_token_share or 0) + Fraction(found.fallback_share or 0)
-            return f"{percent(share)} of the weight rests on prices of another day or another collector"
-        case "conflict":
-            return f"{percent(found.conflict_share or '0')} of the weight has prices that two collectors dispute"
-        case "few_constituents":
-            return "a single model is a price, not an index"
-        case "short_capture":
-            least = parameters.number("capture", "named_rows_min")
-            return f"the ranking names {found.named_rows} models, not {least}: what it cuts off is unknown"
-        case "other_source":
-            return f"the volumes are those of {record.volume_source}, not of {RANKINGS_DAILY}"
-    return code
+    parameters = load(record.methodology).parameters
+    imputed = Fraction(found.imputed_token_share or 0) + Fraction(found.fallback_share or 0)
+    return {
+        "no_volumes": "no capture holds token volumes of that day",
+        "no_priced_volume": "none of the models with tokens has a price",
+        "coverage_below_minimum": _coverage(record, parameters),
+        "truncation": _truncation(record, parameters),
+        "coverage": f"only {percent(found.price_coverage or '0')} of the tokens that need a price have one",
+        "imputed_or_fallback": f"{percent(imputed)} of the weight rests on prices of another day or collector",
+        "conflict": f"{percent(found.conflict_share or '0')} of the weight has prices that collectors dispute",
+        "few_constituents": "a single model is a price, not an index",
+        "short_capture": f"the ranking names {found.named_rows} models, not "
+        f"{parameters.number('capture', 'named_rows_min')}; what it cuts off is unknown",
+        "other_source": f"the volumes are those of {record.volume_source}, not of {RANKINGS_DAILY}",
+    }.get(code, code)
 
 
 def no_print(record: Determination) -> tuple[str, str]:
@@ -157,10 +145,9 @@ def discarded(code: str) -> str:
     return f"{code}: {_DISCARDED[code]}" if code in _DISCARDED else code
 
 
-def cause(record: Determination, effect: str, code: str) -> str:
-    """Return why a model is not priced on the other day; of an entry the day before, of an exit this one."""
-    known = _CAUSES_OF_ENTRY if effect == "entry" else _CAUSES_OF_EXIT
-    words = known.get(code, code)
+def cause(record: Determination, code: str, when: str = "") -> str:
+    """Return why a model is not priced on the other day of a move; `when` says which day that is."""
+    words = _CAUSES.get(code, code) + when
     if code == "no_row" and record.volume_source == RANKINGS_DAILY:
         return f"{words}: may be the cut at{TIED}50"
     return words
@@ -180,38 +167,30 @@ def short_rung(row: Constituent) -> str:
     return f"{row.rung} ×{len(row.captures)}"
 
 
-def previous_day(record: Determination) -> bool:
-    """Return whether the move of a record is from the day before."""
-    return bool(record.move) and record.move.from_date == format_date(parse_date(record.date) - 1)
-
-
 def since(record: Determination) -> str:
     """Return ` since DATE` where the print before is not of the day before, else nothing."""
-    return "" if not record.move or previous_day(record) else f" since {day_text(record.move.from_date)}"
+    move = record.move
+    if move is None or move.from_date == format_date(parse_date(record.date) - 1):
+        return ""
+    return f" since {day_text(move.from_date)}"
+
+
+def _coverage(record: Determination, parameters: Parameters) -> str:
+    limit = parameters.ratio("quality", "coverage_withheld")
+    return "coverage {} below {}".format(*told_apart(record.diagnostics.price_coverage or "0", limit))
 
 
 def _truncation(record: Determination, parameters: Parameters) -> str:
+    """Return what could be unseen: of a withheld record by the limit it broke, of others in words."""
     found = record.diagnostics
     exposure, ratio = found.truncation_exposure or "0", found.unseen_ratio or "0"
-    said = []
-    if Fraction(exposure) > parameters.ratio("quality", "truncation"):
-        said.append(f"one unseen model could weigh {percent(exposure)} of what is seen")
-    if Fraction(ratio) > parameters.ratio("quality", "unseen_ratio"):
-        said.append(f"all unseen ones together {number(ratio, 1)} times as much as is seen")
-    return "; ".join(said) or f"one unseen model could weigh {percent(exposure)} of what is seen"
-
-
-def _held(what: str, value: str | None, how: str, limit: Fraction) -> str:
-    found, least = told_apart(value or "0", limit)
-    return f"{what} {found} {how} {least}"
-
-
-def tail(record: Determination) -> str:
-    """Return what the market tail held, as a sentence."""
-    found = record.diagnostics
-    if found.market_tail_share is None or found.market_tail_tokens is None:
-        return "the ranking has no row for the models under the cut"
+    if record.value is None:
+        limit = parameters.ratio("quality", "truncation_withheld")
+        return "truncation exposure {} above {}".format(*told_apart(exposure, limit))
+    one = f"one unseen model could weigh {percent(exposure)} of what is seen"
+    if Fraction(ratio) <= parameters.ratio("quality", "unseen_ratio"):
+        return one
+    together = f"all unseen ones together {number(ratio, 1)} times as much as is seen"
     return (
-        f"models under the cut held {percent(found.market_tail_share)} of all tokens that day "
-        f"({tokens(found.market_tail_tokens)})"
+        f"{one}, {together}" if Fraction(exposure) > parameters.ratio("quality", "truncation") else together
     )

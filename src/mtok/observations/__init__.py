@@ -4,8 +4,9 @@ R-5.1 (numbers) and R-5.2 (the schedule of a capture) are applied here, when a r
 rejections of R-2. Everything that chooses between captures is left to the rules.
 """
 
+from mtok.observations.catalogue import Catalogue
 from mtok.observations.models import COMPLETION, decode_models
 from mtok.observations.rankings import decode_rankings
 from mtok.observations.tables import Observations
 
-__all__ = ["COMPLETION", "Observations", "decode_models", "decode_rankings"]
+__all__ = ["COMPLETION", "Catalogue", "Observations", "decode_models", "decode_rankings"]

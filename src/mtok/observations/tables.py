@@ -11,7 +11,7 @@ import io
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -186,6 +186,14 @@ class Observations:
             and (last_day is None or parse_date(day) <= last_day)
         ]
         return [str(self.folder / day / f"{table}.parquet") for day in days]
+
+    def fault_codes(self, captures: Collection[int]) -> Iterator[str]:
+        """Yield the code of every fault listed for the captures, given by their lines in the register."""
+        for path in self.files("faults"):
+            faults = pq.read_table(path, columns=["capture", "code"])
+            for capture, code in zip(*faults.to_pydict().values(), strict=True):
+                if capture in captures:
+                    yield code
 
     def _manifest(self) -> dict[str, Any]:
         try:

@@ -1,0 +1,95 @@
+"""What a run did, in a few lines, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mtok.calendar import format_date
+from mtok.cli.figures import TIED, counted, tokens
+from mtok.cli.layout import WIDTH_MIN, Page, labelled, wrapped
+
+if TYPE_CHECKING:
+    from mtok.day import ImportReport, Run
+
+_REFUSED_FIELDS: Final = ("path", "code", "found", "remedy", "named")
+
+
+def import_content(report: ImportReport) -> dict[str, Any]:
+    """Return the report of an import for machines."""
+    refused = [dict(zip(_REFUSED_FIELDS, one, strict=True)) for one in report.refused]
+    return {**asdict(report), "refused": refused}
+
+
+def import_page(report: ImportReport, store: Path) -> Page:
+    """Return the report of an import: what was taken, what was found in it, what was refused and why."""
+    lines = labelled(
+        "captures",
+        f"{tokens(report.captures_new)} new, {tokens(report.captures_known)} already known",
+        WIDTH_MIN,
+    )
+    for label, counts in (
+        ("kinds", report.by_kind),
+        ("faults", report.faults),
+        ("unresolved", report.unresolved),
+    ):
+        if counts:
+            lines += labelled(label, _listed(counts), WIDTH_MIN)
+    for path, code, found, remedy, _ in report.refused:
+        lines += labelled("refused", f"{path}: {found} ({code}). {remedy}", WIDTH_MIN)
+    if report.captures_new:
+        lines += ["", *_next({"determine the days they allow": f"mtok determine {_at(store)}"})]
+    return lines
+
+
+def run_content(run: Run) -> dict[str, Any]:
+    """Return what a run determined for machines."""
+    return asdict(run)
+
+
+def run_page(run: Run, store: Path) -> Page:
+    """Return what a run determined, and how to look at it."""
+    text = (
+        f"{counted(run.records, 'record')} for {run.first_date} to {run.last_date} from volumes of "
+        f"{run.volume_source}; {tokens(run.withheld)} withheld; {counted(run.files_changed, 'file')} changed"
+    )
+    return [
+        *labelled("determined", text, WIDTH_MIN),
+        "",
+        *_next({"see the last day": f"mtok board {_at(store)}"}),
+    ]
+
+
+def next_steps(store: Path, day: int, *, temporary: bool) -> Page:
+    """Return what to do with the store of the demonstration."""
+    date, at = format_date(day), _at(store)
+    said = f"The store is at {store}."
+    if temporary:
+        said += " It is temporary: it stays until you or the system delete it, so that these work:"
+    return [
+        *wrapped(said, WIDTH_MIN),
+        *_next(
+            {
+                "one value from its evidence": f"mtok explain openai {date} {at}",
+                "one company over time": f"mtok show openai {at}",
+                "the same for a program": f"mtok show openai --format csv {at}",
+            }
+        ),
+    ]
+
+
+def _next(commands: Mapping[str, str]) -> Page:
+    """Return what commands do and, on a line of its own to be copied whole, each command."""
+    return list(chain.from_iterable((f"{what}:", f"  {command}") for what, command in commands.items()))
+
+
+def _at(store: Path) -> str:
+    return f"--store {shlex.quote(str(store))}"
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}{TIED}{tokens(count)}" for name, count in sorted(counts.items()))

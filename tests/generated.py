@@ -7,7 +7,6 @@ from random import Random
 from typing import Any
 
 from markets import Taken, day_instant
-
 from mtok.archive import KIND_MODELS, KIND_RANKINGS
 from mtok.calendar import format_date, format_instant, parse_date
 
@@ -34,7 +33,7 @@ _MODELS = {
 }
 _PRICES = ("0.000001", "0.0000025", "1e-5", "2E-06", "0.0000000000000000015", "0.0000300")
 _NEAR = {"0.000001": "0.00000101", "1e-5": "0.00000995"}
-_BAD_PRICES = (
+_BAD_PRICES: tuple[Any, ...] = (
     "-1",
     "NaN",
     "0.5",
@@ -116,14 +115,14 @@ def _seconds(random: Random, count: int) -> list[int]:
 def _models(random: Random, day: int, second: int, posted: dict[str, str], calm: bool) -> Taken:
     rows: list[dict[str, Any]] = []
     schema_with_slugs = random.random() < 0.9
-    for name in posted:
+    for name, price in posted.items():
         slug, suffixes = _MODELS[name]
         for suffix in suffixes:
             if random.random() < (0.05 if calm else 0.25):
                 continue
             row: dict[str, Any] = {
                 "id": name + suffix,
-                "pricing": _pricing(random, posted[name], suffix, calm),
+                "pricing": _pricing(random, price, suffix, calm),
             }
             if schema_with_slugs:
                 row["canonical_slug"] = slug

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import reference
-
 from mtok.archive import (
     KIND_MODELS,
     KIND_RANKINGS,

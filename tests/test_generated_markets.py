@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from generated import DAYS, FIRST_DAY, market
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from markets import Taken, determine, expected, expected_summary, make_store, summary
 
+from generated import DAYS, FIRST_DAY, market
+from markets import Taken, determine, expected, expected_summary, make_store, summary
 from mtok.calendar import format_date
 from mtok.records import Determination
 

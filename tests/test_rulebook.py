@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from markets import Taken, determine, expected, expected_summary, make_store, summary
 
+from markets import Taken, determine, expected, expected_summary, make_store, summary
 from mtok.archive import KIND_MODELS, KIND_RANKINGS
 from mtok.calendar import parse_instant
 from mtok.records import Determination

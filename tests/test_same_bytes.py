@@ -10,9 +10,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
+
 from generated import market
 from markets import Taken, make_store
-
 from mtok.archive import KIND_MODELS, Store
 from mtok.calendar import parse_date
 from mtok.canonical import sha256_hex

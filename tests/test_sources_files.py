@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import tempfile
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -126,6 +127,15 @@ def test_links_that_lead_nowhere_and_pipes_are_refused_and_never_waited_for(tmp_
         assert isinstance(refusal, Refused)
         assert refusal.code == "file_unreadable"
     assert len(find_files([tmp_path])) == 2
+
+
+def test_a_file_of_another_size_than_it_says_is_not_taken_in_part(tmp_path: Path) -> None:
+    endless = Path("/proc/version")
+    if not endless.exists():
+        pytest.skip("no file here says that it is empty and is not")
+    (tmp_path / DATED).symlink_to(endless)
+    refusal = refused(tmp_path / DATED)
+    assert (refusal.code, refusal.found) == ("file_unreadable", "its size changed while it was read")
 
 
 @contextmanager
@@ -300,6 +310,17 @@ def test_a_gzip_bomb_stays_packed(tmp_path: Path) -> None:
     assert (response.raw, response.kind) == (bomb, KIND_RANKINGS)
     [fault] = decode_rankings(response.raw, response.captured_at).faults
     assert fault.code == "payload_gzip"
+
+
+def test_a_gzip_bomb_is_not_unpacked_to_its_end(tmp_path: Path) -> None:
+    bomb = gzip.compress(bytes(4 * files.UNPACKED_BYTES_MAX), compresslevel=1)
+    tracemalloc.start()
+    try:
+        assert taken(write(tmp_path / DATED, bomb)).raw == bomb
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * files.UNPACKED_BYTES_MAX
 
 
 def test_a_plain_payload_over_the_cap_is_archived_for_its_decoder_to_reject(tmp_path: Path) -> None:

@@ -15,13 +15,14 @@ PRICE_SECONDS_PER_USD_PER_MTOK: Final = 86_400 * 10**12
 """A day's price of 1 USD per million tokens, as Σ price × seconds (R-8.1)."""
 
 
-def half_even(quotient: Fraction) -> int:
-    """Return the integer nearest to `quotient`, the even one of two.
+def half_even(numerator: int, denominator: int) -> int:
+    """Return the integer nearest to the quotient, the even one of two; the denominator is positive.
 
-    >>> half_even(Fraction(5, 2)), half_even(Fraction(7, 2)), half_even(Fraction(-5, 2))
+    >>> half_even(5, 2), half_even(7, 2), half_even(-5, 2)
     (2, 4, -2)
     """
-    return round(quotient)
+    whole, rest = divmod(numerator, denominator)
+    return whole + (2 * rest > denominator or (2 * rest == denominator and whole % 2 == 1))
 
 
 def decimal_text(units: int, places: int) -> str:
@@ -43,7 +44,7 @@ def rounded(quotient: Fraction, places: int) -> str:
     >>> rounded(Fraction(1, 8), 2)
     '0.12'
     """
-    return decimal_text(half_even(quotient * 10**places), places)
+    return decimal_text(half_even(quotient.numerator * 10**places, quotient.denominator), places)
 
 
 def root_units(square: Fraction) -> int:

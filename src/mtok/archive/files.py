@@ -12,12 +12,17 @@ from typing import Final
 TEMPORARY_SUFFIX: Final = ".tmp"
 
 
+def temporary_path(path: Path) -> Path:
+    """Return where a file is written before it has its name."""
+    return path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
+
+
 def write_file(path: Path, raw: bytes, *, sync: bool = True) -> None:
     """Write `raw` to `path` in one step; the folder is synced too unless `sync` is false.
 
     Raises OSError (no space, no permission) and leaves no trace of the attempt then.
     """
-    temporary = path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
+    temporary = temporary_path(path)
     try:
         with temporary.open("wb") as file:
             file.write(raw)

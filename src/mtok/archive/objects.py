@@ -32,7 +32,8 @@ class Objects:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             write_file(path, zstandard.ZstdCompressor(level=9).compress(raw), sync=False)
-            self._unsynced |= {path.parent, self.folder}
+        # One that was there already may come from an import that was interrupted before it synced.
+        self._unsynced |= {path.parent, self.folder, self.folder.parent}
         return sha256
 
     def sync(self) -> None:
@@ -53,6 +54,9 @@ class Objects:
                 "Restore it from a backup, or import the same response again.",
             ) from None
         try:
+            # zstandard makes room for what a frame claims to hold, whatever `max_output_size` says.
+            if zstandard.frame_content_size(compressed) > OBJECT_BYTES_MAX:
+                raise zstandard.ZstdError(f"it claims more than {OBJECT_BYTES_MAX} bytes")
             raw = zstandard.ZstdDecompressor().decompress(compressed, max_output_size=OBJECT_BYTES_MAX)
             found = sha256_hex(raw)
         except zstandard.ZstdError as error:

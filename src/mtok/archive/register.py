@@ -1,8 +1,8 @@
 """The register of captures: one JSON line a capture, appended and never changed.
 
-Each line names the sha256 of the line before it, so a line that was changed, dropped or inserted is found on
-the next read. A last line without its newline is an interrupted write: readers pass over it, the next writer
-cuts it off.
+Each line names the sha256 of the line before it, so a line that was changed, dropped or inserted before the
+last one is found on the next read. A last line without its newline is an interrupted write: readers pass over
+it, the next writer cuts it off.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ class Register:
         for number, line in enumerate(self._whole_lines(), start=1):
             try:
                 capture = decoder.decode(line)
-            except msgspec.MsgspecError as error:
+                _ = capture.instant
+            except (msgspec.MsgspecError, ValueError) as error:
                 raise self._damaged(number, str(error)) from None
             if capture.previous != previous:
                 raise self._damaged(number, "it does not follow from the line before it")
@@ -98,17 +99,20 @@ class Register:
             added += line + b"\n"
         self.path.parent.mkdir(exist_ok=True)
         end = sum(len(line) + 1 for line in lines)
-        with self.path.open("r+b" if self.path.exists() else "wb") as file:
+        # Unbuffered: a buffered file flushes before it truncates, which a full disk refuses.
+        with self.path.open("r+b" if self.path.exists() else "wb", buffering=0) as file:
             file.truncate(end)
             file.seek(end)
+            rest = memoryview(added)
             try:
-                file.write(added)
-                file.flush()
+                while rest:
+                    rest = rest[file.write(rest) :]
                 os.fsync(file.fileno())
-            except OSError:
+            except BaseException:
                 file.truncate(end)
                 raise
         sync_folder(self.path.parent)
+        sync_folder(self.path.parent.parent)
 
     def _whole_lines(self) -> list[bytes]:
         raw = self.path.read_bytes() if self.path.exists() else b""

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from mtok.archive.files import sweep, write_file
+from mtok.archive.files import sweep, temporary_path, write_file
 from mtok.archive.objects import Objects
 from mtok.archive.register import Capture, Register
 from mtok.calendar import format_instant, parse_date
@@ -29,7 +29,7 @@ _COMMIT_EVERY: Final = 64
 _COMMIT_BYTES: Final = 2**26
 
 
-class Collector(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Collector(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A collector's rank over a range of UTC days (R-6): 1 is primary, 2 and up are fallbacks in order.
 
     first, last : ISO dates, inclusive; open where absent
@@ -47,7 +47,15 @@ class Collector(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return parse_date(self.first or "0001-01-01"), parse_date(self.last or "9999-12-31")
 
 
-class StoreParameters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class _Format(msgspec.Struct):
+    """What every `store.json` says, whatever its format."""
+
+    format: str = FORMAT
+
+
+class StoreParameters(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """The parameters of a store, `store.json`: who ranks how, and which volume sources name every model."""
 
     format: str = FORMAT
@@ -118,17 +126,14 @@ class Store:
     @classmethod
     def create(cls, path: Path) -> Store:
         """Return the store at `path`, made new where nothing is there. Raises BadCall for any other folder."""
-        if (
-            path.exists()
-            and (not path.is_dir() or any(path.iterdir()))
-            and not (path / "store.json").exists()
-        ):
+        made = (path / "store.json").exists()
+        if not made and path.exists() and not (path.is_dir() and _empty(path)):
             raise BadCall(
                 "store_not_empty",
                 f"{path} exists and is not a store",
                 "Choose an empty or new folder.",
             )
-        if not (path / "store.json").exists():
+        if not made:
             path.mkdir(parents=True, exist_ok=True)
             cls(path).write_parameters(StoreParameters())
         return cls.open(path)
@@ -138,18 +143,20 @@ class Store:
         """The parameters as they are now. Raises BadInput for a file that cannot be read."""
         path = self.path / "store.json"
         try:
-            parameters = msgspec.json.decode(path.read_bytes(), type=StoreParameters, strict=False)
+            raw = path.read_bytes()
+            found = msgspec.json.decode(raw, type=_Format).format
+            if found != FORMAT:
+                raise BadInput(
+                    "store_format",
+                    f"{path} says format {found!r}; this program reads {FORMAT!r}",
+                    "Use the version of mtok that made the store.",
+                )
+            parameters = msgspec.json.decode(raw, type=StoreParameters, strict=False)
             parameters.check()
         except (msgspec.MsgspecError, ValueError) as error:
             raise BadInput(
                 "store_parameters", f"{path}: {error}", "Mend the file; see docs/store.md."
             ) from None
-        if parameters.format != FORMAT:
-            raise BadInput(
-                "store_format",
-                f"{path} says format {parameters.format!r}; this program reads {FORMAT!r}",
-                "Use the version of mtok that made the store.",
-            )
         return parameters
 
     def write_parameters(self, parameters: StoreParameters) -> None:
@@ -215,7 +222,12 @@ class Store:
         )
 
     def _commit(self, waiting: list[Capture]) -> None:
+        self.objects.sync()
         if waiting:
-            self.objects.sync()
             self.register.append(waiting)
             waiting.clear()
+
+
+def _empty(folder: Path) -> bool:
+    """Return whether a folder holds nothing but what an interrupted making of a store leaves."""
+    return all(member.name == temporary_path(folder / "store.json").name for member in folder.iterdir())

@@ -21,13 +21,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+def _series_starting(incomplete: str) -> list[str]:
+    from mtok.cli.words import METHODOLOGY
+    from mtok.methodology import load
+
+    return [entry.series for entry in load(METHODOLOGY).series if entry.series.startswith(incomplete)]
+
+
 StorePath = Annotated[
     Path | None,
     typer.Option("--store", metavar="PATH", envvar="MTOK_STORE", help="The store, a folder."),
 ]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Machine output on standard output, everything else on standard error.")
-]
+AsJson = Annotated[bool, typer.Option("--json", help="For machines: JSON on stdout, the rest on stderr.")]
 From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day, YYYY-MM-DD.")]
 To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, YYYY-MM-DD.")]
 AsOf = Annotated[
@@ -45,6 +51,7 @@ SeriesId = Annotated[
     typer.Argument(
         metavar="SERIES",
         help="openai, google-gemini, anthropic, deepseek, qwen, moonshot; of another volume source SOURCE:ID.",
+        autocompletion=_series_starting,
     ),
 ]
 Format = Literal["table", "json", "csv", "parquet"]
@@ -97,23 +104,24 @@ def import_(
     .csv), and folders of these. What is in
     the store already is not taken twice.
     """
+    from mtok.archive import PRIMARY, Store
     from mtok.cli.reading import instant_of_text, named_store
     from mtok.cli.summaries import import_content, import_page
     from mtok.cli.terminal import progress_bar
-    from mtok.day import import_paths
+    from mtok.intake import import_paths
 
     path, instant = named_store(store), instant_of_text(captured_at, "--captured-at")
     with progress_bar() as progress:
         report = import_paths(
-            path,
+            Store.create(path),
             paths,
-            collector=collector,
+            collector=collector or PRIMARY,
             volume_source=volume_source,
             captured_at=instant,
             progress=progress,
         )
     _answer(import_content(report), import_page(report, path), as_json=as_json)
-    if any(named for *_, named in report.refused):
+    if not all(refused.left_out for refused in report.refused):
         raise typer.Exit(2)
 
 
@@ -189,7 +197,9 @@ def show(
     first: From = None,
     last: To = None,
     as_of: AsOf = None,
-    form: Annotated[Format, typer.Option("--format", help="How.")] = "table",
+    form: Annotated[
+        Format, typer.Option("--format", metavar="FORMAT", help="table, json, csv or parquet.")
+    ] = "table",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Where to; without it standard output.")
     ] = None,
@@ -263,15 +273,19 @@ def demo(*, store: StorePath = None, as_json: AsJson = False) -> None:
     Without --store it makes a temporary one, says where, and leaves it there, so that the commands it proposes
     work; delete the folder when you have seen enough.
     """
+    from mtok.archive import Store
     from mtok.cli.board import board_content, board_page
     from mtok.cli.reading import Records
     from mtok.cli.summaries import next_steps, run_content
     from mtok.cli.terminal import page_width, progress_bar
-    from mtok.day import run_sample
+    from mtok.day import determine_days
+    from mtok.intake import import_sample
 
     path = store or Path(tempfile.mkdtemp(prefix="mtok-demo-"))
+    opened = Store.create(path)
     with progress_bar() as progress:
-        run = run_sample(path, progress)
+        import_sample(opened, progress)
+        run = determine_days(opened, progress=progress)
     records = Records(path, None)
     history, day = records.history(records.of_source(run.volume_source), None)
     content = {"store": str(path), "run": run_content(run), "board": board_content(history, day)}

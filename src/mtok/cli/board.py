@@ -12,7 +12,6 @@ from mtok.calendar import format_date, parse_date
 from mtok.cli.figures import (
     ABSENT,
     day_text,
-    instant_text,
     meaningful_places,
     number,
     on_the_point,
@@ -20,7 +19,7 @@ from mtok.cli.figures import (
 )
 from mtok.cli.layout import Heading, Page, columns, hairline, wrapped
 from mtok.cli.sentences import effects_line, sentence
-from mtok.cli.words import SYMBOLS, change, company, company_of, origin, reason
+from mtok.cli.words import SYMBOLS, change, company, company_of, reason, standing
 from mtok.records import Determination, point
 
 SPARKLINE_DAYS: Final = 30
@@ -28,10 +27,10 @@ _INDENT: Final = 13
 
 WHAT_IT_IS: Final = (
     "What this is: what a million output tokens cost at posted prices, if bought in the proportions in which tokens "
-    "were used on OpenRouter that day. It moves with prices and with what people use. What it is not: a bill, a "
-    "discount, the whole market or advice. OpenRouter names 50 models a day, and days carry the working week: "
-    "budgets belong on averages."
+    "were used that day. It moves with prices and with what people use. What it is not: a bill, a discount, the "
+    "whole market or advice. Days carry the working week: budgets belong on averages."
 )
+TOP_50: Final = "OpenRouter names the 50 most used models of a day."
 EFFECTS_EXPLAINED: Final = (
     "price: posted prices changed. mix: use moved between cheaper and dearer models. entry, exit: models came in or "
     "left. All in USD per 1M tokens."
@@ -59,13 +58,13 @@ def board_page(history: History, day: int, width: int) -> Page:
     today = {series: _of_day(records, day) for series, records in history.items()}
     shown = [record for record in today.values() if record]
     return [
-        *_header(shown, day),
+        *_header(shown, day, width),
         "",
         *_table(history, today, day, width),
         "",
         *chain.from_iterable(wrapped(sentence(record), width) for record in shown),
         "",
-        *wrapped(WHAT_IT_IS, width),
+        *wrapped(_what_it_is(shown[0]), width),
         "",
         *citation(shown),
     ]
@@ -87,24 +86,19 @@ def _of_day(records: Sequence[Determination], day: int) -> Determination | None:
     return records[-1] if records and records[-1].date == format_date(day) else None
 
 
-def _header(shown: Sequence[Determination], day: int) -> Page:
-    known = {
-        f"as known {instant_text(record.as_of)}" if record.as_of else "all captures seen" for record in shown
-    }
-    origins = {origin(record) for record in shown} - {""}
-    backcast = {"backcast"} if any(record.backcast for record in shown) else set()
+def _counted_by(record: Determination) -> str:
+    return "used on OpenRouter" if record.volume_source == RANKINGS_DAILY else f"of {record.volume_source}"
+
+
+def _what_it_is(record: Determination) -> str:
+    return f"{WHAT_IT_IS} {TOP_50}" if record.volume_source == RANKINGS_DAILY else WHAT_IT_IS
+
+
+def _header(shown: Sequence[Determination], day: int, width: int) -> Page:
     return [
         Heading("mtok  the open reference price for AI tokens"),
-        "USD per 1M output tokens, weighted by all tokens used on OpenRouter",
-        " · ".join(
-            [
-                f"Print of {day_text(format_date(day))}",
-                f"methodology {shown[0].methodology}",
-                *sorted(known),
-                *(f"from {name}" for name in sorted(origins)),
-                *backcast,
-            ]
-        ),
+        f"USD per 1M output tokens, weighted by all tokens {_counted_by(shown[0])}",
+        *wrapped(f"Print of {day_text(format_date(day))} · {standing(shown)}", width),
     ]
 
 
@@ -113,7 +107,7 @@ def _table(history: History, today: Mapping[str, Determination | None], day: int
     symbols = [SYMBOLS.get(record.quality, "?") if record else " " for record in today.values()]
     labelled = [f"{symbol} {name}" for symbol, name in zip(symbols, names, strict=True)]
     figures = _figures(list(today.values()))
-    rows = [["  Company", "Price", "Day", "  7-day", " 30-day"]]
+    rows = [["  Company", "Price", "Day", "7-day", "30-day"]]
     rows += [[name, *cells] for name, cells in zip(labelled, figures, strict=True)]
     lines = columns(rows, "<>>>>", gap=1)
     used = max(map(len, lines)) + 2
@@ -134,7 +128,7 @@ def _figures(records: Sequence[Determination | None]) -> list[list[str]]:
     )
     changes = [change(record) if record else ABSENT for record in records]
     return [
-        [price, moved, f" {average_7d}", f" {average_30d}"]
+        [price, f" {moved}", f" {average_7d}", f" {average_30d}"]
         for price, moved, average_7d, average_30d in zip(
             prices, changes, averages_7d, averages_30d, strict=True
         )
@@ -158,12 +152,17 @@ def _beneath(record: Determination | None, width: int) -> Page:
     if record is None:
         return ["  no record of this day"]
     moved = wrapped(effects_line(record), width, _INDENT)
-    reasons = [wrapped(f"{code}: {reason(record, code)}", width, _INDENT) for code in record.reasons]
+    reasons = [wrapped(_told(record, code), width, _INDENT) for code in record.reasons]
     return [
         f"  {record.quality:{_INDENT - 2}}{moved[0][_INDENT:]}",
         *moved[1:],
         *chain.from_iterable(reasons),
     ]
+
+
+def _told(record: Determination, code: str) -> str:
+    words = reason(record, code)
+    return words if record.value is None else f"{code}: {words}"
 
 
 def _short(day: int) -> str:

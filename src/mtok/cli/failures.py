@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, ParamSpec
 
 import typer
@@ -59,9 +60,11 @@ def reported(command: Callable[_Parameters, None]) -> Callable[_Parameters, None
             write("\ninterrupted: nothing lost; run the same command again\n", sys.stderr)
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()
             raise typer.Exit(READER_GONE) from None
         except OSError as error:
+            if error.filename is None:
+                _drop_output()
             failed = _environment(error, kwargs.get("store"))
             raise typer.Exit(_tell(failed, machine=machine)) from None
         except typer.Exit:
@@ -84,11 +87,17 @@ def _tell(error: MtokError, *, machine: bool) -> int:
     return error.exit_status
 
 
+def _drop_output() -> None:
+    """Send what is still to be written nowhere: standard output cannot take it."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _environment(error: OSError, store: object) -> EnvironmentFailed:
     code, remedy = _REMEDIES.get(
         error.errno or 0, ("environment", "See that it is as it should be and try again.")
     )
-    path = error.filename or store or "a file"
+    path = error.filename or f"standard output or store {store}"
     what = error.strerror or type(error).__name__
     return EnvironmentFailed(code, f"{path}: {what}", remedy)
 

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from mtok.calendar import parse_date, parse_instant
@@ -45,20 +46,20 @@ def points_page(records: Sequence[Determination], width: int) -> Page:
     last = records[-1]
     first_date, last_date = day_text(records[0].date), day_text(last.date)
     rows = [
-        [record.date, *cells, f"{quality(record)} {' '.join(record.reasons)}"]
-        for record, cells in zip(records, _cells(records), strict=True)
+        [record.date, *cells, quality(record)] for record, cells in zip(records, _cells(records), strict=True)
     ]
-    heads = ["date", "value", "day", "7-day", "30-day", "index", "quality"]
-    lines = columns([heads, *rows], "<>>>>><")
+    head, *lines = columns(
+        [["date", "value", "day", "7-day", "30-day", "index", "quality"], *rows], "<>>>>><"
+    )
     return [
         Heading(f"{company(last)} ({last.series})"),
         *wrapped(
             f"USD per 1M output tokens · methodology {last.methodology} · {first_date} to {last_date}", width
         ),
         "",
-        Heading(lines[0]),
+        Heading(head),
         hairline(width),
-        *(line for long in lines[1:] for line in _folded(long, width)),
+        *chain.from_iterable(_with_reasons(*row, width) for row in zip(lines, records, strict=True)),
         hairline(width),
         *wrapped(COLUMNS_EXPLAINED, width),
     ]
@@ -78,14 +79,12 @@ def _meaningful(value: str | None) -> str:
     return ABSENT if value is None else number(value, meaningful_places(value))
 
 
-def _folded(line: str, width: int) -> Page:
-    """Return a row with those of its reasons that do not fit on lines of their own, at the right."""
-    lines = []
-    while len(line) > width and " " in line[:width].rstrip():
-        kept, _, rest = line[: width + 1].rpartition(" ")
-        lines.append(kept)
-        line = rest + line[width + 1 :]
-    return [*lines[:1], *(more.strip().rjust(width) for more in [*lines[1:], line])] if lines else [line]
+def _with_reasons(line: str, record: Determination, width: int) -> Page:
+    """Return a row with its reasons behind it, or at the right of the lines below where they do not fit."""
+    reasons = " ".join(record.reasons)
+    if len(line) + 1 + len(reasons) <= width:
+        return [f"{line} {reasons}".rstrip()]
+    return [line, *(part.rjust(width) for part in wrapped(reasons, width // 2))]
 
 
 def points_bytes(form: str, series: str, records: Sequence[Determination]) -> bytes:

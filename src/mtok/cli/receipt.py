@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
 from math import ceil
@@ -49,6 +49,7 @@ from mtok.cli.words import (
     reason,
     rung,
     short_rung,
+    standing,
 )
 from mtok.methodology import load
 from mtok.quantities import PRICE_SECONDS_PER_USD_PER_MTOK, rounded
@@ -60,10 +61,11 @@ _HEADS: Final = ("tokens", "share", "price", "price found", "contributes")
 
 def receipt_page(record: Determination, earlier: Determination | None, width: int) -> Page:
     """Return the receipt of a record. `earlier` is the record its move starts from, where that is at hand."""
-    names = shown_names([record, *([earlier] if earlier else [])])
+    names = shown_names(record)
     return [
         *_header(record, width),
         *_constituents(record, names, width),
+        "",
         *_left_aside(record, names, width),
         *_unseen(record, width),
         *_averages(record, width),
@@ -75,9 +77,9 @@ def receipt_page(record: Determination, earlier: Determination | None, width: in
     ]
 
 
-def shown_names(records: Iterable[Determination]) -> dict[str, str]:
+def shown_names(record: Determination) -> dict[str, str]:
     """Return how each constituent is named on a page: without author and, where that is unambiguous, date."""
-    listed = sorted({name for record in records for name in _mentioned(record)})
+    listed = sorted(set(_mentioned(record)))
     bare = {name: name.partition("/")[2] for name in listed}
     undated = {name: _DATE_OF_SLUG.sub("", short) for name, short in bare.items()}
     uses = Counter(undated.values())
@@ -92,12 +94,8 @@ def _mentioned(record: Determination) -> Iterator[str]:
 
 def _header(record: Determination, width: int) -> Page:
     value = f"{record.value} USD per 1M output tokens" if record.value else "no value"
-    seen = f"as known {instant_text(record.as_of)}" if record.as_of else "all captures seen"
-    said = [f"series {record.series}", f"methodology {record.methodology}", seen]
-    said += [f"from {origin(record)}"] if record.origin else []
-    said += ["backcast"] if record.backcast else []
     lines = apart(f"{company(record)} · {day_text(record.date)} · {quality(record)}", value, width)
-    lines += wrapped(" · ".join(said), width)
+    lines += wrapped(f"series {record.series} · {standing([record])}", width)
     if record.value is None:
         lines += ["", *chain.from_iterable(wrapped(text, width) for text in no_print(record))]
     else:
@@ -145,11 +143,12 @@ def _left_aside(record: Determination, names: dict[str, str], width: int) -> Pag
     for row in record.left_out:
         text = f"{names[row.constituent]} with {tokens(row.tokens)} tokens, {left_out(row.reason)}"
         lines += labelled("left out", text, width)
+    limit = load(record.methodology).parameters.ratio
     for conflict in record.conflicts:
         used, other = _price(conflict.price_seconds), _price(conflict.other_price_seconds)
         text = (
             f"{names[conflict.constituent]}: {used} is used, collector {conflict.other_collector} has {other} "
-            f"({conflict.grade})"
+            f"({conflict.grade}: over {percent(limit('conflict', conflict.grade))} apart)"
         )
         lines += labelled("conflict", text, width)
     times = {capture.id: capture.captured_at for capture in record.inputs.captures}
@@ -190,10 +189,8 @@ def _unseen(record: Determination, width: int) -> Page:
         )
         lines += labelled("worst case", text, width)
     if found.market_tail_share is not None and found.market_tail_tokens is not None:
-        text = (
-            f"all models under the cut together held {percent(found.market_tail_share)} of the day's tokens on "
-            f"OpenRouter, {tokens(found.market_tail_tokens)}"
-        )
+        share, count = percent(found.market_tail_share), tokens(found.market_tail_tokens)
+        text = f"models under the cut held {share} of all tokens: {count}"
         lines += labelled("market tail", text, width)
     return lines
 
@@ -208,7 +205,7 @@ def _averages(record: Determination, width: int) -> Page:
         (record.average_30d, 30, record.average_30d_days),
     ):
         needed = "" if average else f", {ceil(enough * days)}{TIED}needed"
-        said.append(f"{average or 'none'} over {days} days ({printed}{TIED}printed{needed})")
+        said.append(f"{average or 'none'} ({printed} of {days}{TIED}days printed{needed})")
     lines = labelled("averages", ", ".join(said), width)
     if record.price_index:
         text = f"{record.price_index}, posted prices alone; 100 on the first printed day"
@@ -256,8 +253,8 @@ def _standing(record: Determination) -> str:
     if not record.origin:
         return "Responses exactly as they were received, by sha256."
     return (
-        f"Not responses as received: rendered from {origin(record)}, by sha256. The store's register names the sha256 "
-        "of what each was made from."
+        f"Not responses as received but rendered from the {origin(record)}, by sha256; the store's register names the "
+        "sha256 of what each was made from."
     )
 
 

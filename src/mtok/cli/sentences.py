@@ -68,7 +68,8 @@ def _causes(record: Determination, name: str) -> str:
     move, places = record.move, meaningful_places(record.value or "0")
     sums = {"entry": move.entry_by_cause, "exit": move.exit_by_cause}.get(name, {}) if move else {}
     told = [code for code, amount in sums.items() if not is_zero(amount, places)] or list(sums)
-    return ", ".join(cause(record, code) for code in told)
+    when = " before" if name == "entry" else " now"
+    return ", ".join(cause(record, code, "" if code == "no_row" else when) for code in told)
 
 
 def _verb(ratio: Fraction) -> str:

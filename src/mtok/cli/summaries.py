@@ -7,41 +7,43 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from mtok.calendar import format_date
 from mtok.cli.figures import TIED, counted, tokens
 from mtok.cli.layout import WIDTH_MIN, Page, labelled, wrapped
 
 if TYPE_CHECKING:
-    from mtok.day import ImportReport, Run
-
-_REFUSED_FIELDS: Final = ("path", "code", "found", "remedy", "named")
+    from mtok.day import Run
+    from mtok.intake import ImportReport
 
 
 def import_content(report: ImportReport) -> dict[str, Any]:
     """Return the report of an import for machines."""
-    refused = [dict(zip(_REFUSED_FIELDS, one, strict=True)) for one in report.refused]
-    return {**asdict(report), "refused": refused}
+    return {
+        "captures_new": report.new,
+        "captures_known": report.known,
+        "kinds": dict(report.kinds),
+        "faults": dict(report.faults),
+        "table_rows": report.tables.rows,
+        "unresolved": dict(report.tables.unresolved),
+        "refused": [asdict(refused) for refused in report.refused],
+    }
 
 
 def import_page(report: ImportReport, store: Path) -> Page:
     """Return the report of an import: what was taken, what was found in it, what was refused and why."""
-    lines = labelled(
-        "captures",
-        f"{tokens(report.captures_new)} new, {tokens(report.captures_known)} already known",
-        WIDTH_MIN,
-    )
-    for label, counts in (
-        ("kinds", report.by_kind),
-        ("faults", report.faults),
-        ("unresolved", report.unresolved),
-    ):
-        if counts:
-            lines += labelled(label, _listed(counts), WIDTH_MIN)
-    for path, code, found, remedy, _ in report.refused:
-        lines += labelled("refused", f"{path}: {found} ({code}). {remedy}", WIDTH_MIN)
-    if report.captures_new:
+    text = f"{tokens(report.new)} new, {tokens(report.known)} already known"
+    lines = labelled("captures", text, WIDTH_MIN)
+    counts = {"kinds": report.kinds, "faults": report.faults, "unresolved": report.tables.unresolved}
+    for label, counted_by_name in counts.items():
+        if counted_by_name:
+            lines += labelled(label, _listed(counted_by_name), WIDTH_MIN)
+    for refused in report.refused:
+        label = "left out" if refused.left_out else "refused"
+        text = f"{refused.path}: {refused.found} ({refused.code}). {refused.remedy}"
+        lines += labelled(label, text, WIDTH_MIN)
+    if report.new:
         lines += ["", *_next({"determine the days they allow": f"mtok determine {_at(store)}"})]
     return lines
 

@@ -5,12 +5,23 @@ A code that is not listed here is shown as it is, so that a new one is never hid
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Final
 
 from mtok.archive import RANKINGS_DAILY
 from mtok.calendar import format_date, parse_date
-from mtok.cli.figures import ABSENT, TIED, counted, day_text, number, percent, signed_percent, told_apart
+from mtok.cli.figures import (
+    ABSENT,
+    TIED,
+    counted,
+    day_text,
+    instant_text,
+    number,
+    percent,
+    signed_percent,
+    told_apart,
+)
 from mtok.methodology import Parameters, load
 from mtok.records import Constituent, Determination
 
@@ -45,22 +56,22 @@ _CAUSES: Final = {
     "unpaid": "unpaid",
     "ineligible": "not eligible",
 }
-_ORIGINS: Final = {"sample": "the bundled sample", "table": "an imported table"}
+_ORIGINS: Final = {"sample": "bundled sample", "table": "imported table"}
 
 LEGEND: Final = {
-    "capture": "one response of the price list as it was received, kept with its time",
+    "capture": "one response of the price list as received, kept with its time",
     "direct": "the price posted that day, averaged over the time it was in force",
     "fallback": "the same from another collector, as the own one has no price of the day",
-    "carried": "the own price of an earlier day, up to 7 days old",
+    "carried": "the own price of an earlier day, as there is none of this day",
     "launch": "the own price of the day after, for a model that had just come out",
     "contributes": "share times price; the sum is the value",
-    "row": "a line of OpenRouter's ranking of models by tokens; the ranking is cut at 50",
+    "row": "a line of OpenRouter's token ranking of models, which ends at 50",
     "price": "effect of changed posted prices, on the models priced on both days",
     "mix": "effect of use moving between cheaper and dearer of these models",
     "entry, exit": "effect of models that are priced on one of the two days only",
     "replacement": "the whole move, where no model is priced on both days",
-    "price index": "posted prices alone, mix left out; 100 on the first printed day; it can drift",
-    "sha256": "fingerprint of bytes, the 64 digits above; of this record: of what --json prints, without the newline",
+    "price index": "posted prices alone, without the mix; a daily chain can drift",
+    "sha256": "fingerprint of bytes; of this record: of the line --json prints",
 }
 """The words of the receipt page, in the order in which they occur there."""
 
@@ -94,18 +105,27 @@ def origin(record: Determination) -> str:
     return " and ".join(_ORIGINS.get(code, code) for code in (record.origin or "").split("+") if code)
 
 
+def standing(records: Iterable[Determination]) -> str:
+    """Return by which version, as known when and from what kind of evidence records were made."""
+    said: dict[str, None] = {}
+    for record in records:
+        seen = f"as known {instant_text(record.as_of)}" if record.as_of else "all captures seen"
+        backcast = "backcast" if record.backcast else ""
+        said |= dict.fromkeys((f"methodology {record.methodology}", seen, origin(record), backcast))
+    return " · ".join(filter(None, said))
+
+
 def reason(record: Determination, code: str) -> str:
     """Return a reason of R-10 in words, with the figure and the limit it is held against."""
     found = record.diagnostics
     parameters = load(record.methodology).parameters
-    imputed = Fraction(found.imputed_token_share or 0) + Fraction(found.fallback_share or 0)
     return {
         "no_volumes": "no capture holds token volumes of that day",
         "no_priced_volume": "none of the models with tokens has a price",
         "coverage_below_minimum": _coverage(record, parameters),
         "truncation": _truncation(record, parameters),
         "coverage": f"only {percent(found.price_coverage or '0')} of the tokens that need a price have one",
-        "imputed_or_fallback": f"{percent(imputed)} of the weight rests on prices of another day or collector",
+        "imputed_or_fallback": _imputed_or_fallback(record),
         "conflict": f"{percent(found.conflict_share or '0')} of the weight has prices that collectors dispute",
         "few_constituents": "a single model is a price, not an index",
         "short_capture": f"the ranking names {found.named_rows} models, not "
@@ -146,7 +166,7 @@ def discarded(code: str) -> str:
 
 
 def cause(record: Determination, code: str, when: str = "") -> str:
-    """Return why a model is not priced on the other day of a move; `when` says which day that is."""
+    """Return why a model is not priced on the other day of a move; `when` says which day that is, after a space."""
     words = _CAUSES.get(code, code) + when
     if code == "no_row" and record.volume_source == RANKINGS_DAILY:
         return f"{words}: may be the cut at{TIED}50"
@@ -178,6 +198,13 @@ def since(record: Determination) -> str:
 def _coverage(record: Determination, parameters: Parameters) -> str:
     limit = parameters.ratio("quality", "coverage_withheld")
     return "coverage {} below {}".format(*told_apart(record.diagnostics.price_coverage or "0", limit))
+
+
+def _imputed_or_fallback(record: Determination) -> str:
+    imputed = Fraction(record.diagnostics.imputed_token_share or 0)
+    fallback = Fraction(record.diagnostics.fallback_share or 0)
+    others = " or ".join(["another day"] * bool(imputed) + ["another collector"] * bool(fallback))
+    return f"{percent(imputed + fallback)} of the weight at prices of {others}"
 
 
 def _truncation(record: Determination, parameters: Parameters) -> str:

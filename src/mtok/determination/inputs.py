@@ -13,7 +13,7 @@ from mtok.archive import KIND_MODELS, KIND_RANKINGS, Capture, StoreParameters
 from mtok.calendar import DAY
 from mtok.engine import Engine
 from mtok.methodology import Methodology
-from mtok.observations.tables import SCHEMAS, Observations
+from mtok.observations.tables import TABLES, Observations
 
 _NUMBERING: Final = {
     "registered": "INTEGER",
@@ -86,13 +86,7 @@ class Evidence:
         days = [visible.capture.instant // DAY for visible in self.volume_captures.values()]
         for table in ("volume_days", "volumes"):
             files = self._observations.files(table, min(days), max(days)) if days else []
-            engine.parquet("observed", SCHEMAS[table], files)
-            columns = ", ".join(f"observed.{name}" for name in SCHEMAS[table].names if name != "capture")
-            engine.query(
-                table,
-                f"SELECT volume_captures.capture, {columns} FROM observed "
-                "JOIN volume_captures ON volume_captures.registered = observed.capture",
-            )
+            self._load(table, files, "volume_captures")
 
     def held_days(self) -> list[int]:
         """Return every day some visible capture of the volume source names, held or rejected, in order."""
@@ -108,13 +102,16 @@ class Evidence:
         }
         engine.table("price_captures", _NUMBERING, _numbering(within))
         for table in ("catalogue", "prices"):
-            engine.parquet("observed", SCHEMAS[table], self._observations.files(table, first_day, last_day))
-            columns = ", ".join(f"observed.{name}" for name in SCHEMAS[table].names if name != "capture")
-            engine.query(
-                table,
-                f"SELECT price_captures.capture, {columns} FROM observed "
-                "JOIN price_captures ON price_captures.registered = observed.capture",
-            )
+            self._load(table, self._observations.files(table, first_day, last_day), "price_captures")
+
+    def _load(self, table: str, files: list[str], captures: str) -> None:
+        """Make an input table of the observations whose captures are in the table `captures`."""
+        columns = ", ".join(f"observed.{name}" for name in TABLES[table] if name != "capture")
+        self._engine.query(
+            table,
+            f"SELECT {captures}.capture, {columns} FROM {self._engine.scan(TABLES[table], files)} AS observed "
+            f"JOIN {captures} ON {captures}.registered = observed.capture",
+        )
 
     def load_version(self, methodology: Methodology) -> None:
         """Load the parameters and series of a version as the tables the rules name."""
@@ -130,11 +127,11 @@ class Evidence:
 
 def _seen(engine: Engine, observations: Observations, as_of: int | None) -> list[tuple[int, int]]:
     """Return (instant, line in the register) of the readable captures seen at `as_of` (R-0)."""
-    engine.parquet("observed", SCHEMAS["captures"], observations.files("captures"))
+    observed = engine.scan(TABLES["captures"], observations.files("captures"))
     limit = f"AND instant <= {as_of:d}" if as_of is not None else ""
     return [
         (instant, line)
-        for instant, line in engine.rows(f"SELECT instant, capture FROM observed WHERE readable {limit}")
+        for instant, line in engine.rows(f"SELECT instant, capture FROM {observed} WHERE readable {limit}")
     ]
 
 

@@ -6,7 +6,7 @@ A function of two determination records and nothing else, so anybody who holds b
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -23,45 +23,36 @@ Effects = dict[str, Fraction]
 
 @dataclass(frozen=True, kw_only=True)
 class Basket:
-    """The priced constituents of one record: tokens, and prices in USD per million tokens, exact."""
+    """The priced constituents of one record: tokens, and prices as price_seconds. Averages are in price_seconds."""
 
     tokens: dict[str, int]
-    prices: Effects
+    prices: dict[str, int]
 
     @classmethod
     def of(cls, record: Determination) -> Basket:
         """Return the basket of a printed record."""
-        rows = record.constituents
         return cls(
-            tokens={row.constituent: row.tokens for row in rows},
-            prices={
-                row.constituent: Fraction(row.price_seconds, PRICE_SECONDS_PER_USD_PER_MTOK) for row in rows
-            },
+            tokens={row.constituent: row.tokens for row in record.constituents},
+            prices={row.constituent: row.price_seconds for row in record.constituents},
         )
 
     def weight(self, names: Iterable[str]) -> int:
         """Return the tokens of `names`."""
         return sum(self.tokens[name] for name in names)
 
-    def average(self, names: Iterable[str]) -> Fraction:
-        """Return the average price of `names`, weighted by tokens; U over all of them, U_C over the continuing."""
-        listed = list(names)
-        return self.cost(listed, self.prices) / self.weight(listed)
-
-    def cost(self, names: Iterable[str], prices: Effects) -> Fraction:
+    def cost(self, names: Iterable[str], prices: Mapping[str, int]) -> int:
         """Return Σ tokens × price over `names`, at any day's prices."""
-        return sum((self.tokens[name] * prices[name] for name in names), Fraction(0))
+        return sum(self.tokens[name] * prices[name] for name in names)
 
-    def share(self, name: str, within: int) -> Fraction:
-        """Return the weight share of one constituent."""
-        return Fraction(self.tokens[name], within)
+    def average(self, names: Collection[str]) -> Fraction:
+        """Return the average price of `names`, weighted by tokens: U over all of them, U_C over the continuing."""
+        return Fraction(self.cost(names, self.prices), self.weight(names))
 
 
-def fisher_square(before: Basket, after: Basket, continuing: Iterable[str]) -> Fraction:
+def fisher_square(before: Basket, after: Basket, continuing: Collection[str]) -> Fraction:
     """Return P_L · P_P over the continuing constituents, the square of the Fisher factor (R-11)."""
-    listed = list(continuing)
-    laspeyres = before.cost(listed, after.prices) / before.cost(listed, before.prices)
-    paasche = after.cost(listed, after.prices) / after.cost(listed, before.prices)
+    laspeyres = Fraction(before.cost(continuing, after.prices), before.cost(continuing, before.prices))
+    paasche = Fraction(after.cost(continuing, after.prices), after.cost(continuing, before.prices))
     return laspeyres * paasche
 
 
@@ -79,12 +70,7 @@ def explain_move(before: Determination, after: Determination) -> Move:
     causes = {name: _cause(name, before) for name in new.tokens.keys() - old.tokens.keys()}
     causes |= {name: _cause(name, after) for name in old.tokens.keys() - new.tokens.keys()}
     if not continuing:
-        replaced = {
-            name: new.share(name, new.weight(new.tokens)) * price for name, price in new.prices.items()
-        }
-        replaced |= {
-            name: -old.share(name, old.weight(old.tokens)) * price for name, price in old.prices.items()
-        }
+        replaced = _contributions(new, 1) | _contributions(old, -1)
         listed = [
             Effect(constituent=name, replacement=_text(effect), cause=causes[name])
             for name, effect in sorted(replaced.items())
@@ -122,7 +108,9 @@ def explain_move(before: Determination, after: Determination) -> Move:
 
 def _contributions(basket: Basket, sign: int) -> Effects:
     whole = basket.weight(basket.tokens)
-    return {name: sign * basket.share(name, whole) * price for name, price in basket.prices.items()}
+    return {
+        name: Fraction(sign * basket.tokens[name] * price, whole) for name, price in basket.prices.items()
+    }
 
 
 def _continuing_effects(old: Basket, new: Basket, continuing: list[str]) -> tuple[Effects, Effects]:
@@ -130,10 +118,10 @@ def _continuing_effects(old: Basket, new: Basket, continuing: list[str]) -> tupl
     middle = (old.average(continuing) + new.average(continuing)) / 2
     price, mix = {}, {}
     for name in continuing:
-        s0, s1 = old.share(name, old_weight), new.share(name, new_weight)
+        s0, s1 = Fraction(old.tokens[name], old_weight), Fraction(new.tokens[name], new_weight)
         p0, p1 = old.prices[name], new.prices[name]
         price[name] = (s0 + s1) / 2 * (p1 - p0)
-        mix[name] = ((p0 + p1) / 2 - middle) * (s1 - s0)
+        mix[name] = (Fraction(p0 + p1, 2) - middle) * (s1 - s0)
     return price, mix
 
 
@@ -141,7 +129,7 @@ def _crossing_effects(basket: Basket, continuing: list[str], sign: int) -> Effec
     """Return the effects of those only in `basket`: entering (sign 1) or exiting (sign -1)."""
     whole, average = basket.weight(basket.tokens), basket.average(continuing)
     return {
-        name: sign * basket.share(name, whole) * (basket.prices[name] - average)
+        name: Fraction(sign * basket.tokens[name], whole) * (basket.prices[name] - average)
         for name in basket.tokens.keys() - set(continuing)
     }
 
@@ -182,4 +170,5 @@ def _total(effects: Effects) -> str:
 
 
 def _text(effect: Fraction) -> str:
-    return rounded(effect, EFFECT_PLACES)
+    """Return an effect, given in price_seconds, in USD per million."""
+    return rounded(effect / PRICE_SECONDS_PER_USD_PER_MTOK, EFFECT_PLACES)

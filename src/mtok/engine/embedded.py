@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from mtok.errors import BadInput, EnvironmentFailed
-
-_TYPES: Final = {"INTEGER": pa.int32(), "BIGINT": pa.int64(), "VARCHAR": pa.string()}
 
 
 class Engine:
@@ -29,19 +26,17 @@ class Engine:
 
     def table(self, name: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
         """Make (or replace) a table from rows in memory; `columns` gives each column's SQL type."""
-        values = list(zip(*rows, strict=True)) or [()] * len(columns)
-        arrays = [
-            pa.array(column, type=_TYPES[kind]) for column, kind in zip(values, columns.values(), strict=True)
-        ]
-        self._take(name, pa.Table.from_arrays(arrays, names=list(columns)))
+        values = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in columns]
+        listed = ", ".join(f"UNNEST(?::{kind}[]) AS {column}" for column, kind in columns.items())
+        self._run(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {listed}", values)
 
-    def parquet(self, name: str, schema: pa.Schema, paths: Sequence[str]) -> None:
-        """Make (or replace) a table from Parquet files of one schema; without a file it is empty."""
-        if not paths:
-            self._take(name, schema.empty_table())
-            return
-        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
-        self.query(name, f"SELECT * FROM read_parquet([{listed}])")
+    def scan(self, columns: Mapping[str, str], paths: Sequence[str]) -> str:
+        """Return what to write after FROM to read Parquet files of these columns; without a file it is empty."""
+        if paths:
+            listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+            return f"read_parquet([{listed}])"
+        nothing = ", ".join(f"CAST(NULL AS {kind}) AS {column}" for column, kind in columns.items())
+        return f"(SELECT {nothing} WHERE FALSE)"
 
     def query(self, name: str, text: str) -> None:
         """Make (or replace) the table `name` from a query."""
@@ -57,14 +52,9 @@ class Engine:
         columns = [column[0] for column in result.description or ()]
         return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
 
-    def _take(self, name: str, content: pa.Table) -> None:
-        self._connection.register("incoming", content)
-        self.query(name, "SELECT * FROM incoming")
-        self._connection.unregister("incoming")
-
-    def _run(self, text: str) -> duckdb.DuckDBPyConnection:
+    def _run(self, text: str, values: Sequence[Any] = ()) -> duckdb.DuckDBPyConnection:
         try:
-            return self._connection.execute(text)
+            return self._connection.execute(text, values)
         except duckdb.OutOfRangeException as error:
             raise BadInput(
                 "overflow",

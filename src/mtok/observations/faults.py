@@ -30,7 +30,7 @@ class Faults:
         """List one rejected record or one alarm; past 1,000 of a code they are counted, not listed."""
         count = self._counts[code] = self._counts.get(code, 0) + 1
         if count <= FAULTS_PER_CODE_MAX:
-            self._listed.append(Fault(code, place, printable(subject), printable(found)))
+            self._listed.append(Fault(code, printable(place), printable(subject), printable(found)))
 
     def schema(self, code: str, field: str, found: str) -> None:
         """Count a field that is unknown or of another type; it is reported once a capture."""

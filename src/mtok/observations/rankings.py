@@ -40,9 +40,13 @@ _META_FIELDS: Final = {"as_of", "version", "start_date", "end_date"}
 
 @dataclass(kw_only=True)
 class Rankings:
-    """instant : `meta.as_of`, else when captured · rows : (day, slug, tokens) · days : day → reason it is not held."""
+    """instant : `meta.as_of`, else when captured · rows : (day, slug, tokens) · days : day → reason it is not held.
+
+    `readable` is false for a broken payload.
+    """
 
     instant: int
+    readable: bool = True
     rows: list[tuple[int, Slug, int]] = field(default_factory=list)
     days: dict[int, str | None] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
@@ -57,6 +61,7 @@ def decode_rankings(raw: bytes, captured_at: int) -> Rankings:
     try:
         payload = decode_payload(raw)
     except PayloadFault as fault:
+        rankings.readable = False
         rankings.faults.add(fault.code, "", "", fault.found)
         return rankings
     _read_unknown(payload, _TOP_FIELDS, "", rankings.faults)

@@ -61,7 +61,8 @@ class UnreadableSchedule(ValueError):
 def read_overrides(pricing: dict[str, Any], faults: Faults) -> list[Override]:
     """Return the overrides of a row in order. Raises UnreadableSchedule (R-5.2).
 
-    An override with a condition not named in R-5.2 is not used and reported as `schema_unknown`.
+    An override without a condition, or with one not named in R-5.2, is not used and reported as `schema_unknown`;
+    one by prompt length that cannot be read is not used and reported as `schema_type`.
     """
     entries = pricing.get("overrides")
     if entries is None:
@@ -69,30 +70,38 @@ def read_overrides(pricing: dict[str, Any], faults: Faults) -> list[Override]:
     if not isinstance(entries, list):
         raise UnreadableSchedule(f"overrides is a {type(entries).__name__}, wanted a list")
     usable = []
+    priced = DIMENSIONS | {
+        name for name, value in pricing.items() if value is not None and name != "overrides"
+    }
     for entry in entries:
         if not isinstance(entry, dict):
             raise UnreadableSchedule(f"an override is a {type(entry).__name__}, wanted an object")
         fields = {name: value for name, value in entry.items() if value is not None}
-        prices = {name: value for name, value in fields.items() if name in DIMENSIONS or name in pricing}
+        prices = {name: value for name, value in fields.items() if name in priced}
         unknown = fields.keys() - prices.keys() - _CONDITIONS
         for name in sorted(unknown):
             faults.schema("schema_unknown", f"pricing.overrides[].{name}", type(fields[name]).__name__)
-        if not unknown and (override := _read_override(fields, prices)):
+        if not unknown and (override := _read_override(fields, prices, faults)):
             usable.append(override)
     return usable
 
 
-def _read_override(fields: dict[str, Any], prices: dict[str, Any]) -> Override | None:
-    tier = fields.get("min_prompt_tokens", 0)
+def _read_override(fields: dict[str, Any], prices: dict[str, Any], faults: Faults) -> Override | None:
     timed = "utc_start" in fields or "utc_end" in fields
     if "min_prompt_tokens" in fields:
+        tier = fields["min_prompt_tokens"]
         if type(tier) is not int or not 0 < tier < 2**63:
+            faults.schema("schema_type", "pricing.overrides[].min_prompt_tokens", type(tier).__name__)
             return None
         try:
             return Override(_minutes(fields) if timed else (WHOLE_DAY,), tier, prices)
         except UnreadableSchedule:
+            faults.schema("schema_type", "pricing.overrides[]", "a prompt tier with an unreadable window")
             return None
-    return Override(_minutes(fields), 0, prices) if timed else None
+    if timed:
+        return Override(_minutes(fields), 0, prices)
+    faults.schema("schema_unknown", "pricing.overrides[]", "no condition")
+    return None
 
 
 def _minutes(fields: dict[str, Any]) -> tuple[tuple[int, int], ...]:

@@ -15,9 +15,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from mtok.archive import KIND_MODELS, KIND_RANKINGS, Capture, Store
 from mtok.archive.files import write_file
 from mtok.calendar import day_of, format_date, parse_date, second_of_day
@@ -29,68 +26,59 @@ from mtok.observations.rankings import decode_rankings
 FORMAT: Final = "mtok-observations-1"
 """Changes with the decoders: observations of another format are made anew."""
 
-SCHEMAS: Final[dict[str, pa.Schema]] = {
-    "captures": pa.schema(
-        [
-            ("capture", pa.int32()),
-            ("instant", pa.int64()),
-            ("day", pa.int32()),
-            ("second", pa.int32()),
-            ("collector", pa.string()),
-            ("kind", pa.string()),
-            ("volume_source", pa.string()),
-            ("readable", pa.bool_()),
-            ("sha256", pa.string()),
-        ]
-    ),
-    "volumes": pa.schema(
-        [
-            ("capture", pa.int32()),
-            ("day", pa.int32()),
-            ("slug", pa.string()),
-            ("author", pa.string()),
-            ("name", pa.string()),
-            ("variant", pa.string()),
-            ("tokens", pa.int64()),
-        ]
-    ),
-    "volume_days": pa.schema([("capture", pa.int32()), ("day", pa.int32()), ("reason", pa.string())]),
-    "catalogue": pa.schema(
-        [
-            ("capture", pa.int32()),
-            ("ordinal", pa.int32()),
-            ("id", pa.string()),
-            ("slug", pa.string()),
-            ("author", pa.string()),
-            ("name", pa.string()),
-            ("variant", pa.string()),
-            ("created", pa.int64()),
-            ("text_only", pa.bool_()),
-        ]
-    ),
-    "prices": pa.schema(
-        [
-            ("capture", pa.int32()),
-            ("ordinal", pa.int32()),
-            ("dimension", pa.string()),
-            ("min_prompt_tokens", pa.int64()),
-            ("start_second", pa.int32()),
-            ("end_second", pa.int32()),
-            ("price", pa.int64()),
-            ("base_price", pa.int64()),
-            ("reason", pa.string()),
-        ]
-    ),
-    "faults": pa.schema(
-        [
-            ("capture", pa.int32()),
-            ("code", pa.string()),
-            ("place", pa.string()),
-            ("subject", pa.string()),
-            ("found", pa.string()),
-        ]
-    ),
+TABLES: Final = {
+    "captures": {
+        "capture": "INTEGER",
+        "instant": "BIGINT",
+        "day": "INTEGER",
+        "second": "INTEGER",
+        "collector": "VARCHAR",
+        "kind": "VARCHAR",
+        "volume_source": "VARCHAR",
+        "readable": "BOOLEAN",
+        "sha256": "VARCHAR",
+    },
+    "volumes": {
+        "capture": "INTEGER",
+        "day": "INTEGER",
+        "slug": "VARCHAR",
+        "author": "VARCHAR",
+        "name": "VARCHAR",
+        "variant": "VARCHAR",
+        "tokens": "BIGINT",
+    },
+    "volume_days": {"capture": "INTEGER", "day": "INTEGER", "reason": "VARCHAR"},
+    "catalogue": {
+        "capture": "INTEGER",
+        "ordinal": "INTEGER",
+        "id": "VARCHAR",
+        "slug": "VARCHAR",
+        "author": "VARCHAR",
+        "name": "VARCHAR",
+        "variant": "VARCHAR",
+        "created": "BIGINT",
+        "text_only": "BOOLEAN",
+    },
+    "prices": {
+        "capture": "INTEGER",
+        "ordinal": "INTEGER",
+        "dimension": "VARCHAR",
+        "min_prompt_tokens": "BIGINT",
+        "start_second": "INTEGER",
+        "end_second": "INTEGER",
+        "price": "BIGINT",
+        "base_price": "BIGINT",
+        "reason": "VARCHAR",
+    },
+    "faults": {
+        "capture": "INTEGER",
+        "code": "VARCHAR",
+        "place": "VARCHAR",
+        "subject": "VARCHAR",
+        "found": "VARCHAR",
+    },
 }
+"""The tables and their columns with their SQL types."""
 
 Progress = Callable[[str, int, int], None]
 """Called with (what, done, total) as work goes on."""
@@ -100,7 +88,7 @@ Rows = dict[str, list[tuple[Any, ...]]]
 
 def observe_capture(number: int, capture: Capture, raw: bytes) -> Rows:
     """Return the rows of every table for one capture, whose line in the register is `number`."""
-    rows: Rows = {name: [] for name in SCHEMAS}
+    rows: Rows = {name: [] for name in TABLES}
     instant, readable, faults = capture.instant, True, Faults()
     if capture.kind == KIND_MODELS:
         models = decode_models(raw)
@@ -109,7 +97,7 @@ def observe_capture(number: int, capture: Capture, raw: bytes) -> Rows:
         rows["prices"] = [(number, *row) for row in models.prices]
     elif capture.kind == KIND_RANKINGS:
         rankings = decode_rankings(raw, capture.instant)
-        instant, faults = rankings.instant, rankings.faults
+        instant, readable, faults = rankings.instant, rankings.readable, rankings.faults
         rows["volumes"] = [(number, day, *slug, tokens) for day, slug, tokens in rankings.rows]
         rows["volume_days"] = [(number, day, reason) for day, reason in sorted(rankings.days.items())]
     else:
@@ -134,11 +122,17 @@ def observe_capture(number: int, capture: Capture, raw: bytes) -> Rows:
 
 def parquet_bytes(name: str, rows: Iterable[tuple[Any, ...]]) -> bytes:
     """Return one table as Parquet: the same rows in the same order are the same bytes."""
-    schema = SCHEMAS[name]
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    arrays = [pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)]
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {"INTEGER": pa.int32(), "BIGINT": pa.int64(), "VARCHAR": pa.string(), "BOOLEAN": pa.bool_()}
+    columns = TABLES[name]
+    values = list(zip(*rows, strict=True)) or [()] * len(columns)
+    arrays = [
+        pa.array(column, type=types[kind]) for column, kind in zip(values, columns.values(), strict=True)
+    ]
     sink = io.BytesIO()
-    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), sink, compression="zstd")
+    pq.write_table(pa.Table.from_arrays(arrays, names=list(columns)), sink, compression="zstd")
     return sink.getvalue()
 
 
@@ -189,6 +183,8 @@ class Observations:
 
     def fault_codes(self, captures: Collection[int]) -> Iterator[str]:
         """Yield the code of every fault listed for the captures, given by their lines in the register."""
+        import pyarrow.parquet as pq
+
         for path in self.files("faults"):
             faults = pq.read_table(path, columns=["capture", "code"])
             for capture, code in zip(*faults.to_pydict().values(), strict=True):
@@ -214,7 +210,7 @@ class Observations:
             return False
 
     def _build(self, day: str, members: list[tuple[int, Capture]]) -> dict[str, Any]:
-        rows: Rows = {name: [] for name in SCHEMAS}
+        rows: Rows = {name: [] for name in TABLES}
         for number, capture in members:
             observed = observe_capture(number, capture, self.store.objects.get(capture.sha256))
             for name, found in observed.items():

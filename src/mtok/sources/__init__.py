@@ -6,10 +6,12 @@ as payloads. What cannot be taken is refused by name with a code and a remedy; o
 
 from mtok.sources.files import FoundFile, Refused, find_files, read_response
 from mtok.sources.price_tables import price_responses
-from mtok.sources.tables import Table, TableReport, read_table
+from mtok.sources.tables import PRICES, VOLUMES, Table, TableReport, read_table
 from mtok.sources.volume_tables import check_volume_source, refuse_changed_import, volume_responses
 
 __all__ = [
+    "PRICES",
+    "VOLUMES",
     "FoundFile",
     "Refused",
     "Table",

@@ -131,17 +131,18 @@ def read_bytes(file: FoundFile) -> bytes | Refused:
             what = "a folder that cannot be listed" if stat.S_ISDIR(status.st_mode) else "no regular file"
             return _refused(file, FILE_UNREADABLE, what, "Name regular files, or folders that may be listed.")
         size = status.st_size
-        raw = b""
-        if size <= FILE_BYTES_MAX:
-            with file.path.open("rb") as opened:
-                raw = opened.read(FILE_BYTES_MAX + 1)
-            size = len(raw)
+        if size > FILE_BYTES_MAX:
+            return _refused(
+                file, FILE_SIZE, f"{size} bytes, over {FILE_BYTES_MAX}", "Split it into smaller files."
+            )
+        with file.path.open("rb") as opened:
+            raw = opened.read(size + 1)
     except OSError as error:
         found = error.strerror or type(error).__name__
         return _refused(file, FILE_UNREADABLE, found, "Make the file readable, or leave it out.")
-    if size > FILE_BYTES_MAX:
+    if len(raw) != size:
         return _refused(
-            file, FILE_SIZE, f"{size} bytes, over {FILE_BYTES_MAX}", "Split it into smaller files."
+            file, FILE_UNREADABLE, "its size changed while it was read", "Import it when it is whole."
         )
     return raw
 

@@ -1,0 +1,136 @@
+"""Ratios measured side by side in one run: decoding against bare `json.loads`, determination against plain pandas.
+
+usage: bench.py [RECORDINGS] [--rounds N]
+
+Every measured command is a process of its own, run in turn with its baseline; medians are printed. Without the
+recorded responses the bundled sample is used, and the output says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mtok.archive import KIND_MODELS, Store
+from mtok.calendar import format_instant
+from mtok.day import silent
+from mtok.intake import import_paths
+from mtok.sources.sample import sample_responses
+
+RECORDINGS = Path(__file__).parents[2] / "shared" / "data" / "openrouter"
+
+LOADS = """
+import gzip, json, pathlib, sys
+for path in sorted(pathlib.Path(sys.argv[1], "models").glob("*.json.gz")):
+    json.loads(gzip.decompress(path.read_bytes()))
+"""
+DECODE = """
+import gzip, pathlib, sys
+from mtok.observations.models import decode_models
+for path in sorted(pathlib.Path(sys.argv[1], "models").glob("*.json.gz")):
+    decode_models(gzip.decompress(path.read_bytes()))
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """CPU seconds, wall seconds and peak memory (MB) of one process."""
+
+    cpu: float
+    wall: float
+    peak: float
+
+
+def run(command: list[str]) -> Cost:
+    """Run a command to its end with its output thrown away."""
+    started = os.times().elapsed
+    child = os.fork()
+    if not child:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.execv(command[0], command)
+    _, status, usage = os.wait4(child, 0)
+    if status:
+        sys.exit(f"failed: {' '.join(command)}")
+    return Cost(usage.ru_utime + usage.ru_stime, os.times().elapsed - started, usage.ru_maxrss / 1024)
+
+
+def compare(title: str, candidate: list[str], baseline: list[str], rounds: int, before: Callable[[], None]) -> None:
+    """Print medians of both commands and the median of their ratios, pair by pair."""
+    pairs = []
+    for _ in range(rounds):
+        before()
+        pairs.append((run(candidate), run(baseline)))
+    print(f"\n{title}")
+    for name, costs in zip(("mtok", "baseline"), zip(*pairs, strict=True), strict=True):
+        medians = [statistics.median(getattr(cost, field) for cost in costs) for field in ("cpu", "wall", "peak")]
+        print("  {:<9} {:6.2f} CPU s  {:6.2f} s  {:6.0f} MB peak".format(name, *medians))
+    ratios = [
+        statistics.median(getattr(ours, field) / getattr(theirs, field) for ours, theirs in pairs)
+        for field in ("cpu", "wall", "peak")
+    ]
+    print("  {:<9} {:6.2f} CPU    {:6.2f}    {:6.2f} peak".format("ratio", *ratios))
+
+
+def sample_folder(folder: Path) -> Path:
+    """Write the bundled sample as files in the shape of the recordings."""
+    for response in sample_responses():
+        path = folder / response.kind / f"{format_instant(response.captured_at).replace(':', '')}.json.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(response.raw, mtime=0))
+    return folder
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recordings", nargs="?", type=Path, default=RECORDINGS)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder: Path = options.recordings
+        if not (folder / KIND_MODELS).is_dir():
+            print(f"no recordings at {folder}: measured on the bundled sample, which holds six companies only")
+            folder = sample_folder(Path(scratch) / "sample")
+        store = Store.create(Path(scratch) / "store")
+        import_paths(store, [folder / "models", folder / "rankings-daily"], progress=silent)
+        python, mtok = sys.executable, str(Path(sys.executable).with_name("mtok"))
+        determine = [python, mtok, "determine", "--store", str(store.path)]
+        naive = [python, str(Path(__file__).with_name("naive_average.py")), str(folder)]
+
+        def forget(*names: str) -> Callable[[], None]:
+            return lambda: [shutil.rmtree(store.path / name, ignore_errors=True) for name in names] and None
+
+        size = len(list((folder / "models").glob("*.json.gz")))
+        print(f"{size} responses of /models, median of {options.rounds} rounds")
+        compare(
+            "decoding, against bare json.loads of the same responses",
+            [python, "-c", DECODE, str(folder)],
+            [python, "-c", LOADS, str(folder)],
+            options.rounds,
+            forget(),
+        )
+        compare(
+            "determination from observations, against pandas computing the plain average from the responses",
+            determine,
+            naive,
+            options.rounds,
+            forget("determinations"),
+        )
+        compare(
+            "determination from archived responses, observations made anew, against the same",
+            determine,
+            naive,
+            options.rounds,
+            forget("determinations", "observations"),
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -127,22 +127,25 @@ class Records:
         """Return the records of the series over the `days` up to a day, and that day: the one asked for, else the
         latest that any of them has a record of. Raises AnswerIsNo when none has one.
         """
-        first = None if asked is None else asked - days + 1
-        found = {name: self.read(name, first, asked) for name in series}
-        latest = max((parse_date(records[-1].date) for records in found.values() if records), default=None)
-        if latest is None or (asked is not None and asked != latest):
+        dates = self.dates(series)
+        if not dates or (asked is not None and format_date(asked) not in dates):
             of = "" if asked is None else f" of {format_date(asked)}"
             raise self.nothing(series, f"no company has a record{of}")
-        return found, latest
+        day = parse_date(dates[-1]) if asked is None else asked
+        return {name: self.read(name, day - days + 1, day) for name in series}, day
+
+    def dates(self, series: Sequence[str]) -> list[str]:
+        """Return the dates on which any of the series has a record, in order."""
+        return sorted({date for name in series for date in self._folder.dates(name, as_of=self.as_of)})
 
     def nothing(self, series: Sequence[str], found: str) -> AnswerIsNo:
         """Return the error that there is no record, with the dates there are."""
-        dates = sorted({record.date for name in series for record in self.read(name)})
+        dates = self.dates(series)
         seen = "" if self.as_of is None else f" as known at {format_instant(self.as_of)}"
         if dates:
             held = f"{counted(len(dates), 'day')} from {dates[0]} to {dates[-1]}"
             remedy = f"There are records of {held}; `mtok determine` makes more."
-        elif self.as_of is not None and any(self._folder.read(name) for name in series):
+        elif self.as_of is not None and any(self._folder.dates(name) for name in series):
             remedy = "There are others: leave out --as-of, or run `mtok determine` with the same --as-of."
         else:
             remedy = f"Run `mtok determine`; it says which days {self.store.path} has volumes of."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import chain
@@ -44,7 +46,7 @@ def import_page(report: ImportReport, store: Path) -> Page:
         text = f"{refused.path}: {refused.found} ({refused.code}). {refused.remedy}"
         lines += labelled(label, text, WIDTH_MIN)
     if report.new:
-        lines += ["", *_next({"determine the days they allow": f"mtok determine {_at(store)}"})]
+        lines += ["", *_next({"determine the days they allow": f"determine {_at(store)}"})]
     return lines
 
 
@@ -62,7 +64,7 @@ def run_page(run: Run, store: Path) -> Page:
     return [
         *labelled("determined", text, WIDTH_MIN),
         "",
-        *_next({"see the last day": f"mtok board {_at(store)}"}),
+        *_next({"see the last day": f"board {_at(store)}"}),
     ]
 
 
@@ -76,9 +78,9 @@ def next_steps(store: Path, day: int, *, temporary: bool) -> Page:
         *wrapped(said, WIDTH_MIN),
         *_next(
             {
-                "one value from its evidence": f"mtok explain openai {date} {at}",
-                "one company over time": f"mtok show openai {at}",
-                "the same for a program": f"mtok show openai --format csv {at}",
+                "one value from its evidence": f"explain openai {date} {at}",
+                "one company over time": f"show openai {at}",
+                "the same for a program": f"show openai --format csv {at}",
             }
         ),
     ]
@@ -86,7 +88,16 @@ def next_steps(store: Path, day: int, *, temporary: bool) -> Page:
 
 def _next(commands: Mapping[str, str]) -> Page:
     """Return what commands do and, on a line of its own to be copied whole, each command."""
-    return list(chain.from_iterable((f"{what}:", f"  {command}") for what, command in commands.items()))
+    program = _program()
+    return list(
+        chain.from_iterable((f"{what}:", f"  {program} {command}") for what, command in commands.items())
+    )
+
+
+def _program() -> str:
+    """Return what to type to run this program again: where it was run from, unless `mtok` finds it."""
+    typed = sys.argv[0]
+    return typed if Path(typed).name == "mtok" and not shutil.which("mtok") else "mtok"
 
 
 def _at(store: Path) -> str:

@@ -63,15 +63,24 @@ class Determinations:
         first_day, last_day : fixing dates, included · as_of : of each date the record with the greatest `as_of`
         not after it; None takes the last of all. Raises EnvironmentFailed naming a damaged file.
         """
-        source, _, name = series.rpartition(":")
         first = format_date(first_day) if first_day is not None else ""
         last = format_date(last_day) if last_day is not None else "9999"
         found: dict[str, Determination] = {}
-        for folder in self._as_of_folders(as_of):
-            for path in sorted((folder / (source or RANKINGS_DAILY) / name).glob("*.jsonl")):
-                if first[:7] <= path.stem <= last[:7]:
-                    found |= {record.date: record for record in _read(path) if first <= record.date <= last}
+        for path in self._months(series, as_of):
+            if first[:7] <= path.stem <= last[:7]:
+                found |= {record.date: record for record in _read(path) if first <= record.date <= last}
         return [found[date] for date in sorted(found)]
+
+    def dates(self, series: str, *, as_of: int | None = None) -> list[str]:
+        """Return the dates `read` has records of, in order, without reading the records."""
+        months = self._months(series, as_of)
+        return sorted({date for path in months for date, _ in _dated_lines(path.read_bytes())})
+
+    def _months(self, series: str, as_of: int | None) -> Iterator[Path]:
+        """Yield the month files of a series, those with the greatest `as_of` last."""
+        source, _, name = series.rpartition(":")
+        for folder in self._as_of_folders(as_of):
+            yield from sorted((folder / (source or RANKINGS_DAILY) / name).glob("*.jsonl"))
 
     def _path(self, record: Determination) -> Path:
         source, _, name = record.series.rpartition(":")

@@ -8,7 +8,6 @@ missing or outdated file is noticed and made anew. Column `capture` is the captu
 from __future__ import annotations
 
 import io
-import json
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -136,6 +135,20 @@ def parquet_bytes(name: str, rows: Iterable[tuple[Any, ...]]) -> bytes:
     return sink.getvalue()
 
 
+class _DayTables(msgspec.Struct, frozen=True):
+    """What the tables of a day consist of: a digest of its captures, and each file's sha256 by its name."""
+
+    captures: str
+    files: dict[str, str]
+
+
+class _Manifest(msgspec.Struct, frozen=True):
+    """The file `manifest.json`."""
+
+    format: str
+    days: dict[str, _DayTables]
+
+
 class Observations:
     """The folder `observations/` of a store."""
 
@@ -161,12 +174,13 @@ class Observations:
         for done, day in enumerate(outdated):
             progress("observing", done, len(outdated))
             manifest[day] = self._build(day, by_day[day])
-        for day in manifest.keys() - by_day.keys():
+        gone = manifest.keys() - by_day.keys()
+        for day in gone:
             shutil.rmtree(self.folder / day, ignore_errors=True)
             del manifest[day]
-        if outdated or not (self.folder / "manifest.json").exists():
+        if outdated or gone or not (self.folder / "manifest.json").exists():
             self.folder.mkdir(exist_ok=True)
-            content = canonical_bytes({"format": FORMAT, "days": manifest})
+            content = canonical_bytes(msgspec.to_builtins(_Manifest(format=FORMAT, days=manifest)))
             write_file(self.folder / "manifest.json", content + b"\n")
         progress("observing", len(outdated), len(outdated))
         return captures
@@ -191,25 +205,28 @@ class Observations:
                 if capture in captures:
                     yield code
 
-    def _manifest(self) -> dict[str, Any]:
+    def _manifest(self) -> dict[str, _DayTables]:
+        """Return the tables by day; a manifest that is missing, damaged or of another format counts as empty."""
         try:
-            content = json.loads((self.folder / "manifest.json").read_bytes())
-            return dict(content["days"]) if content["format"] == FORMAT else {}
-        except (OSError, ValueError, KeyError, TypeError):
+            raw = (self.folder / "manifest.json").read_bytes()
+            manifest = msgspec.json.decode(raw, type=_Manifest)
+            for day in manifest.days:
+                parse_date(day)
+        except (OSError, ValueError, msgspec.MsgspecError):
             return {}
+        return manifest.days if manifest.format == FORMAT else {}
 
-    def _sound(self, entry: Mapping[str, Any] | None, members: list[tuple[int, Capture]]) -> bool:
-        if not entry or entry.get("captures") != _digest(members):
+    def _sound(self, entry: _DayTables | None, members: list[tuple[int, Capture]]) -> bool:
+        names = {f"{name}.parquet" for name in TABLES}
+        if entry is None or entry.captures != _digest(members) or entry.files.keys() != names:
             return False
         folder = self.folder / format_date(day_of(members[0][1].instant))
         try:
-            return all(
-                sha256_hex((folder / name).read_bytes()) == sha for name, sha in entry["files"].items()
-            )
+            return all(sha256_hex((folder / name).read_bytes()) == sha for name, sha in entry.files.items())
         except OSError:
             return False
 
-    def _build(self, day: str, members: list[tuple[int, Capture]]) -> dict[str, Any]:
+    def _build(self, day: str, members: list[tuple[int, Capture]]) -> _DayTables:
         rows: Rows = {name: [] for name in TABLES}
         for number, capture in members:
             observed = observe_capture(number, capture, self.store.objects.get(capture.sha256))
@@ -223,7 +240,7 @@ class Observations:
             path: Path = folder / f"{name}.parquet"
             write_file(path, raw, sync=False)
             files[path.name] = sha256_hex(raw)
-        return {"captures": _digest(members), "files": files}
+        return _DayTables(captures=_digest(members), files=files)
 
 
 def _digest(members: list[tuple[int, Capture]]) -> str:

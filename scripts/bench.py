@@ -62,7 +62,9 @@ def run(command: list[str]) -> Cost:
     return Cost(usage.ru_utime + usage.ru_stime, os.times().elapsed - started, usage.ru_maxrss / 1024)
 
 
-def compare(title: str, candidate: list[str], baseline: list[str], rounds: int, before: Callable[[], None]) -> None:
+def compare(
+    title: str, candidate: list[str], baseline: list[str], rounds: int, before: Callable[[], None]
+) -> None:
     """Print medians of both commands and the median of their ratios, pair by pair."""
     pairs = []
     for _ in range(rounds):
@@ -70,7 +72,9 @@ def compare(title: str, candidate: list[str], baseline: list[str], rounds: int, 
         pairs.append((run(candidate), run(baseline)))
     print(f"\n{title}")
     for name, costs in zip(("mtok", "baseline"), zip(*pairs, strict=True), strict=True):
-        medians = [statistics.median(getattr(cost, field) for cost in costs) for field in ("cpu", "wall", "peak")]
+        medians = [
+            statistics.median(getattr(cost, field) for cost in costs) for field in ("cpu", "wall", "peak")
+        ]
         print("  {:<9} {:6.2f} CPU s  {:6.2f} s  {:6.0f} MB peak".format(name, *medians))
     ratios = [
         statistics.median(getattr(ours, field) / getattr(theirs, field) for ours, theirs in pairs)
@@ -89,14 +93,18 @@ def sample_folder(folder: Path) -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("recordings", nargs="?", type=Path, default=RECORDINGS)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder: Path = options.recordings
         if not (folder / KIND_MODELS).is_dir():
-            print(f"no recordings at {folder}: measured on the bundled sample, which holds six companies only")
+            print(
+                f"no recordings at {folder}: measured on the bundled sample, which holds six companies only"
+            )
             folder = sample_folder(Path(scratch) / "sample")
         store = Store.create(Path(scratch) / "store")
         import_paths(store, [folder / "models", folder / "rankings-daily"], progress=silent)

@@ -23,6 +23,7 @@ _MODELS = {
     "openai/gpt-new": ("openai/gpt-new-2026", ("",)),
     "openai/gpt-image": ("openai/gpt-image-1", ("",)),
     "openai/text-embedding": ("openai/text-embedding-1", ("",)),
+    "openai/rerank": ("openai/rerank-1", ("",)),
     "google/gemini-a": ("google/gemini-a", ("", ":free")),
     "google/gemini-b": ("google/gemini-b", ("",)),
     "google/gemma-a": ("google/gemma-a", ("",)),
@@ -31,7 +32,7 @@ _MODELS = {
     "tngtech/deepseek-x": ("tngtech/deepseek-x", ("",)),
     "moonshotai/kimi-a": ("moonshotai/kimi-a", ("",)),
 }
-_PRICES = ("0.000001", "0.0000025", "1e-5", "2E-06", "0.0000000000000000015", "0.0000300")
+_PRICES = ("0.000001", "0.0000025", "1e-5", "2E-06", "0.0000000000000000015", "0.0000300", "1e-18")
 _NEAR = {"0.000001": "0.00000101", "1e-5": "0.00000995"}
 _BAD_PRICES: tuple[Any, ...] = (
     "-1",
@@ -131,7 +132,11 @@ def _models(random: Random, day: int, second: int, posted: dict[str, str], calm:
             if random.random() < 0.05:
                 rows.append(
                     row
-                    | {"id": f"{name}-twin{suffix}", "created": random.choice((1, 2, row.get("created", 0)))}
+                    | {
+                        "id": f"{name}-twin{suffix}",
+                        "created": random.choice((1, row.get("created", 0), day * 86_400)),
+                        "pricing": _pricing(random, random.choice(_PRICES), suffix, calm),
+                    }
                 )
             if random.random() < 0.05:
                 rows.append(row | {"id": "~" + name, "pricing": {"completion": "0.0009"}})
@@ -215,7 +220,7 @@ def _day(random: Random, day: int, named: list[str], calm: bool) -> list[dict[st
     low = random.choice((0, scale // 100, scale // 10, scale))
     totals += [(f"author/model-{number}", low + random.randrange(scale)) for number in range(fillers)]
     if random.random() < 0.8:
-        totals.append(("other", random.randrange(scale * 4)))
+        totals.append(("other", random.choice((0, random.randrange(scale), random.randrange(scale * 4)))))
     if not calm:
         totals += random.choice(
             [[]] * 12

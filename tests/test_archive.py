@@ -251,7 +251,7 @@ def test_the_first_line_follows_from_nothing_and_each_other_from_the_one_before(
 def test_a_changed_line_is_found_at_the_line_that_follows(
     number: int, tmp_path: Path, lines: list[bytes]
 ) -> None:
-    """The next line names the digest of what stood there. The last line has no next: docs/store.md says so."""
+    """The next line names the digest of what stood there; the last line has no next, so nothing vouches for it yet."""
     lines[number - 1] = lines[number - 1].replace(b'"obtained":"test', b'"obtained":"Test')
     assert damaged(tmp_path, lines) == number + 1
 

@@ -20,7 +20,7 @@ from mtok.calendar import DAY, format_instant, parse_date, parse_instant
 from mtok.canonical import sha256_hex
 from mtok.errors import BadCall, BadInput, EnvironmentFailed
 from mtok.observations import decode_models, decode_rankings
-from mtok.observations.catalogue import Catalogue
+from mtok.observations import Catalogue, Observations
 from mtok.observations.rankings import UNRESOLVED_REASONS
 from mtok.sources import (
     FoundFile,
@@ -176,8 +176,16 @@ def test_text_in_parquet_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path, raw).code == "table_unreadable"
 
 
+def test_lines_inside_quotes_do_not_part_rows_however_long_the_table(tmp_path: Path) -> None:
+    rows = [f'2026-06-20T01:05:20Z,a/{number},0,"{"one" + chr(10) * 40}"' for number in range(30_000)]
+    assert opened(tmp_path, texts(PRICES_HEADER + ",name", *rows)).rows.num_rows == 30_000
+
+
 def test_a_table_without_rows_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path, texts(PRICES_HEADER)).code == "table_empty"
+    nothing = pa.array([], pa.string())
+    raw = parquet({"observed_at": nothing, "model_id": nothing, "completion": nothing})
+    assert refused(tmp_path, raw).code == "table_empty"
 
 
 def test_a_table_of_too_many_rows_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,6 +194,7 @@ def test_a_table_of_too_many_rows_is_refused(tmp_path: Path, monkeypatch: pytest
     assert opened(tmp_path, parquet(columns)).rows.num_rows == 3
     monkeypatch.setattr(tables, "TABLE_ROWS_MAX", 2)
     assert refused(tmp_path, parquet(columns)).code == "table_size"
+    assert refused(tmp_path, texts(VOLUMES_HEADER, *["2026-06-17,a/b,1"] * 3)).code == "table_size"
 
 
 ONE_INSTANT = pa.array([dt.datetime(2026, 6, 20, 1, 5, 20, tzinfo=dt.UTC)], pa.timestamp("us", "UTC"))
@@ -260,8 +269,9 @@ def test_the_table_is_kept_with_the_last_instant_in_it(tmp_path: Path) -> None:
     assert format_instant(dated.latest) == "2026-06-20T23:59:59Z"
     partly = opened(tmp_path, texts(header, "2026-06-17,a/b,1,2026-06-18", "2026-06-18,a/b,1,"))
     assert format_instant(partly.latest) == "2026-06-19T00:00:00Z"
-    later = parse_instant("2026-07-01T00:00:00Z")
-    assert opened(tmp_path, VOLUMES, captured_at=later).latest == later
+    for given in ("2026-06-17T12:00:00Z", "2026-07-01T00:00:00Z"):
+        instant = parse_instant(given)
+        assert opened(tmp_path, VOLUMES, captured_at=instant).latest == instant
 
 
 # Prices
@@ -658,17 +668,19 @@ def test_a_row_without_a_date_is_reported_since_it_has_no_day(tmp_path: Path) ->
             "pages,2026-06-17,a/b,2",
             "pages,,a/b,3",
             "pages,17.06.2026,a/b,4",
+            "pages,9999-12-31,a/b,5",
         ),
     )
     [response], report = rendered_volumes(table, {"a/b": "a/b"})
     assert volumes(response) == {"a/b": "2"}
-    assert report.unresolved == {"date_range": 3}
+    assert report.unresolved == {"date_range": 4}
     assert report.listed["date_range"] == [
         "row 2: date '2026-06-31', 'a/b'",
         "row 4: date None, 'a/b'",
         "row 5: date '17.06.2026', 'a/b'",
+        "row 6: date '9999-12-31', 'a/b'",
     ]
-    assert report.rows == 4
+    assert report.rows == 5
 
 
 @pytest.mark.parametrize(
@@ -875,8 +887,9 @@ def test_the_catalogue_of_a_store_is_made_of_its_models_captures(tmp_path: Path)
             models("2024-06-20T00:00:00Z", {"id": "a/hidden"}, kind=KIND_UNKNOWN),
         ],
     )
-    told: list[tuple[str, int, int]] = []
-    catalogue = Catalogue.from_store(store, lambda *step: told.append(step))
+    observations = Observations(store)
+    observations.refresh(lambda *_: None)
+    catalogue = Catalogue.from_observations(observations)
     early, late = parse_date("2024-06-20"), parse_date("2026-06-20")
     assert [catalogue.resolve("a/b", day) for day in (early, late)] == ["a/b", "a/b-2"]
     assert catalogue.resolve("a/free:free", late) == "a/free"
@@ -885,15 +898,6 @@ def test_the_catalogue_of_a_store_is_made_of_its_models_captures(tmp_path: Path)
         None,
         None,
     ]
-    assert told[-1] == ("reading catalogues", 2, 2)
-
-
-def test_a_catalogue_is_not_made_of_a_damaged_store(tmp_path: Path) -> None:
-    store = Store.create(tmp_path / "store")
-    [capture] = captures(store, [models("2026-06-20T00:00:00Z", {"id": "a/b"})])
-    store.objects.path(capture.sha256).unlink()
-    with pytest.raises(EnvironmentFailed):
-        Catalogue.from_store(store)
 
 
 # The document and the recordings

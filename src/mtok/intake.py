@@ -90,12 +90,16 @@ def import_paths(
     with store.writing():
         _rank(store, collector)
         new = _archive(store, payloads_and_prices(), report)
+        observations = Observations(store)
+        if volumes:
+            observations.refresh(progress)
+            resolve = Catalogue.from_observations(observations).resolve
         for table in volumes:
             responses = list(
                 volume_responses(
                     table,
                     volume_source=volume_source or "",
-                    resolve=Catalogue.from_store(store, progress).resolve,
+                    resolve=resolve,
                     collector=collector,
                     captured_at=captured_at,
                     report=report.tables,
@@ -104,7 +108,7 @@ def import_paths(
             )
             refuse_changed_import(store.register.read(), responses)
             new |= _archive(store, responses, report)
-        _observe(store, new, report, progress)
+        _observe(observations, new, report, progress)
     return report
 
 
@@ -112,7 +116,8 @@ def import_sample(store: Store, progress: Progress) -> ImportReport:
     """Archive the bundled sample, rendered as responses, and observe it."""
     report = ImportReport()
     with store.writing():
-        _observe(store, _archive(store, sample_responses(), report), report, progress)
+        new = _archive(store, sample_responses(), report)
+        _observe(Observations(store), new, report, progress)
     return report
 
 
@@ -144,8 +149,10 @@ def _archive(store: Store, responses: Iterable[Response], report: ImportReport) 
     return new
 
 
-def _observe(store: Store, new: set[tuple[str, ...]], report: ImportReport, progress: Progress) -> None:
-    observations = Observations(store)
+def _observe(
+    observations: Observations, new: set[tuple[str, ...]], report: ImportReport, progress: Progress
+) -> None:
     captures: list[Capture] = observations.refresh(progress)
     numbers = {number for number, capture in enumerate(captures) if capture.key in new}
-    report.faults.update(observations.fault_codes(numbers))
+    listed = observations.rows("faults", "capture", "code")
+    report.faults.update(code for number, code in listed if number in numbers)

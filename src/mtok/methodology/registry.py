@@ -33,7 +33,7 @@ VERSIONS: Final = (
         methodology="1.0",
         folder="v1",
         effective_from=0,
-        rules_sha256="57c5dc3a570159810e63b69594b6785236f99fca90a38cb0e9b1b5404aa8ec16",
+        rules_sha256="cce35e7b8bcd1db519d7340ec7d9e69a10ef8e96842f36f96b2f32b2553e4f61",
         parameters_sha256="3effea80446835b93bf1e4ebf66edcbfd46c047c8327ec3bd0a93776e9272f3f",
     ),
 )

@@ -6,15 +6,14 @@ Made from every models capture of a store. Of each id only the runs of captures 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
-from mtok.archive import KIND_MODELS, Capture, Store
 from mtok.calendar import DAY
-from mtok.observations.models import decode_models
+from mtok.observations.tables import Observations
 
-Progress = Callable[[str, int, int], None]
-"""Called with (what, done, total) as work goes on."""
+_CAPTURE: Final = ("capture", "instant", "sha256")
+_ROW: Final = ("catalogue", "capture", "id", "slug")
 
 
 class _Run(NamedTuple):
@@ -38,14 +37,15 @@ class Catalogue:
             self._slugs.add(slug)
 
     @classmethod
-    def from_store(cls, store: Store, progress: Progress = lambda *_: None) -> Catalogue:
-        """Return the index of every models capture in the store, payloads and renderings alike.
-
-        Raises EnvironmentFailed when an object is gone or damaged.
-        """
-        captures = [capture for capture in store.register.read() if capture.kind == KIND_MODELS]
-        captures.sort(key=lambda capture: (capture.instant, capture.sha256))
-        return cls(_rows(store, captures, progress))
+    def from_observations(cls, observations: Observations) -> Catalogue:
+        """Return the index of every models capture observed, payloads and renderings alike."""
+        instants = {
+            number: (instant, sha256) for number, instant, sha256 in observations.rows("captures", *_CAPTURE)
+        }
+        rows = sorted(
+            (*instants[number], model_id, slug) for number, model_id, slug in observations.rows(*_ROW)
+        )
+        return cls((instant, model_id, slug) for instant, _, model_id, slug in rows)
 
     def resolve(self, model_id: str, day: int) -> str | None:
         """Return the slug of the id's row nearest to noon of a UTC day, the earlier of two; None for an unknown id.
@@ -67,12 +67,3 @@ class Catalogue:
         if after < len(runs) and runs[after].first - noon < noon - before.last:
             return runs[after].slug
         return before.slug
-
-
-def _rows(store: Store, captures: list[Capture], progress: Progress) -> Iterator[tuple[int, str, str]]:
-    for done, capture in enumerate(captures):
-        progress("reading catalogues", done, len(captures))
-        instant = capture.instant
-        for row in decode_models(store.objects.get(capture.sha256)).catalogue:
-            yield instant, row.id, row.slug
-    progress("reading catalogues", len(captures), len(captures))

@@ -10,9 +10,11 @@ from __future__ import annotations
 import io
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from mtok.archive import KIND_MODELS, KIND_RANKINGS, Capture, Store
 from mtok.archive.files import write_file
@@ -195,15 +197,12 @@ class Observations:
         ]
         return [str(self.folder / day / f"{table}.parquet") for day in days]
 
-    def fault_codes(self, captures: Collection[int]) -> Iterator[str]:
-        """Yield the code of every fault listed for the captures, given by their lines in the register."""
+    def rows(self, table: str, *columns: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of one table over all days, in order; `refresh` has been called."""
         import pyarrow.parquet as pq
 
-        for path in self.files("faults"):
-            faults = pq.read_table(path, columns=["capture", "code"])
-            for capture, code in zip(*faults.to_pydict().values(), strict=True):
-                if capture in captures:
-                    yield code
+        for path in self.files(table):
+            yield from zip(*pq.read_table(path, columns=list(columns)).to_pydict().values(), strict=True)
 
     def _manifest(self) -> dict[str, _DayTables]:
         """Return the tables by day; a manifest that is missing, damaged or of another format counts as empty."""

@@ -84,6 +84,7 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
 Progress = Callable[[str, int, int], None]
 """Called with (what, done, total) as work goes on."""
 
+_LAST_DAY: Final = parse_date("9999-12-31")
 _BATCH: Final = 8_192
 _LISTED_PER_REASON: Final = 100
 _LISTED_CHARACTERS: Final = 400
@@ -178,14 +179,20 @@ def _open(raw: bytes, *, csv: bool) -> tuple[str, pa.Table]:
         columns, read = _csv(raw) if csv else _parquet(raw)
         layout = _layout(columns)
         rows = read([name for name in COLUMNS[layout] if name in columns])
+        _check_count(rows.num_rows)
         rows.validate(full=True)
         texts = {name: _text(name, rows[name], COLUMNS[layout][name]) for name in rows.column_names}
     except (pa.ArrowException, OSError, ValueError) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise _NotTaken(TABLE_UNREADABLE, what, "Write the table anew.") from None
-    if not rows.num_rows:
-        raise _NotTaken(TABLE_EMPTY, "no rows", "Give a table that has some.")
     return layout, pa.table({**texts, "row": pa.array(range(1, rows.num_rows + 1), pa.int64())})
+
+
+def _check_count(rows: int) -> None:
+    if not rows:
+        raise _NotTaken(TABLE_EMPTY, "no rows", "Give a table that has some.")
+    if rows > TABLE_ROWS_MAX:
+        raise _NotTaken(TABLE_SIZE, f"{rows} rows, over {TABLE_ROWS_MAX}", "Split it into smaller tables.")
 
 
 _Read = Callable[[list[str]], "pa.Table"]
@@ -196,9 +203,7 @@ def _parquet(raw: bytes) -> tuple[list[str], _Read]:
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(pa.BufferReader(raw))
-    if file.metadata.num_rows > TABLE_ROWS_MAX:
-        found = f"{file.metadata.num_rows} rows, over {TABLE_ROWS_MAX}"
-        raise _NotTaken(TABLE_SIZE, found, "Split it into smaller tables.")
+    _check_count(file.metadata.num_rows)
     return file.schema_arrow.names, lambda names: file.read(columns=names)
 
 
@@ -299,11 +304,12 @@ def read_instant(text: str) -> int | None:
 
 @lru_cache(maxsize=65_536)
 def read_date(text: str) -> int | None:
-    """Return the day of an ISO date, None for other text."""
+    """Return the day of an ISO date, None for other text and for the last date there is, which has no end."""
     try:
-        return parse_date(text)
+        day = parse_date(text)
     except ValueError:
         return None
+    return day if day < _LAST_DAY else None
 
 
 def read_as_of(text: str) -> int | None:
@@ -353,9 +359,7 @@ def groups(rows: pa.Table, keys: list[str], within: list[str]) -> Iterator[tuple
     for name in keys:
         if pa.types.is_large_string(rows[name].type):
             rows = rows.set_column(rows.column_names.index(name), name, rows[name].fill_null(""))
-    ordered = rows.take(
-        pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in (*keys, *within, "row")])
-    )
+    ordered = rows.take(pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in (*keys, *within)]))
     changes: set[int] = set()
     for name in keys:
         column = ordered[name].combine_chunks()

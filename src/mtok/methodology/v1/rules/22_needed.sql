@@ -2,6 +2,6 @@
 --
 -- reads   volume · described
 -- returns day, series, slug, name, variant
-SELECT day, series, slug, name, variant FROM volume WHERE series IS NOT NULL
+SELECT day, series, slug, name, variant FROM volume
 UNION
 SELECT day, series, slug, name, variant FROM described

@@ -35,4 +35,4 @@ LEFT JOIN resolution
   ON resolution.day = volume.day AND resolution.slug = volume.slug AND resolution.variant = volume.variant
 LEFT JOIN conflict
   ON conflict.day = volume.day AND conflict.slug = volume.slug AND conflict.variant = volume.variant
-WHERE volume.series IS NOT NULL AND volume.tokens > 0
+WHERE volume.tokens > 0

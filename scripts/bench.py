@@ -15,7 +15,7 @@ import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,12 +63,13 @@ def run(command: list[str]) -> Cost:
 
 
 def compare(
-    title: str, candidate: list[str], baseline: list[str], rounds: int, before: Callable[[], None]
+    title: str, candidate: list[str], baseline: list[str], rounds: int, forget: Sequence[Path]
 ) -> None:
-    """Print medians of both commands and the median of their ratios, pair by pair."""
+    """Print medians of both commands and the median of their ratios, pair by pair; `forget` is deleted before each."""
     pairs = []
     for _ in range(rounds):
-        before()
+        for folder in forget:
+            shutil.rmtree(folder, ignore_errors=True)
         pairs.append((run(candidate), run(baseline)))
     print(f"\n{title}")
     for name, costs in zip(("mtok", "baseline"), zip(*pairs, strict=True), strict=True):
@@ -112,9 +113,6 @@ def main() -> None:
         determine = [python, mtok, "determine", "--store", str(store.path)]
         naive = [python, str(Path(__file__).with_name("naive_average.py")), str(folder)]
 
-        def forget(*names: str) -> Callable[[], None]:
-            return lambda: [shutil.rmtree(store.path / name, ignore_errors=True) for name in names] and None
-
         size = len(list((folder / "models").glob("*.json.gz")))
         print(f"{size} responses of /models, median of {options.rounds} rounds")
         compare(
@@ -122,21 +120,21 @@ def main() -> None:
             [python, "-c", DECODE, str(folder)],
             [python, "-c", LOADS, str(folder)],
             options.rounds,
-            forget(),
+            [],
         )
         compare(
             "determination from observations, against pandas computing the plain average from the responses",
             determine,
             naive,
             options.rounds,
-            forget("determinations"),
+            [store.path / "determinations"],
         )
         compare(
             "determination from archived responses, observations made anew, against the same",
             determine,
             naive,
             options.rounds,
-            forget("determinations", "observations"),
+            [store.path / "determinations", store.path / "observations"],
         )
 
 

@@ -24,7 +24,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from generated import DAYS, FIRST_DAY, market
 from markets import expected, expected_summary, make_store, summary
-
 from mtok import day
 from mtok.archive import Store
 from mtok.calendar import format_date

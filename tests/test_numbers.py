@@ -118,10 +118,16 @@ def test_a_price_is_what_the_grammar_and_fractions_say(text: str) -> None:
 
 
 @MORE
-@given(st.text(max_size=8))
-def test_no_text_outside_ascii_is_a_price(text: str) -> None:
-    assume(not text.isascii())
-    assert price_units(text) == (None, "price_grammar")
+@given(st.from_regex(r"0\.00[0-9]{1,9}(e-[0-9]{1,2})?", fullmatch=True), st.data())
+def test_a_digit_outside_ascii_makes_a_price_none(text: str, data: st.DataObject) -> None:
+    """Full-width, Arabic and all other digits of Unicode, which `Decimal`, `int` and `\\d` read as digits."""
+    where = data.draw(st.sampled_from([i for i, letter in enumerate(text) if letter in DIGITS]))
+    digit = data.draw(st.characters(categories=["Nd"], min_codepoint=128))
+    assert digit.isdecimal()
+    odd = text[:where] + digit + text[where + 1 :]
+    assert price_units(odd) == (None, "price_grammar")
+    assert price_units(f"1{digit}e-9") == (None, "price_grammar")
+    assert token_total(odd.replace(".", "").replace("e-", "")) is None
 
 
 @pytest.mark.parametrize(

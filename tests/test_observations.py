@@ -41,6 +41,7 @@ MUTATIONS = settings(
     deadline=None,
     suppress_health_check=[*PROFILE.suppress_health_check, HealthCheck.function_scoped_fixture],
 )
+FLIPS = settings(MUTATIONS, max_examples=PROFILE.max_examples * 3)
 
 
 def silent(what: str, done: int, total: int) -> None:
@@ -133,14 +134,6 @@ def test_files_are_those_of_a_range_of_days(made: Store) -> None:
     assert named("2026-06-20", None) == []
 
 
-def test_fault_codes_are_those_of_the_captures_asked_for(made: Store) -> None:
-    """price_zero.json has one zero on a variant other than free; truncated.json is no JSON (tests/test_faults.py)."""
-    observations = Observations(made)
-    assert list(observations.fault_codes([0])) == ["price_zero"]
-    assert sorted(observations.fault_codes([4, 6])) == ["kind_unknown", "payload_json"]
-    assert list(observations.fault_codes([])) == []
-
-
 def test_tables_deleted_are_made_again_with_the_same_bytes(store: Store) -> None:
     before = tables(store)
     shutil.rmtree(store.path / "observations")
@@ -161,7 +154,7 @@ def test_a_file_deleted_is_made_again(store: Store) -> None:
         assert refreshed(store) == before, name
 
 
-@MUTATIONS
+@FLIPS
 @given(st.data())
 def test_a_bit_flipped_in_any_file_is_noticed_and_the_file_made_anew(
     store: Store, data: st.DataObject

@@ -145,12 +145,14 @@ def test_prompt_tiers_are_kept_beside_the_base_tier_and_do_not_change_it() -> No
         window(2200, 600, "0.000007", min_prompt_tokens=1_000_000),
         {"min_prompt_tokens": 300_000, "prompt": "0.0000003"},
         window(800, 900),
+        window(500, 500, "0.000009", min_prompt_tokens=2_000_000),
     )
     assert hours(pricing) == [("00:00", "08:00", 1), ("08:00", "09:00", 2), ("09:00", "24:00", 1)]
     assert prompt_tiers(pricing) == [
         (200_000, 0, 86_400, micro_usd("5"), None),
         (1_000_000, 79_200, 86_400, micro_usd("7"), None),
         (1_000_000, 0, 21_600, micro_usd("7"), None),
+        (2_000_000, 0, 86_400, micro_usd("9"), None),
     ]
 
 

@@ -18,9 +18,8 @@ import pytest
 from mtok.archive import KIND_MODELS, KIND_RANKINGS, KIND_TABLE, KIND_UNKNOWN, Capture, Response, Store
 from mtok.calendar import DAY, format_instant, parse_date, parse_instant
 from mtok.canonical import sha256_hex
-from mtok.errors import BadCall, BadInput, EnvironmentFailed
-from mtok.observations import decode_models, decode_rankings
-from mtok.observations import Catalogue, Observations
+from mtok.errors import BadCall, BadInput
+from mtok.observations import Catalogue, Observations, decode_models, decode_rankings
 from mtok.observations.rankings import UNRESOLVED_REASONS
 from mtok.sources import (
     FoundFile,

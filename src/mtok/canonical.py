@@ -30,7 +30,7 @@ def plain(content: Any) -> Any:
             return str(content)
         case dict():
             if not "".join(content).isascii():
-                raise ValueError(f"keys must be ASCII: {ascii(list(content))}")
+                raise ValueError(f"keys must be ASCII: {list(content)!a}")
             return {key: plain(value) for key, value in content.items() if value is not None}
         case list() | tuple():
             return [plain(value) for value in content]

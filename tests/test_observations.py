@@ -30,7 +30,7 @@ from mtok.errors import EnvironmentFailed
 from mtok.observations import Observations, decode_models, decode_rankings
 from mtok.observations.models import Models
 from mtok.observations.rankings import Rankings
-from mtok.observations.tables import TABLES, observe_capture, parquet_bytes
+from mtok.observations.tables import TABLES, Rows, observe_capture, parquet_bytes
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "observations.md"
 FAULTS = Path(__file__).parent / "faults"
@@ -67,8 +67,8 @@ def market() -> list[Response]:
         response(KIND_MODELS, "models/lone_surrogate.json", "2026-06-18T09:00:00Z"),
         response(KIND_RANKINGS, "rankings/truncated.json", "2026-06-18T10:00:00Z"),
         response(KIND_TABLE, "unknown/not_an_endpoint.json", "2026-06-18T11:00:00Z"),
-        response(KIND_UNKNOWN, "unknown/not_an_endpoint.json", "2026-06-19T00:00:00Z"),
         response(KIND_MODELS, "models/html_200.json", "2026-06-17T23:59:59.999999Z"),
+        response(KIND_UNKNOWN, "unknown/not_an_endpoint.json", "2026-06-19T00:00:00Z"),
     ]
 
 
@@ -189,8 +189,7 @@ def test_a_manifest_that_is_none_is_made_anew(content: bytes, store: Store) -> N
     before = tables(store)
     (store.path / "observations" / "manifest.json").write_bytes(content)
     assert refreshed(store) == before
-    for capture in store.register.read():
-        assert store.objects.get(capture.sha256)
+    assert all(store.objects.get(one.sha256) for one in store.register.read())
 
 
 def test_a_manifest_that_leaves_out_a_table_is_not_believed(store: Store) -> None:
@@ -206,10 +205,10 @@ def test_a_manifest_that_leaves_out_a_table_is_not_believed(store: Store) -> Non
 def test_captures_that_are_gone_from_the_register_leave_no_rows(store: Store) -> None:
     """As after restoring an older register from a backup, which leaves newer tables beside it."""
     file = store.path / "captures" / "register.jsonl"
-    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:6]))
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:7]))
     refreshed(store)
     assert not (store.path / "observations" / "2026-06-19").exists()
-    assert {row["capture"] for row in rows(store, "captures")} == {0, 1, 2, 3, 4}
+    assert {row["capture"] for row in rows(store, "captures")} == {0, 1, 2, 3, 4, 6}
 
 
 def test_a_new_capture_changes_the_tables_of_its_day_only(store: Store) -> None:
@@ -488,9 +487,9 @@ def swapped(payload: dict[str, Any], path: tuple[str | int, ...], text: str) -> 
     return json.dumps(content).replace(json.dumps(PLACE), text).encode("utf-8")
 
 
-def assert_sound_rows(kind: str, raw: bytes) -> None:
-    """Fail when a record is admitted that must not be, or a table cannot be written."""
-    capture = Capture(
+def capture(kind: str, raw: bytes) -> Capture:
+    """Return a capture of these bytes, taken after every date of the payloads."""
+    return Capture(
         captured_at="2026-07-01T00:00:00Z",
         collector="a",
         kind=kind,
@@ -498,7 +497,11 @@ def assert_sound_rows(kind: str, raw: bytes) -> None:
         bytes=len(raw),
         obtained="",
     )
-    observed = observe_capture(0, capture, raw)
+
+
+def assert_sound_rows(kind: str, raw: bytes) -> None:
+    """Fail when a record is admitted that must not be, or a table cannot be written."""
+    observed = observe_capture(0, capture(kind, raw), raw)
     for name, found in observed.items():
         written = pq.read_table(io.BytesIO(parquet_bytes(name, found)))
         assert written.num_rows == len(found)
@@ -538,6 +541,44 @@ def test_bytes_changed_anywhere_raise_nothing_and_admit_nothing_bad(
         if not raw:
             break
     assert_sound_rows(kind, bytes(raw))
+
+
+def objections(observed: Rows) -> list[tuple[str, str, object]]:
+    """Return each value that its column cannot hold: (table, column, value)."""
+    found = []
+    for table, columns in TABLES.items():
+        for row in observed[table]:
+            for (column, kind), value in zip(columns.items(), row, strict=True):
+                if value is not None and not holds(kind, value):
+                    found.append((table, column, value))
+    return found
+
+
+def holds(kind: str, value: object) -> bool:
+    """Return whether a column of an SQL type can hold a value; texts are printable ASCII."""
+    if kind == "VARCHAR":
+        return isinstance(value, str) and value.isprintable() and value.isascii()
+    if kind == "BOOLEAN":
+        return isinstance(value, bool)
+    most = {"INTEGER": 2**31, "BIGINT": 2**63}[kind]
+    return type(value) is int and -most <= value < most
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [(KIND_MODELS, BUILT_IN_MODELS), (KIND_RANKINGS, BUILT_IN_RANKINGS)],
+    ids=[KIND_MODELS, KIND_RANKINGS],
+)
+def test_every_nasty_value_in_every_place_is_read_without_an_error(
+    kind: str, payload: dict[str, Any]
+) -> None:
+    """In the first two rows and beside them; in the others the places repeat."""
+    for path in places(payload):
+        if path[0] == "data" and path[1:] >= (2,):
+            continue
+        for text in NASTY:
+            raw = swapped(payload, path, text)
+            assert not objections(observe_capture(0, capture(kind, raw), raw)), (path, text[:40])
 
 
 @MUTATIONS

@@ -308,6 +308,8 @@ pricings: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 @MORE
 @given(pricings)
 @example(DEEPSEEK_V4 | {"completion": "0.000001", "overrides": []})
+@example(one_usd(window(True, 200)))
+@example(one_usd(window(100, True)))
 @example(one_usd(window(100, 100, "3e-6"), window(2359, 0), window(0, 1, None)))
 def test_every_minute_has_the_price_the_rule_says(pricing: dict[str, Any]) -> None:
     found = base_tier(pricing)

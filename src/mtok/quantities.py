@@ -70,8 +70,9 @@ def significant_root(square: Fraction, digits: int) -> str:
     '100.0'
     """
     places = digits
-    while True:
-        units = root_units(square * Fraction(10) ** (2 * places))
-        if len(str(units)) == digits:
-            return decimal_text(units, places)
-        places += digits - len(str(units))
+    while (length := len(str(isqrt(int(square * Fraction(10) ** (2 * places)))))) != digits:
+        places += digits - length
+    units = root_units(square * Fraction(10) ** (2 * places))
+    if units == 10**digits:
+        units, places = units // 10, places - 1
+    return decimal_text(units, places)

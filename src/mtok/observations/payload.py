@@ -7,11 +7,13 @@ A payload that breaks a rule yields no observations; its bytes stay in the archi
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, Final
 
 PAYLOAD_BYTES_MAX: Final = 20 * 2**20
 PAYLOAD_DEPTH_MAX: Final = 32
 
+_CONTAINERS: Final = frozenset({dict, list})
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
@@ -62,15 +64,17 @@ def _integer(text: str) -> int | RealNumber:
 def _depth_exceeds(content: Any, limit: int) -> bool:
     level = [content]
     for _ in range(limit):
-        level = [
-            value
-            for container in level
-            for value in (container.values() if type(container) is dict else container)
-            if type(value) is dict or type(value) is list
-        ]
+        level = [inner for container in level for inner in _containers(container)]
         if not level:
             return False
     return True
+
+
+def _containers(container: Any) -> Iterable[Any]:
+    values = container.values() if type(container) is dict else container
+    if _CONTAINERS.isdisjoint(map(type, values)):
+        return ()
+    return [value for value in values if type(value) in _CONTAINERS]
 
 
 _DECODER: Final = json.JSONDecoder(

@@ -33,7 +33,10 @@ _MODELS = {
     "moonshotai/kimi-a": ("moonshotai/kimi-a", ("",)),
 }
 _PRICES = ("0.000001", "0.0000025", "1e-5", "2E-06", "0.0000000000000000015", "0.0000300", "1e-18")
-_NEAR = {"0.000001": "0.00000101", "1e-5": "0.00000995"}
+_NEAR = {
+    "0.000001": ("0.00000101", "0.00000105", "0.00000106", "0.000001005", "0.0000009"),
+    "1e-5": ("0.00000995", "0.0000105", "0.0000094", "0"),
+}
 _BAD_PRICES: tuple[Any, ...] = (
     "-1",
     "NaN",
@@ -79,7 +82,9 @@ def market(seed: int) -> list[Taken]:
         if random.random() < 0.3:
             rank = random.choice((2, 3))
             others = {
-                name: random.choice((price, _NEAR.get(price, price), random.choice(_PRICES)))
+                name: random.choice(
+                    (price, random.choice(_NEAR.get(price, (price,))), random.choice(_PRICES))
+                )
                 for name, price in today.items()
             }
             found = _models(random, day, random.randrange(86_400), others, calm)
@@ -147,7 +152,7 @@ def _models(random: Random, day: int, second: int, posted: dict[str, str], calm:
 def _describe(random: Random, row: dict[str, Any], name: str, day: int) -> None:
     if random.random() < 0.9:
         age = random.choice((-1, 0, 1, 3, 4)) if "new" in name else random.choice((3, 4, 100, 100))
-        row["created"] = (day - age) * 86_400
+        row["created"] = (day - age) * 86_400 - random.choice((0, 1, 3600))
     modalities = random.choice((["text"],) * 12 + (["text", "image"], [], None, "text", ["text", 1]))
     if "image" in name:
         modalities = ["text", "image"]
@@ -158,7 +163,7 @@ def _describe(random: Random, row: dict[str, Any], name: str, day: int) -> None:
 def _pricing(random: Random, price: str, suffix: str, calm: bool) -> Any:
     trouble = random.random() * (5 if calm else 1)
     if suffix == ":free":
-        return {"prompt": "0", "completion": "0"}
+        return {"prompt": "0", "completion": random.choice(("0", "0", "0", price))}
     if trouble < 0.06:
         return {"prompt": "0.000001", "completion": random.choice(_BAD_PRICES)}
     if trouble < 0.12:

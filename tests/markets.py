@@ -21,7 +21,7 @@ from mtok.archive import (
     Store,
     StoreParameters,
 )
-from mtok.calendar import DAY, SECOND, parse_date, parse_instant
+from mtok.calendar import DAY, SECOND, format_date, parse_date, parse_instant
 from mtok.canonical import sha256_hex
 from mtok.day import determine_days
 from mtok.determination.folder import Determinations
@@ -182,6 +182,15 @@ def summary(record: Determination) -> dict[str, Any]:
             "exit_by_cause": move.exit_by_cause,
         },
     }
+
+
+def rests_on_its_captures(record: Determination) -> bool:
+    """Whether every price, also that of an absent constituent, rests on captures of the day its age says."""
+    captured = {capture.id: capture.captured_at[:10] for capture in record.inputs.captures}
+    return all(
+        {captured[name] for name in row.captures} == {format_date(parse_date(record.date) - row.age_days)}
+        for row in (*record.constituents, *record.absent)
+    )
 
 
 def expected_summary(found: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generated import DAYS, FIRST_DAY, market
-from markets import Taken, determine, expected, expected_summary, make_store, summary
+from markets import (
+    Taken,
+    determine,
+    expected,
+    expected_summary,
+    make_store,
+    rests_on_its_captures,
+    summary,
+)
 from mtok.calendar import format_date
 from mtok.records import Determination
 
@@ -36,6 +44,7 @@ def _assert_agrees(seed: int) -> dict[tuple[str, str], Determination]:
     assert records.keys() == wanted.keys()
     for key in sorted(wanted):
         assert summary(records[key]) == expected_summary(wanted[key]), (seed, key)
+        assert rests_on_its_captures(records[key]), (seed, key)
     return records
 
 

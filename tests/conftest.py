@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("default", max_examples=25, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("long", max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "data" / "openrouter"

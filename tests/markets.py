@@ -25,7 +25,7 @@ from mtok.calendar import DAY, SECOND, format_date, parse_date, parse_instant
 from mtok.canonical import sha256_hex
 from mtok.day import determine_days
 from mtok.determination.folder import Determinations
-from mtok.records import Determination
+from mtok.records import Absent, Constituent, Determination
 
 SERIES = ("openai", "google-gemini", "anthropic", "deepseek", "qwen", "moonshot")
 
@@ -187,9 +187,10 @@ def summary(record: Determination) -> dict[str, Any]:
 def rests_on_its_captures(record: Determination) -> bool:
     """Whether every price, also that of an absent constituent, rests on captures of the day its age says."""
     captured = {capture.id: capture.captured_at[:10] for capture in record.inputs.captures}
+    rows: list[Constituent | Absent] = [*record.constituents, *record.absent]
     return all(
         {captured[name] for name in row.captures} == {format_date(parse_date(record.date) - row.age_days)}
-        for row in (*record.constituents, *record.absent)
+        for row in rows
     )
 
 

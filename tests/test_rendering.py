@@ -127,6 +127,8 @@ def today(**changes: object) -> Determination:
         unit="USD_PER_MTOK_OUTPUT",
         volume_source="rankings-daily",
         quality="good",
+        reasons=(),
+        notes=(),
         rules_sha256="a" * 64,
         parameters_sha256="b" * 64,
         inputs=Inputs(

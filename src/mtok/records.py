@@ -201,15 +201,16 @@ class Determination(_Record, frozen=True, kw_only=True, dict=True):
     unit: str
     volume_source: str
     quality: str
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
     rules_sha256: str
     parameters_sha256: str
     inputs: Inputs
     diagnostics: Diagnostics
+    constituents: tuple[Constituent, ...]
     w: int
     n: int | None = None
     value: str | None = None
-    reasons: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
     as_of: str | None = None
     origin: str | None = None
     backcast: bool = False
@@ -219,7 +220,6 @@ class Determination(_Record, frozen=True, kw_only=True, dict=True):
     average_30d_days: int | None = None
     price_index: str | None = None
     price_index_exact: str | None = None
-    constituents: tuple[Constituent, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     discarded: tuple[Discarded, ...] = ()

@@ -150,6 +150,7 @@ class _Span:
             value=None if withheld else _usd_per_mtok(Fraction(found.totals.n, found.totals.w)),
             quality=quality,
             reasons=reasons,
+            notes=(),
             n=None if withheld else found.totals.n,
             w=found.totals.w,
             diagnostics=diagnose(found, weight_basis=methodology.weight_basis, bounds=not withheld),

@@ -1,0 +1,69 @@
+"""Documentation cannot rot: what it names exists, and what exists is named."""
+
+from __future__ import annotations
+
+import re
+from itertools import chain
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from mtok import records
+from mtok.observations.tables import TABLES
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
+        assert target.startswith("http") or (path.parent / target).exists(), target
+
+
+def test_every_make_target_of_the_readme_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)", (ROOT / "README.md").read_text()))
+    assert named <= targets
+    assert {"demo", "test"} <= named
+
+
+def test_every_field_of_a_record_is_described() -> None:
+    described = set(re.findall(r"`([a-z0-9_]+)`", (ROOT / "docs" / "records.md").read_text()))
+    structs = [
+        item
+        for item in vars(records).values()
+        if isinstance(item, type) and issubclass(item, msgspec.Struct) and not item.__name__.startswith("_")
+    ]
+    r9 = {field.name for field in msgspec.structs.fields(records.Diagnostics)}
+    names = set(chain.from_iterable(struct.__struct_fields__ for struct in structs)) - r9
+    assert names <= described, names - described
+
+
+def test_every_field_of_r_9_is_in_the_rulebook_or_described() -> None:
+    text = (ROOT / "docs" / "rulebook-1.0.md").read_text() + (ROOT / "docs" / "records.md").read_text()
+    names = {field.name for field in msgspec.structs.fields(records.Diagnostics)}
+    assert names <= set(re.findall(r"`([a-z0-9_]+)`", text))
+
+
+def test_every_observation_table_and_column_is_described() -> None:
+    text = (ROOT / "docs" / "observations.md").read_text()
+    for name, columns in TABLES.items():
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{name}` |"))
+        assert [re.sub(r" \(.*", "", part).strip() for part in row.split("|")[3].split(",")] == list(columns)
+
+
+def test_every_file_of_the_rulebook_exists() -> None:
+    source = ROOT / "src" / "mtok"
+    table = (ROOT / "docs" / "rulebook-1.0.md").read_text().split("## Which file does what")[1]
+    for name in re.findall(r"`([\w./-]+\.(?:sql|py))`", table.split("## Readings")[0]):
+        rule = name.removeprefix("rules/")
+        places = [ROOT / name, source / name, source / "methodology" / "v1" / "rules" / rule]
+        assert any(place.exists() for place in places), name
+
+
+def test_every_rule_file_stands_in_the_rulebook() -> None:
+    table = (ROOT / "docs" / "rulebook-1.0.md").read_text()
+    for path in (ROOT / "src" / "mtok" / "methodology" / "v1" / "rules").glob("*.sql"):
+        assert path.name in table, path.name

@@ -21,8 +21,9 @@ test-all: test check  ## everything, as CI runs it (Debian, root)
 	@$(BIN)/python -m pytest --hypothesis-profile=long tests/test_generated_markets.py tests/test_archive.py \
 	  tests/test_observations.py tests/test_numbers.py tests/test_schedule.py -m "not root"
 	@rm -rf dist && $(BIN)/python -m hatchling build -t wheel && $(BIN)/python -m zipfile -t dist/*.whl
-	@$(PYTHON) -m venv --without-pip dist/venv && $(PYTHON) -m pip --python dist/venv/bin/python \
-	  --disable-pip-version-check install --quiet -c requirements/run.lock dist/*.whl
+	@$(PYTHON) -m venv --without-pip dist/venv
+	@$(subst $(BIN),dist/venv/bin,$(INSTALL)) --require-hashes -r requirements/run.lock
+	@$(subst $(BIN),dist/venv/bin,$(INSTALL)) --no-deps dist/*.whl
 	@cd dist && venv/bin/mtok demo --store demo > demo.txt && grep -q "Qwen" demo.txt && echo "the wheel runs its demo"
 
 check: $(VENV)/test.stamp  ## style, types, layers, lock files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -34,8 +35,10 @@ _MODELS = {
 }
 _PRICES = ("0.000001", "0.0000025", "1e-5", "2E-06", "0.0000000000000000015", "0.0000300", "1e-18")
 _NEAR = {
-    "0.000001": ("0.00000101", "0.00000105", "0.00000106", "0.000001005", "0.0000009"),
-    "1e-5": ("0.00000995", "0.0000105", "0.0000094", "0"),
+    price: tuple(
+        f"{Decimal(price) * Decimal(factor):f}" for factor in ("1.004", "1.005", "1.01", "1.05", "1.06", "0")
+    )
+    for price in _PRICES
 }
 _BAD_PRICES: tuple[Any, ...] = (
     "-1",
@@ -146,7 +149,8 @@ def _models(random: Random, day: int, second: int, posted: dict[str, str], calm:
             if random.random() < 0.05:
                 rows.append(row | {"id": "~" + name, "pricing": {"completion": "0.0009"}})
     random.shuffle(rows)
-    return Taken(kind=KIND_MODELS, instant=day_instant(day, second), raw=json.dumps({"data": rows}).encode())
+    instant = day_instant(day, second) + random.choice((0, 0, 250_000, 750_000))
+    return Taken(kind=KIND_MODELS, instant=instant, raw=json.dumps({"data": rows}).encode())
 
 
 def _describe(random: Random, row: dict[str, Any], name: str, day: int) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from mtok.archive import KIND_RANKINGS, RANKINGS_DAILY, Capture, Store
 from mtok.calendar import format_date
-from mtok.determination.determine import Request, determine
+from mtok.determination.assembly import Request
+from mtok.determination.determine import determine
 from mtok.determination.folder import Determinations
 from mtok.determination.inputs import Evidence
 from mtok.engine import Engine

@@ -53,9 +53,7 @@ class _Format(msgspec.Struct):
     format: str = FORMAT
 
 
-class StoreParameters(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
-):
+class StoreParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The parameters of a store, `store.json`: who ranks how, and which volume sources name every model."""
 
     format: str = FORMAT
@@ -161,8 +159,7 @@ class Store:
 
     def write_parameters(self, parameters: StoreParameters) -> None:
         """Replace `store.json`."""
-        content = {**msgspec.to_builtins(parameters), "format": FORMAT}
-        write_file(self.path / "store.json", canonical_bytes(content) + b"\n")
+        write_file(self.path / "store.json", canonical_bytes(msgspec.to_builtins(parameters)) + b"\n")
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -1,16 +1,18 @@
 """What the rules read: the visible captures of a store and their observations, as the rules' input tables (R-0).
 
-Captures are numbered in order of time, equal times by sha256 (R-2, R-3), so that no order of rows or of import
-can matter.
+Captures are numbered in order of time, equal times by sha256: the same instant for volumes (R-2), the same second
+for prices (R-3). So no order of rows or of import can matter.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Final
 
-from mtok.archive import KIND_MODELS, KIND_RANKINGS, Capture, StoreParameters
-from mtok.calendar import DAY
+from mtok.archive import KIND_MODELS, Capture, StoreParameters
+from mtok.calendar import DAY, SECOND
 from mtok.engine import Engine
 from mtok.methodology import Methodology
 from mtok.observations.tables import TABLES, Observations
@@ -30,12 +32,17 @@ _OFFSETS_MAX: Final = 31
 class VisibleCapture:
     """A capture a determination may see. number : its place in time · registered : its line in the register."""
 
-    number: int
     registered: int
     instant: int
     capture: Capture
     rank: int
     archive: bool
+    number: int = -1
+
+    @property
+    def sha256(self) -> str:
+        """The digest of its bytes."""
+        return self.capture.sha256
 
     @property
     def day(self) -> int:
@@ -45,7 +52,7 @@ class VisibleCapture:
     @property
     def second(self) -> int:
         """The second of that day."""
-        return self.instant % DAY // 1_000_000
+        return self.instant % DAY // SECOND
 
 
 class Evidence:
@@ -66,23 +73,21 @@ class Evidence:
         self._observations = observations
         self._engine = engine
         parameters = observations.store.parameters
-        seen = _seen(engine, observations, as_of)
-        ordered = sorted(
-            seen, key=lambda found: (found[0], captures[found[1]].sha256, captures[found[1]].collector)
-        )
-        self.price_captures: dict[int, VisibleCapture] = {}
-        self.volume_captures: dict[int, VisibleCapture] = {}
-        for number, (instant, registered) in enumerate(ordered):
-            visible = _ranked(number, registered, instant, captures[registered], parameters)
-            if visible.capture.kind == KIND_MODELS and visible.rank:
-                self.price_captures[number] = visible
-            elif visible.capture.kind == KIND_RANKINGS and visible.capture.volume_source == volume_source:
-                self.volume_captures[number] = visible
+        seen = [
+            _ranked(registered, instant, captures[registered], parameters)
+            for instant, registered in _seen(engine, observations, as_of)
+        ]
+        prices = [visible for visible in seen if visible.capture.kind == KIND_MODELS and visible.rank]
+        volumes = [visible for visible in seen if visible.capture.volume_source == volume_source]
+        self.volume_captures = dict(enumerate(_numbered(volumes, unit=1)))
+        self._price_captures: defaultdict[int, list[VisibleCapture]] = defaultdict(list)
+        for visible in _numbered(prices, unit=SECOND):
+            self._price_captures[visible.day].append(visible)
         self._load_volumes()
 
     def _load_volumes(self) -> None:
         engine = self._engine
-        engine.table("volume_captures", _NUMBERING, _numbering(self.volume_captures))
+        engine.table("volume_captures", _NUMBERING, _numbering(self.volume_captures.values()))
         days = [visible.capture.instant // DAY for visible in self.volume_captures.values()]
         for table in ("volume_days", "volumes"):
             files = self._observations.files(table, min(days), max(days)) if days else []
@@ -92,15 +97,14 @@ class Evidence:
         """Return every day some visible capture of the volume source names, held or rejected, in order."""
         return [day for (day,) in self._engine.rows("SELECT DISTINCT day FROM volume_days ORDER BY day")]
 
+    def price_captures_of(self, first_day: int, last_day: int) -> list[VisibleCapture]:
+        """Return the ranked price captures of [first_day, last_day] in order of time."""
+        return [visible for day in range(first_day, last_day + 1) for visible in self._price_captures[day]]
+
     def load_prices(self, first_day: int, last_day: int) -> None:
         """Load the catalogue and prices of the captures of [first_day, last_day]."""
-        engine = self._engine
-        within = {
-            number: visible
-            for number, visible in self.price_captures.items()
-            if first_day <= visible.day <= last_day
-        }
-        engine.table("price_captures", _NUMBERING, _numbering(within))
+        within = self.price_captures_of(first_day, last_day)
+        self._engine.table("price_captures", _NUMBERING, _numbering(within))
         for table in ("catalogue", "prices"):
             self._load(table, self._observations.files(table, first_day, last_day), "price_captures")
 
@@ -135,12 +139,9 @@ def _seen(engine: Engine, observations: Observations, as_of: int | None) -> list
     ]
 
 
-def _ranked(
-    number: int, registered: int, instant: int, capture: Capture, parameters: StoreParameters
-) -> VisibleCapture:
+def _ranked(registered: int, instant: int, capture: Capture, parameters: StoreParameters) -> VisibleCapture:
     entry = parameters.in_force(capture.collector, instant // DAY)
     return VisibleCapture(
-        number=number,
         registered=registered,
         instant=instant,
         capture=capture,
@@ -149,8 +150,23 @@ def _ranked(
     )
 
 
-def _numbering(captures: dict[int, VisibleCapture]) -> list[tuple[int, int, str, int, int, int]]:
+def _numbered(captures: Iterable[VisibleCapture], *, unit: int) -> list[VisibleCapture]:
+    """Return captures in order of time, numbered; in the same `unit` (µs) the greater sha256 is the later one."""
+    ordered = sorted(
+        captures, key=lambda visible: (visible.instant // unit, visible.sha256, visible.capture.collector)
+    )
+    return [replace(visible, number=number) for number, visible in enumerate(ordered)]
+
+
+def _numbering(captures: Iterable[VisibleCapture]) -> list[tuple[int, int, str, int, int, int]]:
     return [
-        (visible.registered, number, visible.capture.collector, visible.rank, visible.day, visible.second)
-        for number, visible in captures.items()
+        (
+            visible.registered,
+            visible.number,
+            visible.capture.collector,
+            visible.rank,
+            visible.day,
+            visible.second,
+        )
+        for visible in captures
     ]

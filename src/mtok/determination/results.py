@@ -1,0 +1,50 @@
+"""What the rules answer over a span of days, grouped as records need it. Nothing is computed here."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from mtok.engine import Engine
+from mtok.methodology import Rule
+
+Row = dict[str, Any]
+"""A row of a rule's table by column name; `docs/rulebook-1.0.md` says which file makes which table."""
+
+
+class Results:
+    """The tables of the rules over fixing days [first, last].
+
+    markets : by day · totals : by (day, series) · classified, absent, needed : rows by (day, series)
+    evidence : (capture number, reason it was discarded) by (day, slug, variant), in order of time
+    rejected : (capture number, reason) by day, of volume captures whose rows of the day were rejected
+    """
+
+    def __init__(self, engine: Engine, rules: Iterable[Rule], first: int, last: int) -> None:
+        engine.table("fixing", {"day": "INTEGER"}, [(day,) for day in range(first, last + 1)])
+        for rule in rules:
+            engine.query(rule.name, rule.text)
+        self.markets = {row["day"]: row for row in engine.records("market")}
+        self.totals = {(row.pop("day"), row.pop("series")): row for row in engine.records("total")}
+        self.classified = _by_day_and_series(engine.records("classified"))
+        self.absent = _by_day_and_series(engine.records("absent"))
+        self.needed = _by_day_and_series(engine.records("needed"))
+        self.evidence: defaultdict[tuple[int, str, str], list[tuple[int, str | None]]] = defaultdict(list)
+        for day, slug, variant, capture, reason in engine.rows(
+            "SELECT day, slug, variant, capture, reason FROM evidence ORDER BY day, slug, variant, capture"
+        ):
+            self.evidence[day, slug, variant].append((capture, reason))
+        self.rejected: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
+        for day, capture, reason in engine.rows(
+            "SELECT volume_days.day, volume_days.capture, volume_days.reason FROM volume_days "
+            "JOIN fixing ON fixing.day = volume_days.day WHERE volume_days.reason IS NOT NULL ORDER BY capture"
+        ):
+            self.rejected[day].append((capture, reason))
+
+
+def _by_day_and_series(rows: list[Row]) -> defaultdict[tuple[int, str], list[Row]]:
+    grouped: defaultdict[tuple[int, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        grouped[row["day"], row["series"]].append(row)
+    return grouped

@@ -516,7 +516,8 @@ def test_parameters_are_written_as_canonical_json(tmp_path: Path) -> None:
         StoreParameters(collectors=(Collector(collector="a", rank=2, first="2026-06-01", archive=True),))
     )
     assert (tmp_path / "store.json").read_bytes() == (
-        b'{"collectors":[{"archive":true,"collector":"a","first":"2026-06-01","rank":"2"}],"format":"mtok-store-1"}\n'
+        b'{"collectors":[{"archive":true,"collector":"a","first":"2026-06-01","rank":"2"}],'
+        b'"complete_volume_sources":[],"format":"mtok-store-1"}\n'
     )
 
 

@@ -159,9 +159,10 @@ def _text_only(architecture: Any, faults: Faults) -> bool | None:
         return None
     _check_fields(architecture, "data[].architecture.", faults)
     modalities = architecture.get("output_modalities")
-    if not isinstance(modalities, list) or not all(type(modality) is str for modality in modalities):
-        return None
-    return modalities == ["text"]
+    if modalities == ["text"]:
+        return True
+    texts = isinstance(modalities, list) and all(type(modality) is str for modality in modalities)
+    return False if texts else None
 
 
 def _read_prices(ordinal: int, model_id: str, variant: str, pricing: Any, models: Models) -> None:
@@ -183,14 +184,15 @@ def _read_prices(ordinal: int, model_id: str, variant: str, pricing: Any, models
     for key, value in pricing.items():
         if key == "overrides" or value is None:
             continue
+        dimension = key
         if key not in DIMENSIONS:
             faults.schema("schema_unknown", f"data[].pricing.{key}", type(value).__name__)
+            dimension = printable(key)
         base, reason = posted_price(key, value)
         if reason:
             faults.add(reason, f"{place}.{key}", model_id, value)
         if base == 0 and key == COMPLETION and variant != "free":
             faults.add("price_zero", f"{place}.completion", model_id, value)
-        dimension = printable(key)
         if base is None or broken or not overrides:
             price = None if broken else base
             prices.append(PriceRow(ordinal, dimension, 0, 0, DAY_SECONDS, price, base, reason or broken))

@@ -7,7 +7,7 @@ A payload that breaks a rule yields no observations; its bytes stay in the archi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from itertools import chain
 from typing import Any, Final
 
 PAYLOAD_BYTES_MAX: Final = 20 * 2**20
@@ -61,25 +61,46 @@ def _integer(text: str) -> int | RealNumber:
     return int(text) if len(text) <= 40 else RealNumber(text[:40] + "…")
 
 
-def _depth_exceeds(content: Any, limit: int) -> bool:
-    level = [content]
-    for _ in range(limit):
-        level = [inner for container in level for inner in _containers(container)]
-        if not level:
-            return False
-    return True
+def _measure(content: Any) -> tuple[int, int]:
+    """Return how deep the containers of `content` are nested, at most one over the limit, and how many keys it has."""
+    level = [content] if type(content) in _CONTAINERS else []
+    depth = keys = 0
+    while level and depth <= PAYLOAD_DEPTH_MAX:
+        depth += 1
+        dicts = [container for container in level if type(container) is dict]
+        keys += sum(map(len, dicts))
+        lists = [container for container in level if type(container) is list]
+        values = list(chain(chain.from_iterable(map(dict.values, dicts)), chain.from_iterable(lists)))
+        if _CONTAINERS.isdisjoint(map(type, values)):
+            break
+        level = [value for value in values if type(value) in _CONTAINERS]
+    return depth, keys
 
 
-def _containers(container: Any) -> Iterable[Any]:
-    values = container.values() if type(container) is dict else container
-    if _CONTAINERS.isdisjoint(map(type, values)):
-        return ()
-    return [value for value in values if type(value) in _CONTAINERS]
-
-
-_DECODER: Final = json.JSONDecoder(
+_DECODER: Final = json.JSONDecoder(parse_constant=_constant, parse_float=RealNumber)
+_CAREFUL_DECODER: Final = json.JSONDecoder(
     object_pairs_hook=_object, parse_constant=_constant, parse_float=RealNumber, parse_int=_integer
 )
+_NO_PLAIN_KEY: Final = (" :", "\t:", "\n:", "\r:", '\\":')
+"""Where none of these occurs, each `":` in a JSON text ends a key, and every key ends so."""
+
+
+def _decode(text: str) -> tuple[Any, int]:
+    """Return the content and its depth. Raises ValueError, RecursionError, and _DuplicateKey for a key said twice.
+
+    The decoder keeps the last of two equal keys. So keys are counted in the text and in what was decoded; where the
+    numbers differ, or the text does not lend itself to counting, it is decoded once more with every object checked.
+    """
+    try:
+        content = _DECODER.decode(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # an integer Python will not read: the worse for that one record, not for the payload
+        content = _CAREFUL_DECODER.decode(text)
+    depth, keys = _measure(content)
+    if depth <= PAYLOAD_DEPTH_MAX and (keys != text.count('":') or any(odd in text for odd in _NO_PLAIN_KEY)):
+        content = _CAREFUL_DECODER.decode(text)
+    return content, depth
 
 
 def decode_payload(raw: bytes) -> dict[str, Any]:
@@ -95,7 +116,7 @@ def decode_payload(raw: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise PayloadFault("payload_utf8", f"byte {error.start} is no UTF-8") from None
     try:
-        content = _DECODER.decode(text)
+        content, depth = _decode(text)
     except _DuplicateKey as error:
         raise PayloadFault("payload_duplicate_key", f"key {str(error)!a} twice in one object") from None
     except RecursionError:
@@ -105,7 +126,7 @@ def decode_payload(raw: bytes) -> dict[str, Any]:
         raise PayloadFault("payload_html" if html else "payload_json", ascii(str(error))[:200]) from None
     if not isinstance(content, dict):
         raise PayloadFault("payload_shape", f"a JSON {type(content).__name__}, wanted an object")
-    if _depth_exceeds(content, PAYLOAD_DEPTH_MAX):
+    if depth > PAYLOAD_DEPTH_MAX:
         raise PayloadFault("payload_depth", f"over {PAYLOAD_DEPTH_MAX} levels")
     if not isinstance(content.get("data"), list):
         raise PayloadFault("payload_shape", "no list `data`")

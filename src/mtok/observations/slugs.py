@@ -45,6 +45,7 @@ def split_slug(text: str) -> Slug | None:
     return Slug(f"{author}/{name}", author, name, variant or STANDARD)
 
 
+@lru_cache(maxsize=65_536)
 def skeleton(text: str) -> str:
     """Return `text` with case and look-alike letters folded: equal skeletons are easily confused.
 

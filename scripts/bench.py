@@ -21,8 +21,8 @@ from pathlib import Path
 
 from mtok.archive import KIND_MODELS, Store
 from mtok.calendar import format_instant
-from mtok.day import silent
 from mtok.intake import import_paths
+from mtok.progress import silent
 from mtok.sources.sample import sample_responses
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "data" / "openrouter"

@@ -8,10 +8,11 @@ import pytest
 
 from mtok.archive import Store
 from mtok.calendar import parse_date
-from mtok.day import determine_days, silent
+from mtok.day import determine_days
 from mtok.determination.folder import Determinations
 from mtok.errors import BadCall
 from mtok.intake import import_paths
+from mtok.progress import silent
 
 PRICES = """observed_at,model_id,canonical_slug,created,completion
 2026-01-05T12:00:00Z,openai/gpt-a,openai/gpt-a-2025,1700000000,0.00001

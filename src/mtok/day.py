@@ -7,7 +7,7 @@ determination records. Collecting live and publishing have their places here whe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mtok.archive import KIND_RANKINGS, RANKINGS_DAILY, Capture, Store
@@ -20,9 +20,8 @@ from mtok.engine import Engine
 from mtok.errors import AnswerIsNo, BadCall
 from mtok.methodology import load
 from mtok.observations import Observations
+from mtok.progress import Progress, silent
 from mtok.records import Determination
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +34,6 @@ class Run:
     records: int
     withheld: int
     files_changed: int
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """Report no progress."""
 
 
 def determine_days(

@@ -7,7 +7,7 @@ Everything is idempotent: the same call again completes an interrupted one and c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from mtok.archive import PRIMARY, Capture, Collector, Response, Store
 from mtok.observations import Catalogue, Observations
+from mtok.progress import Progress
 from mtok.sources import (
     Refused,
     Table,
@@ -28,8 +29,6 @@ from mtok.sources import (
     volume_responses,
 )
 from mtok.sources.sample import sample_responses
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(kw_only=True)

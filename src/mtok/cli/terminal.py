@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, TextIO
 
 from mtok.cli.figures import TIED
 from mtok.cli.layout import WIDTH_MAX, WIDTH_MIN, Heading
-
-Progress = Callable[[str, int, int], None]
+from mtok.progress import Progress
 
 _ASCII: Final = str.maketrans(
     {

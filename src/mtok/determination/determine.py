@@ -6,7 +6,7 @@ the determinations before it in `chain`. The same captures, version and `as_of` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from mtok.determination.assembly import Day, Request
@@ -14,12 +14,11 @@ from mtok.determination.chain import Chain
 from mtok.determination.inputs import Evidence
 from mtok.determination.results import Results
 from mtok.engine import Engine
+from mtok.progress import Progress
 from mtok.records import Determination
 
 SPAN_DAYS: Final = 62
 """Days the rules run over at once: bounds memory, changes no result."""
-
-Progress = Callable[[str, int, int], None]
 
 
 def determine(

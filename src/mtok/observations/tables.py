@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from mtok.canonical import canonical_bytes, sha256_hex
 from mtok.observations.faults import Faults
 from mtok.observations.models import decode_models
 from mtok.observations.rankings import decode_rankings
+from mtok.progress import Progress
 
 FORMAT: Final = "mtok-observations-1"
 """Changes with the decoders: observations of another format are made anew."""
@@ -81,8 +82,6 @@ TABLES: Final = {
 }
 """The tables and their columns with their SQL types."""
 
-Progress = Callable[[str, int, int], None]
-"""Called with (what, done, total) as work goes on."""
 
 Rows = dict[str, list[tuple[Any, ...]]]
 

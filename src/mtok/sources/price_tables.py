@@ -12,17 +12,16 @@ from functools import lru_cache
 from typing import Any, Final
 
 from mtok.archive import KIND_MODELS, PRIMARY, Response
+from mtok.progress import Progress, silent
 from mtok.sources.files import CAPTURED_AT_UNKNOWN, printable
 from mtok.sources.tables import (
     TABLE_ORIGIN,
-    Progress,
     Table,
     TableReport,
     compact_json,
     groups,
     placed,
     read_instant,
-    silent,
 )
 
 PRICING: Final = {

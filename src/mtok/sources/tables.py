@@ -81,17 +81,11 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
 }
 """The columns of each layout and what they hold, besides text; other columns stay in the table's own bytes."""
 
-Progress = Callable[[str, int, int], None]
-"""Called with (what, done, total) as work goes on."""
 
 _LAST_DAY: Final = parse_date("9999-12-31")
 _BATCH: Final = 8_192
 _LISTED_PER_REASON: Final = 100
 _LISTED_CHARACTERS: Final = 400
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """Report no progress."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,10 +16,10 @@ from mtok.archive import KIND_RANKINGS, PRIMARY, RANKINGS_DAILY, Capture, Respon
 from mtok.calendar import format_date, format_instant
 from mtok.canonical import sha256_hex
 from mtok.errors import BadCall, BadInput
+from mtok.progress import Progress, silent
 from mtok.sources.files import Refused
 from mtok.sources.tables import (
     TABLE_ORIGIN,
-    Progress,
     Table,
     TableReport,
     compact_json,
@@ -28,7 +28,6 @@ from mtok.sources.tables import (
     placed,
     read_as_of,
     read_date,
-    silent,
 )
 
 AS_OF_UNREADABLE: Final = "as_of_unreadable"

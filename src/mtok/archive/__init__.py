@@ -5,10 +5,19 @@ content), `captures/register.jsonl` and `lock`; everything else in a store can b
 """
 
 from mtok.archive.objects import Objects
-from mtok.archive.register import KIND_MODELS, KIND_RANKINGS, KIND_TABLE, KIND_UNKNOWN, Capture, Register
+from mtok.archive.register import (
+    KIND_ENDPOINTS,
+    KIND_MODELS,
+    KIND_RANKINGS,
+    KIND_TABLE,
+    KIND_UNKNOWN,
+    Capture,
+    Register,
+)
 from mtok.archive.store import PRIMARY, RANKINGS_DAILY, Collector, Response, Store, StoreParameters
 
 __all__ = [
+    "KIND_ENDPOINTS",
     "KIND_MODELS",
     "KIND_RANKINGS",
     "KIND_TABLE",

@@ -21,20 +21,26 @@ from mtok.errors import EnvironmentFailed
 
 KIND_MODELS: Final = "models"
 KIND_RANKINGS: Final = "rankings-daily"
+KIND_ENDPOINTS: Final = "endpoints"
 KIND_TABLE: Final = "table"
 KIND_UNKNOWN: Final = "unknown"
 
 
 class Capture(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One response as it was obtained.
+    """One response as it was obtained, or one attempt that yielded none.
 
-    captured_at : instant, text as in `mtok.calendar`
-    kind : `models`, `rankings-daily`, `table` (an imported file others are made from) or `unknown`
-    sha256, bytes : of the raw content
+    captured_at : instant, text as in `mtok.calendar`: when the head of the response came, or the attempt failed
+    kind : `models`, `rankings-daily`, `endpoints`, `table` (an imported file others are made from) or `unknown`
+    sha256, bytes : of the raw content, whatever it is; of an attempt without an answer no bytes
     obtained : where the bytes came from, for people
     volume_source : for `rankings-daily`, whose volumes these are
     origin, origin_sha256 : empty for a response as received; `sample` or `table` for one rendered from facts,
-        and then the sha256 of the original response or table
+        and then the sha256 of the original response or table; `replay` for a rendered recording
+    subject : of `endpoints`, the canonical slug that was asked for
+    http_status : as received live
+    failure, found : the code of why this is no response to observe, and what was met, for people
+    server_date : instant, the server's own time when it answered
+    not_before : instant, until when the server asks to be left alone
     """
 
     captured_at: str
@@ -46,6 +52,12 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     volume_source: str | None = None
     origin: str | None = None
     origin_sha256: str | None = None
+    subject: str | None = None
+    http_status: int | None = None
+    failure: str | None = None
+    found: str | None = None
+    server_date: str | None = None
+    not_before: str | None = None
 
     @property
     def instant(self) -> int:
@@ -53,9 +65,16 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return parse_instant(self.captured_at)
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> tuple[str, ...]:
         """What makes two captures the same capture."""
-        return (self.captured_at, self.collector, self.kind, self.sha256)
+        return (
+            self.captured_at,
+            self.collector,
+            self.kind,
+            self.subject or "",
+            self.failure or "",
+            self.sha256,
+        )
 
 
 class _Line(Capture, frozen=True, kw_only=True, omit_defaults=True):

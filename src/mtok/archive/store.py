@@ -87,7 +87,10 @@ class StoreParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """Raw bytes and how they were obtained, before they are archived. Fields as in `Capture`."""
+    """Raw bytes and how they were obtained, before they are archived.
+
+    Fields as in `Capture`; captured_at, server_date, not_before : instants
+    """
 
     raw: bytes
     captured_at: int
@@ -97,6 +100,12 @@ class Response:
     volume_source: str | None = None
     origin: str | None = None
     origin_sha256: str | None = None
+    subject: str | None = None
+    http_status: int | None = None
+    failure: str | None = None
+    found: str | None = None
+    server_date: int | None = None
+    not_before: int | None = None
 
 
 class Store:
@@ -216,6 +225,12 @@ class Store:
             volume_source=response.volume_source,
             origin=response.origin,
             origin_sha256=response.origin_sha256,
+            subject=response.subject,
+            http_status=response.http_status,
+            failure=response.failure,
+            found=response.found,
+            server_date=_text(response.server_date),
+            not_before=_text(response.not_before),
         )
 
     def _commit(self, waiting: list[Capture]) -> None:
@@ -223,6 +238,10 @@ class Store:
         if waiting:
             self.register.append(waiting)
             waiting.clear()
+
+
+def _text(instant: int | None) -> str | None:
+    return None if instant is None else format_instant(instant)
 
 
 def _empty(folder: Path) -> bool:

@@ -23,7 +23,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mtok.archive import KIND_MODELS, KIND_RANKINGS, KIND_TABLE, KIND_UNKNOWN, Capture, Response, Store
+from mtok.archive import (
+    KIND_MODELS,
+    KIND_RANKINGS,
+    KIND_TABLE,
+    KIND_UNKNOWN,
+    Capture,
+    Objects,
+    Response,
+    Store,
+)
 from mtok.calendar import parse_date, parse_instant
 from mtok.canonical import sha256_hex
 from mtok.errors import EnvironmentFailed
@@ -90,10 +99,18 @@ def store(made: Store, tmp_path: Path) -> Store:
     return Store.open(tmp_path / "store")
 
 
+def sealed(content: bytes) -> bytes:
+    """Return a manifest with its own sha256 on its second line."""
+    return content + b"\n" + sha256_hex(content).encode() + b"\n"
+
+
 def refreshed(store: Store) -> dict[str, bytes]:
-    """Bring the tables up to the register and return every file of them."""
+    """Bring the tables up to the register, name them all as one does who reads them, and return every file."""
     with store.writing():
-        Observations(store).refresh(silent)
+        observations = Observations(store)
+        observations.refresh(silent)
+        for table in TABLES:
+            observations.files(table)
     return tables(store)
 
 
@@ -176,12 +193,13 @@ def test_a_bit_flipped_in_any_file_is_noticed_and_the_file_made_anew(
         b"",
         b"null",
         b"[]",
-        b'{"format":"mtok-observations-1"}',
-        b'{"format":"mtok-observations-1","days":[]}',
-        b'{"format":"mtok-observations-1","days":{"2026-06-18":5}}',
-        b'{"format":"mtok-observations-1","days":{"2026-06-18":{"captures":"x"}}}',
-        b'{"format":"mtok-observations-1","days":{"../objects":{"captures":"x","files":{}}}}',
-        b'{"format":"mtok-observations-0","days":{}}',
+        b'{"format":"mtok-observations-2"}',
+        sealed(b'{"format":"mtok-observations-2"}'),
+        sealed(b'{"format":"mtok-observations-2","days":[]}'),
+        sealed(b'{"format":"mtok-observations-2","days":{"2026-06-18":5}}'),
+        sealed(b'{"format":"mtok-observations-2","days":{"2026-06-18":{"prices.parquet":"x"}}}'),
+        sealed(b'{"format":"mtok-observations-2","days":{"../objects":{"prices.parquet":"x"}}}'),
+        sealed(b'{"format":"mtok-observations-0","days":{}}'),
     ],
 )
 def test_a_manifest_that_is_none_is_made_anew(content: bytes, store: Store) -> None:
@@ -195,9 +213,9 @@ def test_a_manifest_that_is_none_is_made_anew(content: bytes, store: Store) -> N
 def test_a_manifest_that_leaves_out_a_table_is_not_believed(store: Store) -> None:
     before = tables(store)
     path = store.path / "observations" / "manifest.json"
-    manifest = json.loads(path.read_bytes())
-    del manifest["days"]["2026-06-18"]["files"]["prices.parquet"]
-    path.write_text(json.dumps(manifest))
+    manifest = json.loads(path.read_bytes().splitlines()[0])
+    del manifest["days"]["2026-06-18"]["prices.parquet"]
+    path.write_bytes(sealed(json.dumps(manifest).encode()))
     (path.parent / "2026-06-18" / "prices.parquet").write_bytes(b"")
     assert refreshed(store) == before
 
@@ -223,6 +241,80 @@ def test_a_new_capture_changes_the_tables_of_its_day_only(store: Store) -> None:
     changed = {name for name in before if after[name] != before[name]}
     assert {name.split("/")[0] for name in changed} == {"2026-06-19", "manifest.json"}
     assert len([row for row in rows(store, "catalogue") if row["capture"] == 8]) == 4
+
+
+def test_captures_observed_one_by_one_give_the_bytes_of_all_at_once(made: Store, tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "slow")
+    for number, response in enumerate(market()):
+        with store.writing():
+            list(store.archive([response]))
+            observations = Observations(store)
+            assert observations.refresh(silent) == range(number, number + 1)
+            assert observations.refresh(silent) == range(number + 1, number + 1)
+    assert tables(store) == tables(made)
+
+
+@pytest.mark.parametrize("table", ["captures", "prices"])
+def test_a_day_that_is_damaged_when_a_capture_comes_is_made_anew(
+    table: str, made: Store, tmp_path: Path
+) -> None:
+    store = Store.create(tmp_path / "damaged")
+    *first, last = market()[:5]
+    for responses in (first, [last]):
+        with store.writing():
+            list(store.archive(responses))
+            Observations(store).refresh(silent)
+        damaged = store.path / "observations" / "2026-06-18" / f"{table}.parquet"
+        sound = damaged.read_bytes()
+        if responses is first:
+            damaged.write_bytes(sound[:-1])
+    assert [row["capture"] for row in rows(store, "captures")] == [0, 1, 2, 3, 4]
+    assert damaged.read_bytes() == sound
+
+
+def test_only_new_captures_are_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    get = Objects.get
+
+    def noted(self: Objects, sha256: str) -> bytes:
+        read.append(sha256)
+        return get(self, sha256)
+
+    monkeypatch.setattr(Objects, "get", noted)
+    later = Response(
+        raw=b"{}", captured_at=parse_instant("2026-06-18T23:00:00Z"), kind=KIND_MODELS, obtained=""
+    )
+    with store.writing():
+        list(store.archive([later]))
+        Observations(store).refresh(silent)
+    assert read == [sha256_hex(b"{}")]
+
+
+def test_an_attempt_that_failed_has_a_row_and_its_fault_and_nothing_else(store: Store) -> None:
+    failed = Response(
+        raw=b'{"data":[]}',
+        captured_at=parse_instant("2026-06-20T01:00:00.5Z"),
+        kind=KIND_MODELS,
+        obtained="GET https://openrouter.ai/api/v1/models",
+        http_status=503,
+        failure="http_503",
+        found="503 Service Unavailable",
+        server_date=parse_instant("2026-06-20T00:59:58Z"),
+        not_before=parse_instant("2026-06-20T01:01:00Z"),
+    )
+    with store.writing():
+        store.recorder()(failed)
+        store.recorder()(failed)
+        Observations(store).refresh(silent)
+    assert len(store.register.read()) == 9
+    [row] = [row for row in rows(store, "captures") if row["capture"] == 8]
+    assert (row["readable"], row["failure"], row["http_status"]) == (False, "http_503", 503)
+    assert (row["skew"], row["not_before"] - row["captured"]) == (2_500_000, 59_500_000)
+    [fault] = [row for row in rows(store, "faults") if row["capture"] == 8]
+    assert (fault["code"], fault["found"]) == ("http_503", "503 Service Unavailable")
+    assert not [
+        row for table in ("catalogue", "volume_days") for row in rows(store, table) if row["capture"] == 8
+    ]
 
 
 def test_a_damaged_object_stops_the_refresh_and_is_named(store: Store) -> None:

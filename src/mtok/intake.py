@@ -13,7 +13,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from mtok.archive import PRIMARY, Capture, Collector, Response, Store
+from mtok.archive import PRIMARY, Collector, Response, Store
+from mtok.calendar import day_of
 from mtok.observations import Catalogue, Observations
 from mtok.progress import Progress
 from mtok.sources import (
@@ -151,7 +152,11 @@ def _archive(store: Store, responses: Iterable[Response], report: ImportReport) 
 def _observe(
     observations: Observations, new: set[tuple[str, ...]], report: ImportReport, progress: Progress
 ) -> None:
-    captures: list[Capture] = observations.refresh(progress)
-    numbers = {number for number, capture in enumerate(captures) if capture.key in new}
-    listed = observations.rows("faults", "capture", "code")
+    observations.refresh(progress)
+    registered = enumerate(observations.store.register.read())
+    numbers = {number: day_of(capture.instant) for number, capture in registered if capture.key in new}
+    days = sorted(set(numbers.values()))
+    listed = observations.rows(
+        "faults", "capture", "code", first_day=min(days, default=0), last_day=max(days, default=0)
+    )
     report.faults.update(code for number, code in listed if number in numbers)

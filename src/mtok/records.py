@@ -247,6 +247,13 @@ def decode_determination(raw: bytes) -> Determination:
     return _DECODER.decode(raw)
 
 
+def read_line(line: bytes) -> Determination:
+    """Return the record of a line that was written as its canonical JSON, which is not computed again then."""
+    record = decode_determination(line)
+    record.__dict__["canonical"] = line
+    return record
+
+
 def point(record: Determination) -> dict[str, Any]:
     """Return the record as a point: one flat object, the same from command line, API and files.
 

@@ -11,7 +11,9 @@ from mtok.archive.register import (
     KIND_RANKINGS,
     KIND_TABLE,
     KIND_UNKNOWN,
+    START,
     Capture,
+    Position,
     Register,
 )
 from mtok.archive.store import PRIMARY, RANKINGS_DAILY, Collector, Response, Store, StoreParameters
@@ -24,9 +26,11 @@ __all__ = [
     "KIND_UNKNOWN",
     "PRIMARY",
     "RANKINGS_DAILY",
+    "START",
     "Capture",
     "Collector",
     "Objects",
+    "Position",
     "Register",
     "Response",
     "Store",

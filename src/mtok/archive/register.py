@@ -81,7 +81,21 @@ class _Line(Capture, frozen=True, kw_only=True, omit_defaults=True):
     previous: str
 
 
+_DECODER: Final = msgspec.json.Decoder(_Line, strict=False)
 _NO_LINE: Final = "0" * 64
+_LINE_BYTES_MAX: Final = 2**16
+_RECENT_BYTES: Final = 2**18
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """A place between two lines: how many lines and bytes come before it, and the sha256 of the last of them."""
+
+    lines: int = 0
+    bytes: int = 0
+    head: str = _NO_LINE
+
+
+START: Final = Position()
 
 
 class Register:
@@ -90,34 +104,56 @@ class Register:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def read(self) -> list[Capture]:
-        """Return all captures in the order they were registered. Raises EnvironmentFailed naming a bad line."""
+    def read(self, after: Position = START) -> list[Capture]:
+        """Return the captures after a position, in the order they were registered.
+
+        Raises EnvironmentFailed naming a bad line.
+        """
+        return self.read_on(after)[0]
+
+    def read_on(self, after: Position) -> tuple[list[Capture], Position]:
+        """Return the captures after a position, and the position after them. Raises as `read`."""
         captures: list[Capture] = []
-        previous = _NO_LINE
-        decoder = msgspec.json.Decoder(_Line, strict=False)
-        for number, line in enumerate(self._whole_lines(), start=1):
+        previous, size = after.head, after.bytes
+        for number, line in enumerate(self._whole_lines(after.bytes), start=after.lines + 1):
             try:
-                capture = decoder.decode(line)
+                capture = _DECODER.decode(line)
                 _ = capture.instant
             except (msgspec.MsgspecError, ValueError) as error:
                 raise self._damaged(number, str(error)) from None
             if capture.previous != previous:
                 raise self._damaged(number, "it does not follow from the line before it")
             previous = sha256_hex(line)
+            size += len(line) + 1
             captures.append(capture)
-        return captures
+        return captures, Position(lines=after.lines + len(captures), bytes=size, head=previous)
+
+    def recent(self) -> list[Capture]:
+        """Return the captures of the last few hundred lines."""
+        lines = self._whole_lines(max(0, self._size() - _RECENT_BYTES))
+        return [_DECODER.decode(line) for line in lines[1:]] if len(lines) > 1 else self.read()
+
+    def holds(self, position: Position) -> bool:
+        """Return whether `position` is one of this register: the line before it is the one it names."""
+        if position == START:
+            return True
+        if self._size() < position.bytes:
+            return False
+        with self.path.open("rb") as file:
+            file.seek(max(0, position.bytes - _LINE_BYTES_MAX))
+            before = file.read(position.bytes - file.tell())
+        return before.endswith(b"\n") and sha256_hex(before[:-1].rsplit(b"\n", 1)[-1]) == position.head
 
     def append(self, captures: Iterable[Capture]) -> None:
         """Append captures durably; the caller holds the store's lock and has synced their objects."""
-        lines = self._whole_lines()
-        previous = sha256_hex(lines[-1]) if lines else _NO_LINE
+        end, previous = self._end()
         added = bytearray()
         for capture in captures:
             line = canonical_bytes({**msgspec.structs.asdict(capture), "previous": previous})
+            assert len(line) < _LINE_BYTES_MAX, "a line of the register is bounded by what it is made from"
             previous = sha256_hex(line)
             added += line + b"\n"
         self.path.parent.mkdir(exist_ok=True)
-        end = sum(len(line) + 1 for line in lines)
         # Unbuffered: a buffered file flushes before it truncates, which a full disk refuses.
         with self.path.open("r+b" if self.path.exists() else "wb", buffering=0) as file:
             file.truncate(end)
@@ -133,9 +169,24 @@ class Register:
         sync_folder(self.path.parent)
         sync_folder(self.path.parent.parent)
 
-    def _whole_lines(self) -> list[bytes]:
-        raw = self.path.read_bytes() if self.path.exists() else b""
-        return raw.split(b"\n")[:-1]
+    def _end(self) -> tuple[int, str]:
+        """Return where the last whole line ends, and its sha256."""
+        size = self._size()
+        start = max(0, size - 2 * _LINE_BYTES_MAX)
+        lines = self._whole_lines(start)
+        if not lines:
+            return 0, _NO_LINE
+        return start + sum(len(line) + 1 for line in lines), sha256_hex(lines[-1])
+
+    def _size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def _whole_lines(self, start: int) -> list[bytes]:
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as file:
+            file.seek(start)
+            return file.read().split(b"\n")[:-1]
 
     def _damaged(self, number: int, what: str) -> EnvironmentFailed:
         return EnvironmentFailed(

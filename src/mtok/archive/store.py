@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -213,6 +213,21 @@ class Store:
                 yield capture, new
         finally:
             self._commit(waiting)
+
+    def recorder(self) -> Callable[[Response], None]:
+        """Return what archives one live response durably at once, unless a recent line has it already.
+
+        The caller holds the lock as long as it is used.
+        """
+        known = {capture.key for capture in self.register.recent()}
+
+        def record(response: Response) -> None:
+            capture = self._put(response)
+            if capture.key not in known:
+                known.add(capture.key)
+                self._commit([capture])
+
+        return record
 
     def _put(self, response: Response) -> Capture:
         return Capture(

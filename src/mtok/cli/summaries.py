@@ -16,7 +16,7 @@ from mtok.cli.figures import TIED, counted, tokens
 from mtok.cli.layout import WIDTH_MIN, Page, labelled, wrapped
 
 if TYPE_CHECKING:
-    from mtok.day import Run
+    from mtok.determination.run import Run
     from mtok.intake import ImportReport
 
 
@@ -59,7 +59,10 @@ def run_page(run: Run, store: Path) -> Page:
     """Return what a run determined, and how to look at it."""
     text = (
         f"{counted(run.records, 'record')} for {run.first_date} to {run.last_date} from volumes of "
-        f"{run.volume_source}; {tokens(run.withheld)} withheld; {counted(run.files_changed, 'file')} changed"
+        f"{run.volume_source} ({run.because}); {tokens(run.withheld)} withheld; "
+        f"{counted(run.files_changed, 'file')} changed"
+        if run.records
+        else f"nothing to do: {run.because}"
     )
     return [
         *labelled("determined", text, WIDTH_MIN),

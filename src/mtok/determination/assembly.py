@@ -87,7 +87,7 @@ class Day:
                 if volumes is None or number > volumes.number
             ),
         )
-        origins = {visible.capture.origin or "" for visible in (*seen, *filter(None, [volumes]))}
+        origins = {visible.origin or "" for visible in (*seen, *filter(None, [volumes]))}
         self._origin = "+".join(sorted(origins - {""})) or None
 
     def record(self, series: str) -> Determination:
@@ -211,7 +211,7 @@ def _input(place: int, visible: VisibleCapture) -> InputCapture:
     return InputCapture(
         id=f"c{place}",
         captured_at=format_instant(visible.instant),
-        collector=visible.capture.collector,
+        collector=visible.collector,
         rank=visible.rank,
         sha256=visible.sha256,
     )

@@ -6,7 +6,7 @@ the determinations before it in `chain`. The same captures, version and `as_of` 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from mtok.determination.assembly import Day, Request
@@ -22,14 +22,22 @@ SPAN_DAYS: Final = 62
 
 
 def determine(
-    request: Request, evidence: Evidence, engine: Engine, progress: Progress
+    request: Request,
+    evidence: Evidence,
+    engine: Engine,
+    progress: Progress,
+    before: Mapping[str, Sequence[Determination]] | None = None,
 ) -> Iterator[Determination]:
     """Yield the records of every series for each day in order, each linked to those before it.
 
+    before : by series, the records the first of these links to, oldest first; without it the run begins the series
     Raises BadInput (`overflow`) when totals or prices are so absurd that a sum leaves DECIMAL(38, 0).
     """
     methodology = request.methodology
-    chains = {series.series: Chain(methodology.parameters) for series in methodology.series}
+    chains = {
+        entry.series: Chain(methodology.parameters, (before or {}).get(entry.series, ()))
+        for entry in methodology.series
+    }
     evidence.load_version(methodology)
     total = request.last_day - request.first_day + 1
     for first in range(request.first_day, request.last_day + 1, SPAN_DAYS):

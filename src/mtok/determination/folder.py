@@ -1,7 +1,8 @@
 """Determination records on disk: canonical JSON lines, one file a month, derived and replaceable.
 
 `determinations/<methodology>/<as_of or "all">/<volume source>/<series>/<month>.jsonl`. A file is replaced whole,
-so a reader sees the records of one run. Reading needs no engine.
+so a reader sees the records of one run. Reading needs no engine. Beside them, `<volume source>.run.json` says what
+the last run over everything seen had before it, so that the next one can begin where something changed.
 """
 
 from __future__ import annotations
@@ -15,13 +16,25 @@ from typing import Final
 
 import msgspec
 
-from mtok.archive import RANKINGS_DAILY, Store
+from mtok.archive import RANKINGS_DAILY, Position, Store
 from mtok.archive.files import write_file
 from mtok.calendar import format_date, parse_instant
+from mtok.canonical import canonical_bytes
 from mtok.errors import EnvironmentFailed
-from mtok.records import Determination, decode_determination
+from mtok.records import Determination, read_line
 
 EVERYTHING_SEEN: Final = "all"
+
+
+class LastRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run over everything seen had before it, and the dates it left records of."""
+
+    register: Position
+    rules_sha256: str
+    parameters_sha256: str
+    store_sha256: str
+    first_date: str
+    last_date: str
 
 
 class Determinations:
@@ -71,6 +84,42 @@ class Determinations:
                 found |= {record.date: record for record in _read(path) if first <= record.date <= last}
         return [found[date] for date in sorted(found)]
 
+    def before(self, series: str, first_day: int, last_day: int) -> list[Determination] | None:
+        """Return the records over everything seen of each day of [first_day, last_day] and, before those, of the last
+        printed day if none of them is printed; None when a record is missing or cannot be read.
+        """
+        found = self._over_everything(series, format_date(first_day), format_date(last_day))
+        if found is None or len(found) != last_day - first_day + 1:
+            return None
+        if any(record.value is not None for record in found):
+            return found
+        older = self._over_everything(series, "", format_date(first_day - 1))
+        return (
+            None if older is None else [record for record in older if record.value is not None][-1:] + found
+        )
+
+    def _over_everything(self, series: str, first: str, last: str) -> list[Determination] | None:
+        paths = sorted(self._series_folder(series, EVERYTHING_SEEN).glob("*.jsonl"))
+        try:
+            months = [_read(path) for path in paths if first[:7] <= path.stem <= last[:7]]
+        except EnvironmentFailed:
+            return None
+        return [record for month in months for record in month if first <= record.date <= last]
+
+    def last_run(self, volume_source: str) -> LastRun | None:
+        """Return what the last run over everything seen of a volume source noted, None without a sound note."""
+        try:
+            return msgspec.json.decode(self._note(volume_source).read_bytes(), type=LastRun, strict=False)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    def note_run(self, volume_source: str, run: LastRun) -> None:
+        """Note a run whose records are all written."""
+        write_file(self._note(volume_source), canonical_bytes(msgspec.to_builtins(run)) + b"\n")
+
+    def _note(self, volume_source: str) -> Path:
+        return self.folder / f"{volume_source}.run.json"
+
     def dates(self, series: str, *, as_of: int | None = None) -> list[str]:
         """Return the dates `read` has records of, in order, without reading the records."""
         months = self._months(series, as_of)
@@ -78,17 +127,21 @@ class Determinations:
 
     def _months(self, series: str, as_of: int | None) -> Iterator[Path]:
         """Yield the month files of a series, those with the greatest `as_of` last."""
-        source, _, name = series.rpartition(":")
         for folder in self._as_of_folders(as_of):
-            yield from sorted((folder / (source or RANKINGS_DAILY) / name).glob("*.jsonl"))
+            yield from sorted(self._series_folder(series, folder.name).glob("*.jsonl"))
 
     def _path(self, record: Determination) -> Path:
-        source, _, name = record.series.rpartition(":")
-        as_of = record.as_of or EVERYTHING_SEEN
-        return self.folder / as_of / (source or RANKINGS_DAILY) / name / f"{record.date[:7]}.jsonl"
+        folder = self._series_folder(record.series, record.as_of or EVERYTHING_SEEN)
+        return folder / f"{record.date[:7]}.jsonl"
+
+    def _series_folder(self, series: str, as_of: str) -> Path:
+        source, _, name = series.rpartition(":")
+        return self.folder / as_of / (source or RANKINGS_DAILY) / name
 
     def _as_of_folders(self, as_of: int | None) -> list[Path]:
-        folders = [folder for folder in self.folder.glob("*") if folder.name != EVERYTHING_SEEN]
+        folders = [
+            folder for folder in self.folder.glob("*") if folder.is_dir() and folder.name != EVERYTHING_SEEN
+        ]
         folders.sort(key=lambda folder: parse_instant(folder.name))
         if as_of is None:
             return [*folders, self.folder / EVERYTHING_SEEN]
@@ -130,7 +183,7 @@ def _read(path: Path) -> list[Determination]:
     records = []
     for number, line in enumerate(lines, start=1):
         try:
-            records.append(decode_determination(line))
+            records.append(read_line(line))
         except msgspec.MsgspecError as error:
             raise _damaged(path, number, str(error)) from None
     return records

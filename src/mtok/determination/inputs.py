@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
-from mtok.archive import KIND_MODELS, Capture, StoreParameters
+from mtok.archive import KIND_MODELS, StoreParameters
 from mtok.calendar import DAY, SECOND
 from mtok.engine import Engine
 from mtok.methodology import Methodology
@@ -30,19 +30,23 @@ _OFFSETS_MAX: Final = 31
 
 @dataclass(frozen=True, kw_only=True)
 class VisibleCapture:
-    """A capture a determination may see. number : its place in time · registered : its line in the register."""
+    """A capture a determination may see.
+
+    number : its place in time · registered : its line in the register · instant, captured : instants, of a
+    rankings response `meta.as_of` and when it was captured
+    """
 
     registered: int
     instant: int
-    capture: Capture
+    captured: int
+    collector: str
+    kind: str
+    volume_source: str | None
+    sha256: str
+    origin: str | None
     rank: int
     archive: bool
     number: int = -1
-
-    @property
-    def sha256(self) -> str:
-        """The digest of its bytes."""
-        return self.capture.sha256
 
     @property
     def day(self) -> int:
@@ -59,26 +63,23 @@ class Evidence:
     """The captures of a store seen at `as_of` (an instant; None: all of them), ready for the rules.
 
     volume_source : the one source whose volumes are read; sources are never mixed
+    first_day : captures made before this UTC day are not looked at; None: all are
     """
 
     def __init__(
         self,
         observations: Observations,
-        captures: list[Capture],
         engine: Engine,
         *,
         volume_source: str,
         as_of: int | None,
+        first_day: int | None = None,
     ) -> None:
         self._observations = observations
         self._engine = engine
-        parameters = observations.store.parameters
-        seen = [
-            _ranked(registered, instant, captures[registered], parameters)
-            for instant, registered in _seen(engine, observations, as_of)
-        ]
-        prices = [visible for visible in seen if visible.capture.kind == KIND_MODELS and visible.rank]
-        volumes = [visible for visible in seen if visible.capture.volume_source == volume_source]
+        seen = _seen(engine, observations, first_day, as_of)
+        prices = [visible for visible in seen if visible.kind == KIND_MODELS and visible.rank]
+        volumes = [visible for visible in seen if visible.volume_source == volume_source]
         self.volume_captures = dict(enumerate(_numbered(volumes, unit=1)))
         self._price_captures: defaultdict[int, list[VisibleCapture]] = defaultdict(list)
         for visible in _numbered(prices, unit=SECOND):
@@ -88,7 +89,7 @@ class Evidence:
     def _load_volumes(self) -> None:
         engine = self._engine
         engine.table("volume_captures", _NUMBERING, _numbering(self.volume_captures.values()))
-        days = [visible.capture.instant // DAY for visible in self.volume_captures.values()]
+        days = [visible.captured // DAY for visible in self.volume_captures.values()]
         for table in ("volume_days", "volumes"):
             files = self._observations.files(table, min(days), max(days)) if days else []
             self._load(table, files, "volume_captures")
@@ -129,22 +130,32 @@ class Evidence:
         engine.table("offsets", {"days": "INTEGER"}, [(days,) for days in range(_OFFSETS_MAX)])
 
 
-def _seen(engine: Engine, observations: Observations, as_of: int | None) -> list[tuple[int, int]]:
-    """Return (instant, line in the register) of the readable captures seen at `as_of` (R-0)."""
-    observed = engine.scan(TABLES["captures"], observations.files("captures"))
+def _seen(
+    engine: Engine, observations: Observations, first_day: int | None, as_of: int | None
+) -> list[VisibleCapture]:
+    """Return the readable captures seen at `as_of` (R-0), each with the rank in force on its day (R-6)."""
+    names = "capture, instant, captured, collector, kind, volume_source, sha256, origin"
+    observed = engine.scan(TABLES["captures"], observations.files("captures", first_day))
     limit = f"AND instant <= {as_of:d}" if as_of is not None else ""
+    parameters = observations.store.parameters
     return [
-        (instant, line)
-        for instant, line in engine.rows(f"SELECT instant, capture FROM {observed} WHERE readable {limit}")
+        _ranked(row, parameters)
+        for row in engine.rows(f"SELECT {names} FROM {observed} WHERE readable {limit}")
     ]
 
 
-def _ranked(registered: int, instant: int, capture: Capture, parameters: StoreParameters) -> VisibleCapture:
-    entry = parameters.in_force(capture.collector, instant // DAY)
+def _ranked(row: tuple[Any, ...], parameters: StoreParameters) -> VisibleCapture:
+    registered, instant, captured, collector, kind, volume_source, sha256, origin = row
+    entry = parameters.in_force(collector, instant // DAY)
     return VisibleCapture(
         registered=registered,
         instant=instant,
-        capture=capture,
+        captured=captured,
+        collector=collector,
+        kind=kind,
+        volume_source=volume_source,
+        sha256=sha256,
+        origin=origin,
         rank=entry.rank if entry else 0,
         archive=bool(entry and entry.archive),
     )
@@ -153,7 +164,7 @@ def _ranked(registered: int, instant: int, capture: Capture, parameters: StorePa
 def _numbered(captures: Iterable[VisibleCapture], *, unit: int) -> list[VisibleCapture]:
     """Return captures in order of time, numbered; in the same `unit` (µs) the greater sha256 is the later one."""
     ordered = sorted(
-        captures, key=lambda visible: (visible.instant // unit, visible.sha256, visible.capture.collector)
+        captures, key=lambda visible: (visible.instant // unit, visible.sha256, visible.collector)
     )
     return [replace(visible, number=number) for number, visible in enumerate(ordered)]
 
@@ -163,7 +174,7 @@ def _numbering(captures: Iterable[VisibleCapture]) -> list[tuple[int, int, str, 
         (
             visible.registered,
             visible.number,
-            visible.capture.collector,
+            visible.collector,
             visible.rank,
             visible.day,
             visible.second,

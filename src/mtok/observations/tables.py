@@ -1,8 +1,9 @@
-"""Observations as Parquet: six tables a UTC day of capture, made from archived bytes and from nothing else.
+"""Observations as Parquet: a few tables a UTC day of capture, made from archived bytes and from nothing else.
 
-`observations/<day>/<table>.parquet` may be deleted at any time; the next `refresh` makes the same bytes again.
-`observations/manifest.json` says which captures and which files a day's tables consist of, so that a damaged,
-missing or outdated file is noticed and made anew. Column `capture` is the capture's line in the register.
+`observations/<day>/<table>.parquet` may be deleted at any time: whoever reads it next makes the same bytes again.
+`observations/manifest.json` says how much of the register is observed and which captures and files a day's tables
+consist of, so that only new captures are read, and a damaged, missing or outdated file is noticed and made anew.
+Column `capture` is the capture's line in the register.
 """
 
 from __future__ import annotations
@@ -16,29 +17,36 @@ from typing import Any, Final
 
 import msgspec
 
-from mtok.archive import KIND_MODELS, KIND_RANKINGS, Capture, Store
+from mtok.archive import KIND_MODELS, KIND_RANKINGS, KIND_TABLE, START, Capture, Position, Store
 from mtok.archive.files import write_file
-from mtok.calendar import day_of, format_date, parse_date, second_of_day
+from mtok.calendar import day_of, format_date, parse_date, parse_instant, second_of_day
 from mtok.canonical import canonical_bytes, sha256_hex
 from mtok.observations.faults import Faults
 from mtok.observations.models import decode_models
 from mtok.observations.rankings import decode_rankings
 from mtok.progress import Progress
 
-FORMAT: Final = "mtok-observations-1"
+FORMAT: Final = "mtok-observations-2"
 """Changes with the decoders: observations of another format are made anew."""
 
 TABLES: Final = {
     "captures": {
         "capture": "INTEGER",
         "instant": "BIGINT",
+        "captured": "BIGINT",
         "day": "INTEGER",
         "second": "INTEGER",
         "collector": "VARCHAR",
         "kind": "VARCHAR",
+        "subject": "VARCHAR",
         "volume_source": "VARCHAR",
         "readable": "BOOLEAN",
         "sha256": "VARCHAR",
+        "origin": "VARCHAR",
+        "http_status": "INTEGER",
+        "failure": "VARCHAR",
+        "skew": "BIGINT",
+        "not_before": "BIGINT",
     },
     "volumes": {
         "capture": "INTEGER",
@@ -90,7 +98,10 @@ def observe_capture(number: int, capture: Capture, raw: bytes) -> Rows:
     """Return the rows of every table for one capture, whose line in the register is `number`."""
     rows: Rows = {name: [] for name in TABLES}
     instant, readable, faults = capture.instant, True, Faults()
-    if capture.kind == KIND_MODELS:
+    if capture.failure is not None:
+        readable = False
+        faults.add(capture.failure, "", capture.subject or "", capture.found or "")
+    elif capture.kind == KIND_MODELS:
         models = decode_models(raw)
         readable, faults = models.readable, models.faults
         rows["catalogue"] = [(number, *row) for row in models.catalogue]
@@ -108,20 +119,30 @@ def observe_capture(number: int, capture: Capture, raw: bytes) -> Rows:
         (
             number,
             instant,
+            capture.instant,
             day_of(instant),
             second_of_day(instant),
             capture.collector,
             capture.kind,
+            capture.subject,
             capture.volume_source,
             readable,
             capture.sha256,
+            capture.origin,
+            capture.http_status,
+            capture.failure,
+            capture.instant - parse_instant(capture.server_date) if capture.server_date else None,
+            parse_instant(capture.not_before) if capture.not_before else None,
         )
     ]
     return rows
 
 
-def parquet_bytes(name: str, rows: Iterable[tuple[Any, ...]]) -> bytes:
-    """Return one table as Parquet: the same rows in the same order are the same bytes."""
+def parquet_bytes(name: str, rows: Iterable[tuple[Any, ...]], before: bytes | None = None) -> bytes:
+    """Return one table as Parquet, its rows after those of the file `before`.
+
+    The same rows in the same order are the same bytes, however they came together.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -131,23 +152,29 @@ def parquet_bytes(name: str, rows: Iterable[tuple[Any, ...]]) -> bytes:
     arrays = [
         pa.array(column, type=types[kind]) for column, kind in zip(values, columns.values(), strict=True)
     ]
+    table = pa.Table.from_arrays(arrays, names=list(columns))
+    if before is not None:
+        table = pa.concat_tables([pq.read_table(io.BytesIO(before)), table]).combine_chunks()
     sink = io.BytesIO()
-    pq.write_table(pa.Table.from_arrays(arrays, names=list(columns)), sink, compression="zstd")
+    pq.write_table(table, sink, compression="zstd")
     return sink.getvalue()
 
 
-class _DayTables(msgspec.Struct, frozen=True):
-    """What the tables of a day consist of: a digest of its captures, and each file's sha256 by its name."""
-
-    captures: str
-    files: dict[str, str]
+_Sums = dict[str, str]
+"""The sha256 of each file of a day, by its name."""
 
 
 class _Manifest(msgspec.Struct, frozen=True):
-    """The file `manifest.json`."""
+    """How much of the register the tables hold, whose volumes, and the tables by day."""
 
-    format: str
-    days: dict[str, _DayTables]
+    format: str = FORMAT
+    register: Position = START
+    volume_sources: list[str] = []
+    days: dict[str, _Sums] = {}
+
+
+_Members = list[tuple[int, Capture]]
+"""Captures of one day, each with its line in the register."""
 
 
 class Observations:
@@ -156,75 +183,100 @@ class Observations:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.folder = store.path / "observations"
+        self._manifest = _read_manifest(self.folder / "manifest.json")
+        if not store.register.holds(self._manifest.register):
+            self._manifest = _Manifest()
 
-    def refresh(self, progress: Progress) -> list[Capture]:
-        """Bring every day's tables up to the register and return the captures; the caller holds the lock.
+    @property
+    def register(self) -> Position:
+        """How much of the register the tables hold."""
+        return self._manifest.register
+
+    @property
+    def volume_sources(self) -> list[str]:
+        """Whose volumes there are, in order of name."""
+        return self._manifest.volume_sources
+
+    def refresh(self, progress: Progress) -> range:
+        """Observe the captures that are new in the register and return their lines; the caller holds the lock.
 
         A capture of kind `table` is evidence behind other captures and has no rows.
         Raises EnvironmentFailed when an object that has to be read is damaged.
         """
-        captures = self.store.register.read()
-        by_day: dict[str, list[tuple[int, Capture]]] = defaultdict(list)
-        for number, capture in enumerate(captures):
-            if capture.kind != "table":
-                by_day[format_date(day_of(capture.instant))].append((number, capture))
-        manifest = self._manifest()
-        outdated = [
-            day for day, members in sorted(by_day.items()) if not self._sound(manifest.get(day), members)
-        ]
-        for done, day in enumerate(outdated):
-            progress("observing", done, len(outdated))
-            manifest[day] = self._build(day, by_day[day])
-        gone = manifest.keys() - by_day.keys()
-        for day in gone:
-            shutil.rmtree(self.folder / day, ignore_errors=True)
-            del manifest[day]
-        if outdated or gone or not (self.folder / "manifest.json").exists():
-            self.folder.mkdir(exist_ok=True)
-            content = canonical_bytes(msgspec.to_builtins(_Manifest(format=FORMAT, days=manifest)))
-            write_file(self.folder / "manifest.json", content + b"\n")
-        progress("observing", len(outdated), len(outdated))
-        return captures
+        seen = self._manifest.register
+        captures, end = self.store.register.read_on(seen)
+        if not captures and (self.folder / "manifest.json").exists():
+            return range(end.lines, end.lines)
+        by_day = _by_day(enumerate(captures, start=seen.lines))
+        days = dict(self._manifest.days)
+        for day in [] if days else self._days_on_disk():
+            shutil.rmtree(self.folder / day)
+        for done, (day, members) in enumerate(sorted(by_day.items())):
+            progress("observing", done, len(by_day))
+            before = days.get(day)
+            if before is None or self._sound(day, before, before):
+                days[day] = self._extend(day, before, members)
+            else:
+                days[day] = self._extend(day, None, self._members(day, end))
+        progress("observing", len(by_day), len(by_day))
+        sources = {capture.volume_source for capture in captures if capture.volume_source}
+        self._write(
+            register=end, volume_sources=sorted(sources.union(self._manifest.volume_sources)), days=days
+        )
+        return range(seen.lines, end.lines)
+
+    def days(self) -> list[int]:
+        """Return the UTC days of capture that have tables, in order."""
+        return [parse_date(day) for day in sorted(self._manifest.days)]
 
     def files(self, table: str, first_day: int | None = None, last_day: int | None = None) -> list[str]:
-        """Return the paths of one table for captures of [first_day, last_day]; `refresh` has been called."""
+        """Return the paths of one table for captures of [first_day, last_day]; `refresh` has been called.
+
+        A file that is missing or not as it was written is made anew first.
+        """
+        name = f"{table}.parquet"
         days = [
             day
-            for day in sorted(self._manifest())
+            for day in sorted(self._manifest.days)
             if (first_day is None or first_day <= parse_date(day))
             and (last_day is None or parse_date(day) <= last_day)
         ]
-        return [str(self.folder / day / f"{table}.parquet") for day in days]
+        for day in days:
+            if not self._sound(day, self._manifest.days[day], [name]):
+                rebuilt = self._extend(day, None, self._members(day, self._manifest.register))
+                self._write(days={**self._manifest.days, day: rebuilt})
+        return [str(self.folder / day / name) for day in days]
 
-    def rows(self, table: str, *columns: str) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of one table over all days, in order; `refresh` has been called."""
+    def rows(
+        self, table: str, *columns: str, first_day: int | None = None, last_day: int | None = None
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of one table for captures of [first_day, last_day], in order; `refresh` has been called."""
         import pyarrow.parquet as pq
 
-        for path in self.files(table):
+        for path in self.files(table, first_day, last_day):
             yield from zip(*pq.read_table(path, columns=list(columns)).to_pydict().values(), strict=True)
 
-    def _manifest(self) -> dict[str, _DayTables]:
-        """Return the tables by day; a manifest that is missing, damaged or of another format counts as empty."""
-        try:
-            raw = (self.folder / "manifest.json").read_bytes()
-            manifest = msgspec.json.decode(raw, type=_Manifest)
-            for day in manifest.days:
-                parse_date(day)
-        except (OSError, ValueError, msgspec.MsgspecError):
-            return {}
-        return manifest.days if manifest.format == FORMAT else {}
+    def _write(self, **changed: Any) -> None:
+        self._manifest = msgspec.structs.replace(self._manifest, **changed)
+        self.folder.mkdir(exist_ok=True)
+        content = canonical_bytes(msgspec.to_builtins(self._manifest))
+        write_file(self.folder / "manifest.json", content + b"\n" + sha256_hex(content).encode() + b"\n")
 
-    def _sound(self, entry: _DayTables | None, members: list[tuple[int, Capture]]) -> bool:
-        names = {f"{name}.parquet" for name in TABLES}
-        if entry is None or entry.captures != _digest(members) or entry.files.keys() != names:
-            return False
-        folder = self.folder / format_date(day_of(members[0][1].instant))
+    def _days_on_disk(self) -> list[str]:
+        return sorted(folder.name for folder in self.folder.glob("*") if folder.is_dir())
+
+    def _members(self, day: str, before: Position) -> _Members:
+        """Return the captures of a day that are registered before a position."""
+        return _by_day(enumerate(self.store.register.read()[: before.lines]))[day]
+
+    def _sound(self, day: str, sums: _Sums, names: Iterable[str]) -> bool:
         try:
-            return all(sha256_hex((folder / name).read_bytes()) == sha for name, sha in entry.files.items())
-        except OSError:
+            return all(sha256_hex((self.folder / day / name).read_bytes()) == sums[name] for name in names)
+        except (OSError, KeyError):
             return False
 
-    def _build(self, day: str, members: list[tuple[int, Capture]]) -> _DayTables:
+    def _extend(self, day: str, before: _Sums | None, members: _Members) -> _Sums:
+        """Write the tables of a day: the rows of `members` after those of the files `before`, where there are any."""
         rows: Rows = {name: [] for name in TABLES}
         for number, capture in members:
             observed = observe_capture(number, capture, self.store.objects.get(capture.sha256))
@@ -232,14 +284,34 @@ class Observations:
                 rows[name] += found
         folder = self.folder / day
         folder.mkdir(parents=True, exist_ok=True)
-        files: dict[str, str] = {}
+        sums: _Sums = {}
         for name, found in rows.items():
-            raw = parquet_bytes(name, found)
             path: Path = folder / f"{name}.parquet"
+            raw = parquet_bytes(name, found, path.read_bytes() if before else None)
             write_file(path, raw, sync=False)
-            files[path.name] = sha256_hex(raw)
-        return _DayTables(captures=_digest(members), files=files)
+            sums[path.name] = sha256_hex(raw)
+        return sums
 
 
-def _digest(members: list[tuple[int, Capture]]) -> str:
-    return sha256_hex(canonical_bytes([[number, *capture.key] for number, capture in members]))
+def _read_manifest(path: Path) -> _Manifest:
+    """Return the manifest; one that is missing, damaged or of another format counts as empty.
+
+    Its first line is the manifest, the second one the sha256 of the first.
+    """
+    try:
+        content, sha256 = path.read_bytes().splitlines()
+        manifest = msgspec.json.decode(content, type=_Manifest, strict=False)
+        for day in manifest.days:
+            parse_date(day)
+    except (OSError, ValueError, msgspec.MsgspecError):
+        return _Manifest()
+    sound = sha256_hex(content).encode() == sha256 and manifest.format == FORMAT
+    return manifest if sound else _Manifest()
+
+
+def _by_day(captures: Iterable[tuple[int, Capture]]) -> defaultdict[str, _Members]:
+    by_day: defaultdict[str, _Members] = defaultdict(list)
+    for number, capture in captures:
+        if capture.kind != KIND_TABLE:
+            by_day[format_date(day_of(capture.instant))].append((number, capture))
+    return by_day

@@ -469,11 +469,11 @@ def test_determine_says_what_it_did(tmp_path: Path) -> None:
         "records": 12,
         "withheld": 0,
         "files_changed": 6,
-            "because": "asked for",
+        "because": "asked for",
     }
     assert run("determine", "--to", "2026-05-21", store=opened.path).stdout.splitlines()[:2] == [
         "determined   12 records for 2026-05-20 to 2026-05-21 from volumes of",
-        "             rankings-daily; 0 withheld; 0 files changed",
+        "             rankings-daily (asked for); 0 withheld; 0 files changed",
     ]
     assert "bundled sample" in run("board", store=opened.path).stdout
     unknown = run("determine", "--methodology", "9", store=opened.path)

@@ -13,6 +13,7 @@ from typing import Final
 
 from mtok.archive import KIND_MODELS, Capture, StoreParameters
 from mtok.calendar import DAY, SECOND
+from mtok.determination.first_party import EndpointsObservation
 from mtok.engine import Engine
 from mtok.methodology import Methodology
 from mtok.observations.tables import TABLES, Observations
@@ -83,6 +84,7 @@ class Evidence:
         self._price_captures: defaultdict[int, list[VisibleCapture]] = defaultdict(list)
         for visible in _numbered(prices, unit=SECOND):
             self._price_captures[visible.day].append(visible)
+        self._endpoints: dict[int, list[EndpointsObservation]] = {}
         self._load_volumes()
 
     def _load_volumes(self) -> None:
@@ -100,6 +102,10 @@ class Evidence:
     def price_captures_of(self, first_day: int, last_day: int) -> list[VisibleCapture]:
         """Return the ranked price captures of [first_day, last_day] in order of time."""
         return [visible for day in range(first_day, last_day + 1) for visible in self._price_captures[day]]
+
+    def endpoints_of(self, day: int) -> list[EndpointsObservation]:
+        """Return the endpoints captures of a day: of each slug the latest readable one by the primary collector."""
+        return self._endpoints.get(day, [])
 
     def load_prices(self, first_day: int, last_day: int) -> None:
         """Load the catalogue and prices of the captures of [first_day, last_day]."""

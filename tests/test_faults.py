@@ -22,16 +22,16 @@ import pytest
 import mtok
 from mtok.archive import KIND_MODELS, KIND_RANKINGS, KIND_UNKNOWN, RANKINGS_DAILY, Capture, Response
 from mtok.calendar import format_date, parse_instant
-from mtok.observations import decode_models, decode_rankings
+from mtok.observations import EndpointRow, decode_endpoints, decode_models, decode_rankings
 from mtok.observations.payload import PAYLOAD_BYTES_MAX
-from mtok.observations.tables import Rows, observe_capture, parquet_bytes
+from mtok.observations.tables import TABLES, Rows, observe_capture, parquet_bytes
 from mtok.sources import Refused, find_files, read_response
 
 FOLDER = Path(__file__).parent / "faults"
 SOURCE = Path(mtok.__file__).parent
 DOCUMENT = Path(__file__).parents[1] / "docs" / "observations.md"
 KINDS = {"models": KIND_MODELS, "rankings": KIND_RANKINGS, "unknown": KIND_UNKNOWN}
-NO_CODES = {"volume_source", "volume_days", "price_units"}
+NO_CODES = {"volume_source", "volume_days", "price_units", "price_seconds"}
 """Names of columns and tables that look like codes."""
 CAPTURED_AT = "2026-06-18T08:30:00Z"
 DAY_END = 86_400
@@ -430,6 +430,142 @@ TABLE: dict[str, Read] = {
 }
 
 
+# ---- endpoints of deepseek/deepseek-v4: one of DeepSeek's, one of Inn with the defect, one of Hostelry
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadEndpoints:
+    """What a response about endpoints is read as: the count of each code, the model it is about, and every row."""
+
+    codes: dict[str, int]
+    id: str | None = None
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    readable: bool = True
+
+
+def endpoint(
+    provider: str,
+    tag: str | None,
+    price: str | None,
+    reason: str | None = None,
+    *,
+    price_seconds: Fraction | None = None,
+    status: int | None = None,
+    standard_tier: bool = True,
+    discount: str | None = None,
+) -> tuple[Any, ...]:
+    """Return a row as it should be read, without its ordinal; the price holds all day unless price_seconds is given."""
+    amount = None if price is None else usd(price)
+    if price_seconds is None and reason is None and amount is not None:
+        price_seconds = amount * DAY_END
+    return provider, tag, status, standard_tier, amount, price_seconds, discount, reason
+
+
+OWN = endpoint("DeepSeek", "deepseek/fp8", "0.0000004", status=0)
+HOSTELRY = endpoint("Hostelry", "hostelry/bf16", "0.0000007", status=0)
+
+
+def inn(price: str | None = "0.0000005", reason: str | None = None, **more: Any) -> tuple[Any, ...]:
+    """Return the middle row."""
+    return endpoint("Inn", more.pop("tag", "inn/fp8"), price, reason, **more)
+
+
+def endpoints(*between: tuple[Any, ...], id: str | None = DEEPSEEK, **codes: int) -> ReadEndpoints:
+    """Return a readable response: both good rows and those between them."""
+    return ReadEndpoints(codes=codes, id=id, rows=[OWN, *between, HOSTELRY])
+
+
+def no_endpoints(code: str) -> ReadEndpoints:
+    """Return a broken payload: one fault and no row."""
+    return ReadEndpoints(codes={code: 1}, readable=False)
+
+
+ENDPOINTS: dict[str, ReadEndpoints] = {
+    # payloads that are none
+    "endpoints/no_bytes.json": no_endpoints("payload_no_bytes"),
+    "endpoints/truncated.json": no_endpoints("payload_json"),
+    "endpoints/html_200.json": no_endpoints("payload_html"),
+    "endpoints/error_200.json": no_endpoints("payload_shape"),
+    "endpoints/utf16.json": no_endpoints("payload_utf8"),
+    "endpoints/nan_constant.json": no_endpoints("payload_not_finite"),
+    "endpoints/duplicate_key.json": no_endpoints("payload_duplicate_key"),
+    "endpoints/data_list.json": no_endpoints("payload_shape"),
+    "endpoints/data_null.json": no_endpoints("payload_shape"),
+    "endpoints/top_level_list.json": no_endpoints("payload_shape"),
+    "endpoints/endpoints_absent.json": no_endpoints("payload_shape"),
+    "endpoints/endpoints_object.json": no_endpoints("payload_shape"),
+    "endpoints/endpoints_empty.json": ReadEndpoints(codes={"payload_empty": 1}, id=DEEPSEEK),
+    # the model it is about
+    "endpoints/id_absent.json": endpoints(inn(), id=None, slug_grammar=1),
+    "endpoints/id_number.json": endpoints(inn(), id=None, slug_grammar=1, schema_type=1),
+    "endpoints/id_no_slash.json": endpoints(inn(), id=None, slug_grammar=1),
+    # rows
+    "endpoints/row_not_an_object.json": endpoints(schema_type=3),
+    "endpoints/provider_absent.json": endpoints(schema_type=1),
+    "endpoints/provider_null.json": endpoints(schema_type=1),
+    "endpoints/provider_number.json": endpoints(schema_type=2),
+    "endpoints/provider_lone_surrogate.json": endpoints(
+        endpoint("Inn\\ud800", "inn\\udfff/fp8", "0.0000005")
+    ),
+    "endpoints/provider_look_alike.json": endpoints(
+        endpoint("Dee\\u0440Seek", "deepseek/2", "0.0000005")  # a Cyrillic letter: not DeepSeek
+    ),
+    "endpoints/tag_absent.json": endpoints(inn(tag=None, standard_tier=False)),
+    "endpoints/tag_number.json": endpoints(inn(tag=None, standard_tier=False), schema_type=1),
+    "endpoints/flex_first.json": ReadEndpoints(
+        codes={},
+        id=DEEPSEEK,
+        rows=[endpoint("DeepSeek", "deepseek/flex", "0.0000002", standard_tier=False), OWN, HOSTELRY],
+    ),
+    "endpoints/tiers_and_regions.json": endpoints(
+        endpoint("DeepSeek", "deepseek/priority", "0.0000008", standard_tier=False),
+        endpoint("DeepSeek", "deepseek/eu/fast", "0.0000008", standard_tier=False),
+        endpoint("DeepSeek", "deepseek/eu", "0.00000044"),
+        endpoint("DeepSeek", "deepseek/2", "0.0000004"),
+        inn(tag="inn/flexible"),
+    ),
+    "endpoints/discount_half.json": endpoints(inn(discount="0.5")),
+    "endpoints/discount_negative.json": endpoints(inn(discount="-0.2")),
+    "endpoints/discount_zero.json": endpoints(inn(discount="0")),
+    "endpoints/discount_text.json": endpoints(inn(discount="0.50")),
+    "endpoints/discount_1e400.json": endpoints(inn(discount="1e400")),
+    "endpoints/discount_boolean.json": endpoints(inn(), schema_type=1),
+    "endpoints/discount_list.json": endpoints(inn(), schema_type=1),
+    "endpoints/status_negative.json": endpoints(
+        *(inn(tag=f"inn/{number}", status=-number) for number in (2, 3, 5))
+    ),
+    "endpoints/status_unheard_of.json": endpoints(inn(status=41)),
+    "endpoints/status_boolean.json": endpoints(inn(), schema_type=1),
+    "endpoints/status_over_32_bits.json": endpoints(inn(), schema_type=1),
+    "endpoints/latency_null.json": endpoints(inn()),
+    "endpoints/unknown_field.json": endpoints(inn(), inn(), schema_unknown=4),
+    "endpoints/field_of_another_type.json": endpoints(inn(), schema_type=5),
+    # prices
+    "endpoints/pricing_absent.json": endpoints(inn(None, "price_absent"), price_absent=1),
+    "endpoints/pricing_list.json": endpoints(inn(None, "price_absent"), price_absent=1, schema_type=1),
+    "endpoints/price_absent.json": endpoints(inn(None, "price_absent"), price_absent=1),
+    "endpoints/price_null.json": endpoints(inn(None, "price_absent"), price_absent=1),
+    "endpoints/price_dynamic.json": endpoints(inn(None, "price_dynamic"), price_dynamic=1),
+    "endpoints/price_nan.json": endpoints(inn(None, "price_grammar"), price_grammar=1),
+    "endpoints/price_json_number.json": endpoints(inn(None, "price_grammar"), price_grammar=1),
+    "endpoints/price_over_range.json": endpoints(inn(None, "price_range"), price_range=1),
+    "endpoints/price_rounds_to_zero.json": endpoints(inn(None, "price_range"), price_range=1),
+    "endpoints/price_largest.json": endpoints(inn("0.001")),
+    "endpoints/price_zero.json": endpoints(inn("0"), price_zero=1),
+    "endpoints/price_zero_of_free.json": endpoints(inn("0"), id=f"{DEEPSEEK}:free"),
+    # schedules
+    "endpoints/overrides_by_time.json": endpoints(  # 22:00 … 04:00, six hours, at 0.30; eighteen at 0.50
+        inn(price_seconds=6 * 3600 * usd("0.0000003") + 18 * 3600 * usd("0.0000005"))
+    ),
+    "endpoints/overrides_by_prompt_length.json": endpoints(inn()),
+    "endpoints/override_unknown_condition.json": endpoints(inn(), schema_unknown=1),
+    "endpoints/override_price_dynamic.json": endpoints(inn("0.0000005", "price_dynamic"), price_dynamic=1),
+    "endpoints/override_of_prompt_length_dynamic.json": endpoints(inn(), price_dynamic=1),
+    "endpoints/window_one_end.json": endpoints(inn("0.0000005", "price_window"), price_window=1),
+    "endpoints/overrides_object.json": endpoints(inn(None, "price_grammar"), price_grammar=1, price_window=1),
+}
+
+
 def _over_the_cap() -> bytes:
     """One byte more than a payload may have."""
     return b'{"data": []}'.ljust(PAYLOAD_BYTES_MAX + 1)
@@ -491,7 +627,8 @@ def read(kind: str, raw: bytes) -> Read:
             tiles[ordinal].append((start, end, price, base, reason))
         elif tier == 0:
             also[ids[ordinal], dimension] = (price, reason)
-    [(*_, readable, _)] = tables["captures"]
+    [captured] = tables["captures"]
+    readable = captured[list(TABLES["captures"]).index("readable")]
     return Read(
         codes=dict(Counter(code for _, code, *_ in tables["faults"])),
         completion=[(model_id, tiles[ordinal]) for ordinal, model_id in ids.items()],
@@ -523,13 +660,21 @@ def assert_read(found: Read, expected: Read) -> None:
 
 def test_every_fixture_is_in_the_table_and_every_entry_has_its_file() -> None:
     files = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file()}
-    assert files == set(TABLE)
+    assert files == {*TABLE, *ENDPOINTS}
 
 
 @pytest.mark.parametrize("name", TABLE)
 def test_a_fault_gets_its_code_and_costs_no_good_record(name: str) -> None:
     kind = KINDS[name.split("/", maxsplit=1)[0]]
     assert_read(read(kind, (FOLDER / name).read_bytes()), TABLE[name])
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_a_fault_of_an_endpoint_gets_its_code_and_costs_no_good_row(name: str) -> None:
+    found, expected = decode_endpoints((FOLDER / name).read_bytes()), ENDPOINTS[name]
+    assert dict(Counter(fault.code for fault in found.faults)) == expected.codes
+    assert (found.readable, found.id) == (expected.readable, expected.id)
+    assert [row[1:] for row in found.rows] == expected.rows
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -584,6 +729,21 @@ def test_output_modalities_that_are_no_list_of_texts_say_nothing(name: str, text
     assert {row.text_only for row in models.catalogue} == {text_only}
 
 
+def test_an_endpoint_has_a_price_of_the_day_or_one_reason() -> None:
+    zeros = []
+    for name in ENDPOINTS:
+        for row in decode_endpoints((FOLDER / name).read_bytes()).rows:
+            assert isinstance(row, EndpointRow)
+            assert (row.price_seconds is None) == (row.reason is not None), (name, row)
+            zeros += [name] * (0 in (row.price, row.price_seconds))
+    assert zeros == ["endpoints/price_zero.json", "endpoints/price_zero_of_free.json"]
+
+
+def test_a_row_of_an_endpoint_keeps_its_place_in_the_response() -> None:
+    rows = decode_endpoints((FOLDER / "endpoints" / "row_not_an_object.json").read_bytes()).rows
+    assert [(row.ordinal, row.provider) for row in rows] == [(0, "DeepSeek"), (4, "Hostelry")]
+
+
 def test_fifty_named_models_are_enough() -> None:
     """`short_capture` has 49; with one more the alarm is gone (R-9: fewer than 50)."""
     payload = json.loads((FOLDER / "rankings" / "short_capture.json").read_bytes())
@@ -611,6 +771,11 @@ def test_faults_are_printable_ascii_of_bounded_length() -> None:
     """Whatever a payload holds, its faults can be shown on any terminal and written to any table."""
     long = json.dumps({"data": [{"id": "x" * 10_000, "pricing": {"é" * 10_000: "y" * 10_000}}]}).encode()
     payloads = [*fixtures(), ("long", KIND_MODELS, long), ("long", KIND_RANKINGS, long)]
+    for name in ENDPOINTS:
+        found = decode_endpoints((FOLDER / name).read_bytes())
+        texts = [text for fault in found.faults for text in fault]
+        texts += [text for row in found.rows for text in (row.provider, row.tag or "")]
+        assert all(text.isascii() and text.isprintable() and len(text) <= 2_500 for text in texts), name
     for name, kind, raw in payloads:
         for _, *texts in observed(kind, raw)["faults"]:
             assert all(text.isascii() and text.isprintable() for text in texts), (name, texts)
@@ -646,9 +811,7 @@ def test_the_codes_of_the_document_are_the_codes_of_the_table() -> None:
     for table in DOCUMENT.read_text("utf-8").split("| code |")[1:]:
         for line in table.split("\n\n", maxsplit=1)[0].splitlines()[2:]:
             documented |= set(re.findall(r"`([a-z_0-9]+)`", line.split("|")[1]))
-    seen = {code for expected in TABLE.values() for code in expected.codes}
-    seen |= {code for _, expected in MADE.values() for code in expected.codes}
-    assert documented == seen
+    assert documented == _codes_seen()
 
 
 def test_the_codes_in_the_source_are_the_codes_of_the_table() -> None:
@@ -656,5 +819,10 @@ def test_the_codes_in_the_source_are_the_codes_of_the_table() -> None:
     source = "".join(path.read_text("utf-8") for path in (SOURCE / "observations").glob("*.py"))
     pattern = r'"((?:payload|price|volume|schema|slug|date|kind|duplicate|confusable|short)_[a-z_0-9]+)"'
     made = set(re.findall(pattern, source)) - NO_CODES
-    seen = {code for expected in TABLE.values() for code in expected.codes}
-    assert made == seen | {code for _, expected in MADE.values() for code in expected.codes}
+    assert made == _codes_seen()
+
+
+def _codes_seen() -> set[str]:
+    expected: list[Read | ReadEndpoints] = [*TABLE.values(), *ENDPOINTS.values()]
+    expected += [found for _, found in MADE.values()]
+    return {code for one in expected for code in one.codes}

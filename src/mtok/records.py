@@ -43,12 +43,21 @@ class RejectedRankings(_Record, frozen=True, kw_only=True):
     reason: str
 
 
+class EndpointsCapture(_Record, frozen=True, kw_only=True):
+    """The capture a constituent's own price in `first_party_gap` comes from."""
+
+    constituent: str
+    captured_at: str
+    sha256: str
+
+
 class Inputs(_Record, frozen=True, kw_only=True):
     """All a recomputation reads (R-0)."""
 
     captures: tuple[InputCapture, ...]
     rankings: RankingsCapture | None = None
     rejected_rankings: tuple[RejectedRankings, ...] = ()
+    endpoints: tuple[EndpointsCapture, ...] = ()
 
 
 class Constituent(_Record, frozen=True, kw_only=True):
@@ -109,7 +118,10 @@ class Absent(_Record, frozen=True, kw_only=True):
 
 
 class Diagnostics(_Record, frozen=True, kw_only=True):
-    """The fields of R-9; shares, ratios and bounds have 6 decimals, absent where a denominator is zero."""
+    """The fields of R-9; shares, ratios and bounds have 6 decimals, absent where a denominator is zero.
+
+    first_party_gap : beyond R-9, of the constituents whose company has an endpoint of its own
+    """
 
     token_weight: int
     constituents: int
@@ -141,6 +153,7 @@ class Diagnostics(_Record, frozen=True, kw_only=True):
     unseen_ratio: str | None = None
     truncation_low: str | None = None
     truncation_high: str | None = None
+    first_party_gap: str | None = None
 
 
 class Effect(_Record, frozen=True, kw_only=True):

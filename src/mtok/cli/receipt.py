@@ -11,6 +11,7 @@ from math import ceil
 from typing import Final
 
 from mtok.archive import RANKINGS_DAILY
+from mtok.calendar import parse_instant
 from mtok.cli.board import citation
 from mtok.cli.changes import move_page
 from mtok.cli.figures import (
@@ -68,6 +69,7 @@ def receipt_page(record: Determination, earlier: Determination | None, width: in
         "",
         *_left_aside(record, names, width),
         *_unseen(record, width),
+        *_first_party(record, width),
         *_averages(record, width),
         *move_page(record, earlier, names, width),
         *_evidence(record, names, width),
@@ -195,6 +197,20 @@ def _unseen(record: Determination, width: int) -> Page:
     return lines
 
 
+def _first_party(record: Determination, width: int) -> Page:
+    """Return how far the company's own posted prices lie from those above, and how many tokens have one."""
+    gap = record.diagnostics.first_party_gap
+    if gap is None:
+        return []
+    own = {capture.constituent for capture in record.inputs.endpoints}
+    share = Fraction(sum(row.tokens for row in record.constituents if row.constituent in own), record.w)
+    text = (
+        f"own posted prices of {company(record)} differ from those above by {percent(gap)} of their value; "
+        f"{percent(share)} of the tokens have one"
+    )
+    return labelled("first party", text, width)
+
+
 def _averages(record: Determination, width: int) -> Page:
     if record.value is None:
         return []
@@ -233,6 +249,10 @@ def _evidence(record: Determination, names: dict[str, str], width: int) -> Page:
         if capture.id in used:
             text = f"{capture.captured_at} by {capture.collector} (rank {capture.rank})"
             lines += _named(f"  {capture.id}", text, capture.sha256)
+    if inputs.endpoints:
+        times = sorted((capture.captured_at for capture in inputs.endpoints), key=parse_instant)
+        given = f"{counted(len(times), 'response')} of the endpoints, {times[0]} to {times[-1]}"
+        lines += labelled("own prices", f"{given}; their sha256 are in the line --json prints", width)
     digests = {
         "rules": record.rules_sha256,
         "parameters": record.parameters_sha256,

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+import msgspec
+
 from mtok.archive import RANKINGS_DAILY
 from mtok.calendar import format_date, format_instant
+from mtok.determination.first_party import first_party_gap, own_prices
 from mtok.determination.inputs import Evidence, VisibleCapture
 from mtok.determination.quality import (
     SHARE_PLACES,
@@ -28,6 +31,7 @@ from mtok.records import (
     Constituent,
     Determination,
     Discarded,
+    EndpointsCapture,
     InputCapture,
     Inputs,
     LeftOut,
@@ -87,6 +91,8 @@ class Day:
                 if volumes is None or number > volumes.number
             ),
         )
+        self._endpoints = evidence.endpoints_of(day)
+        self._described = results.described_ids(day) if self._endpoints else set()
         origins = {visible.origin or "" for visible in (*seen, *filter(None, [volumes]))}
         self._origin = "+".join(sorted(origins - {""})) or None
 
@@ -104,6 +110,8 @@ class Day:
         quality, reasons = judge(found)
         printed = quality != WITHHELD
         n, w = found.totals.n, found.totals.w
+        constituents = tuple(self._constituent(row, w) for row in priced)
+        own = self._own_prices(series, constituents)
         source = request.volume_source
         return Determination(
             series=series if source == RANKINGS_DAILY else f"{source}:{series}",
@@ -120,8 +128,13 @@ class Day:
             notes=(),
             n=n if printed else None,
             w=w,
-            diagnostics=diagnose(found, weight_basis=methodology.weight_basis, bounds=printed),
-            constituents=tuple(self._constituent(row, w) for row in priced),
+            diagnostics=diagnose(
+                found,
+                weight_basis=methodology.weight_basis,
+                bounds=printed,
+                first_party_gap=first_party_gap(constituents, own),
+            ),
+            constituents=constituents,
             left_out=tuple(self._left_out(row) for row in rows if row["class"] not in _PRICED),
             conflicts=tuple(
                 _conflict(row) for row in rows if row["class"] == "direct" and row["conflict_grade"]
@@ -135,7 +148,7 @@ class Day:
                     {_name(row) for row in self._results.needed[self._day, series]} - set(map(_name, rows))
                 )
             ),
-            inputs=self._inputs,
+            inputs=self._with_endpoints(own),
             rules_sha256=methodology.rules_sha256,
             parameters_sha256=methodology.parameters_sha256,
         )
@@ -151,6 +164,21 @@ class Day:
             other_source=self._request.volume_source != RANKINGS_DAILY,
             parameters=self._request.methodology.parameters,
         )
+
+    def _own_prices(self, series: str, constituents: tuple[Constituent, ...]) -> dict[str, int]:
+        [entry] = [entry for entry in self._request.methodology.series if entry.series == series]
+        own = own_prices(self._endpoints, self._described, entry.own_providers)
+        return {row.constituent: own[row.constituent] for row in constituents if row.constituent in own}
+
+    def _with_endpoints(self, own: dict[str, int]) -> Inputs:
+        used = [observed for observed in self._endpoints if observed.slug in own]
+        endpoints = [
+            EndpointsCapture(
+                constituent=observed.slug, captured_at=observed.captured_at, sha256=observed.sha256
+            )
+            for observed in sorted(used, key=lambda observed: observed.slug)
+        ]
+        return msgspec.structs.replace(self._inputs, endpoints=tuple(endpoints))
 
     def _evidence(self, row: Row) -> list[tuple[int, str | None]]:
         return self._results.evidence[self._day, row["slug"], row["variant"]]

@@ -11,10 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from mtok.archive import KIND_MODELS, StoreParameters
-from mtok.calendar import DAY, SECOND
+from mtok.archive import KIND_ENDPOINTS, KIND_MODELS, StoreParameters
+from mtok.calendar import DAY, SECOND, format_instant
+from mtok.determination.first_party import EndpointsObservation
 from mtok.engine import Engine
 from mtok.methodology import Methodology
+from mtok.observations.endpoints import EndpointRow
 from mtok.observations.tables import TABLES, Observations
 
 _NUMBERING: Final = {
@@ -41,6 +43,7 @@ class VisibleCapture:
     captured: int
     collector: str
     kind: str
+    subject: str
     volume_source: str | None
     sha256: str
     origin: str | None
@@ -84,6 +87,11 @@ class Evidence:
         self._price_captures: defaultdict[int, list[VisibleCapture]] = defaultdict(list)
         for visible in _numbered(prices, unit=SECOND):
             self._price_captures[visible.day].append(visible)
+        endpoints = [visible for visible in seen if visible.kind == KIND_ENDPOINTS and visible.rank == 1]
+        self._endpoints_captures = {
+            (visible.day, visible.subject): visible for visible in _numbered(endpoints, unit=1)
+        }
+        self._endpoints: defaultdict[int, list[EndpointsObservation]] = defaultdict(list)
         self._load_volumes()
 
     def _load_volumes(self) -> None:
@@ -102,12 +110,43 @@ class Evidence:
         """Return the ranked price captures of [first_day, last_day] in order of time."""
         return [visible for day in range(first_day, last_day + 1) for visible in self._price_captures[day]]
 
+    def endpoints_of(self, day: int) -> list[EndpointsObservation]:
+        """Return the endpoints captures of a day: of each slug the latest readable one by the primary collector."""
+        return self._endpoints[day]
+
     def load_prices(self, first_day: int, last_day: int) -> None:
         """Load the catalogue and prices of the captures of [first_day, last_day]."""
         within = self.price_captures_of(first_day, last_day)
         self._engine.table("price_captures", _NUMBERING, _numbering(within))
         for table in ("catalogue", "prices"):
             self._load(table, self._observations.files(table, first_day, last_day), "price_captures")
+        self._load_endpoints(first_day, last_day)
+
+    def _load_endpoints(self, first_day: int, last_day: int) -> None:
+        """Keep the endpoints the captures of [first_day, last_day] show, of each model and day the latest."""
+        names = EndpointRow._fields
+        rows: defaultdict[int, list[EndpointRow]] = defaultdict(list)
+        ids: dict[int, str | None] = {}
+        found = self._observations.rows(
+            "endpoints", "capture", "id", *names, first_day=first_day, last_day=last_day
+        )
+        for line, model_id, *row in found:
+            ids[line] = model_id
+            read = EndpointRow(*row)
+            whole = None if read.price_seconds is None else int(read.price_seconds)
+            rows[line].append(read._replace(price_seconds=whole))
+        self._endpoints.clear()
+        for (day, slug), visible in sorted(self._endpoints_captures.items()):
+            if first_day <= day <= last_day:
+                line = visible.registered
+                observation = EndpointsObservation(
+                    slug=slug,
+                    captured_at=format_instant(visible.instant),
+                    sha256=visible.sha256,
+                    id=ids.get(line),
+                    rows=rows[line],
+                )
+                self._endpoints[day].append(observation)
 
     def _load(self, table: str, files: list[str], captures: str) -> None:
         """Make an input table of the observations whose captures are in the table `captures`."""
@@ -134,7 +173,7 @@ def _seen(
     engine: Engine, observations: Observations, first_day: int | None, as_of: int | None
 ) -> list[VisibleCapture]:
     """Return the readable captures seen at `as_of` (R-0), each with the rank in force on its day (R-6)."""
-    names = "capture, instant, captured, collector, kind, volume_source, sha256, origin"
+    names = "capture, instant, captured, collector, kind, subject, volume_source, sha256, origin"
     observed = engine.scan(TABLES["captures"], observations.files("captures", first_day))
     limit = f"AND instant <= {as_of:d}" if as_of is not None else ""
     parameters = observations.store.parameters
@@ -145,7 +184,7 @@ def _seen(
 
 
 def _ranked(row: tuple[Any, ...], parameters: StoreParameters) -> VisibleCapture:
-    registered, instant, captured, collector, kind, volume_source, sha256, origin = row
+    registered, instant, captured, collector, kind, subject, volume_source, sha256, origin = row
     entry = parameters.in_force(collector, instant // DAY)
     return VisibleCapture(
         registered=registered,
@@ -153,6 +192,7 @@ def _ranked(row: tuple[Any, ...], parameters: StoreParameters) -> VisibleCapture
         captured=captured,
         collector=collector,
         kind=kind,
+        subject=subject or "",
         volume_source=volume_source,
         sha256=sha256,
         origin=origin,

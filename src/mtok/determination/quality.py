@@ -137,8 +137,8 @@ def _reasons(day: SeriesDay) -> list[str]:
     return [reason for reason, holds in found.items() if holds]
 
 
-def diagnose(day: SeriesDay, *, weight_basis: str, bounds: bool) -> Diagnostics:
-    """Return the fields of R-9; `bounds` is false for a withheld day."""
+def diagnose(day: SeriesDay, *, weight_basis: str, bounds: bool, first_party_gap: str | None) -> Diagnostics:
+    """Return the fields of R-9 and the one beyond it; `bounds` is false for a withheld day."""
     totals, market = day.totals, day.market
     priced, asked = totals.w, totals.w + totals.missing
     squares = sum(tokens * tokens for tokens in day.tokens)
@@ -179,6 +179,7 @@ def diagnose(day: SeriesDay, *, weight_basis: str, bounds: bool) -> Diagnostics:
         unseen_ratio=rounded(day.unseen_ratio, SHARE_PLACES) if priced else None,
         truncation_low=low,
         truncation_high=high,
+        first_party_gap=first_party_gap,
     )
 
 

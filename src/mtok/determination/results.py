@@ -22,6 +22,7 @@ class Results:
     """
 
     def __init__(self, engine: Engine, rules: Iterable[Rule], first: int, last: int) -> None:
+        self._engine = engine
         engine.table("fixing", {"day": "INTEGER"}, [(day,) for day in range(first, last + 1)])
         for rule in rules:
             engine.query(rule.name, rule.text)
@@ -41,6 +42,15 @@ class Results:
             "JOIN fixing ON fixing.day = volume_days.day WHERE volume_days.reason IS NOT NULL ORDER BY capture"
         ):
             self.rejected[day].append((capture, reason))
+
+    def described_ids(self, day: int) -> set[tuple[str, str]]:
+        """Return (id, canonical slug) of every standard row in the price captures of a day of the span."""
+        rows = self._engine.rows(
+            "SELECT DISTINCT id, slug FROM catalogue JOIN price_captures "
+            "ON price_captures.capture = catalogue.capture "
+            f"WHERE price_captures.day = {day:d} AND catalogue.variant = 'standard'"
+        )
+        return {(model_id, slug) for model_id, slug in rows}
 
 
 def _by_day_and_series(rows: list[Row]) -> defaultdict[tuple[int, str], list[Row]]:

@@ -34,7 +34,7 @@ VERSIONS: Final = (
         folder="v1",
         effective_from=0,
         rules_sha256="cce35e7b8bcd1db519d7340ec7d9e69a10ef8e96842f36f96b2f32b2553e4f61",
-        parameters_sha256="3effea80446835b93bf1e4ebf66edcbfd46c047c8327ec3bd0a93776e9272f3f",
+        parameters_sha256="cfcb0677af0075ee322bbf645415635bb1e2a5500110e3b49219c41fd3d626af",
     ),
 )
 """Oldest first. Never edit an entry of a published version: copy its folder forward and add one."""
@@ -49,12 +49,13 @@ class Rule(NamedTuple):
 
 
 class Series(NamedTuple):
-    """A series of R-1."""
+    """A series of R-1. own_providers : the provider names of its company, for `first_party_gap` alone."""
 
     series: str
     company: str
     author: str
     name_prefix: str
+    own_providers: tuple[str, ...]
 
 
 class Parameters:
@@ -142,7 +143,9 @@ def read(version: Version) -> Methodology:
         rules=tuple(
             Rule(name.split("_", 1)[1].removesuffix(".sql"), name, raw.decode("utf-8")) for name, raw in rules
         ),
-        series=tuple(Series(**entry) for entry in content["series"]),
+        series=tuple(
+            Series(**entry | {"own_providers": tuple(entry["own_providers"])}) for entry in content["series"]
+        ),
         parameters=Parameters(content),
         rules_sha256=sha256_hex(canonical_bytes({name: sha256_hex(raw) for name, raw in rules})),
         parameters_sha256=sha256_hex(raw_parameters),

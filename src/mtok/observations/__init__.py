@@ -5,8 +5,18 @@ rejections of R-2. Everything that chooses between captures is left to the rules
 """
 
 from mtok.observations.catalogue import Catalogue
+from mtok.observations.endpoints import EndpointRow, Endpoints, decode_endpoints
 from mtok.observations.models import COMPLETION, decode_models
 from mtok.observations.rankings import decode_rankings
 from mtok.observations.tables import Observations
 
-__all__ = ["COMPLETION", "Catalogue", "Observations", "decode_models", "decode_rankings"]
+__all__ = [
+    "COMPLETION",
+    "Catalogue",
+    "EndpointRow",
+    "Endpoints",
+    "Observations",
+    "decode_endpoints",
+    "decode_models",
+    "decode_rankings",
+]

@@ -7,8 +7,6 @@ pricing key becomes a price observation of that dimension. Rows whose `id` start
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
-from types import NoneType
 from typing import Any, Final, NamedTuple
 
 from mtok.calendar import DAY_SECONDS
@@ -24,43 +22,46 @@ from mtok.observations.schedule import (
     read_overrides,
     tiles,
 )
+from mtok.observations.schema import FIELDS, MANY, TEXT, WHOLE, Shape
 from mtok.observations.slugs import SLUG_GRAMMAR, skeleton, split_slug
 
 COMPLETION: Final = "completion"
 
-_TEXT, _WHOLE, _MANY, _FIELDS = str, int, list, dict
-_KNOWN: Final[dict[str, dict[str, type]]] = {
-    "": {"data": _MANY, "total_count": _WHOLE, "links": _FIELDS},
-    "data[].": {
-        "id": _TEXT,
-        "canonical_slug": _TEXT,
-        "hugging_face_id": _TEXT,
-        "name": _TEXT,
-        "created": _WHOLE,
-        "description": _TEXT,
-        "context_length": _WHOLE,
-        "architecture": _FIELDS,
-        "pricing": _FIELDS,
-        "top_provider": _FIELDS,
-        "per_request_limits": _FIELDS,
-        "supported_parameters": _MANY,
-        "default_parameters": _FIELDS,
-        "supported_voices": _MANY,
-        "knowledge_cutoff": _TEXT,
-        "expiration_date": _TEXT,
-        "links": _FIELDS,
-        "benchmarks": _FIELDS,
-        "reasoning": _FIELDS,
+_RESPONSE: Final = Shape("", {"data": MANY, "total_count": WHOLE, "links": FIELDS})
+_ROW: Final = Shape(
+    "data[].",
+    {
+        "id": TEXT,
+        "canonical_slug": TEXT,
+        "hugging_face_id": TEXT,
+        "name": TEXT,
+        "created": WHOLE,
+        "description": TEXT,
+        "context_length": WHOLE,
+        "architecture": FIELDS,
+        "pricing": FIELDS,
+        "top_provider": FIELDS,
+        "per_request_limits": FIELDS,
+        "supported_parameters": MANY,
+        "default_parameters": FIELDS,
+        "supported_voices": MANY,
+        "knowledge_cutoff": TEXT,
+        "expiration_date": TEXT,
+        "links": FIELDS,
+        "benchmarks": FIELDS,
+        "reasoning": FIELDS,
     },
-    "data[].architecture.": {
-        "modality": _TEXT,
-        "input_modalities": _MANY,
-        "output_modalities": _MANY,
-        "tokenizer": _TEXT,
-        "instruct_type": _TEXT,
+)
+_ARCHITECTURE: Final = Shape(
+    "data[].architecture.",
+    {
+        "modality": TEXT,
+        "input_modalities": MANY,
+        "output_modalities": MANY,
+        "tokenizer": TEXT,
+        "instruct_type": TEXT,
     },
-}
-"""The fields of the response, of a row and of its architecture, and the type of each where it is not null."""
+)
 
 _CREATED_MAX: Final = 2**53
 
@@ -110,7 +111,7 @@ def decode_models(raw: bytes) -> Models:
         models.readable = False
         models.faults.add(fault.code, "", "", fault.found)
         return models
-    _check_fields(payload, "", models.faults)
+    _RESPONSE.check(payload, models.faults)
     for ordinal, row in enumerate(payload["data"]):
         _read_row(ordinal, row, models)
     if not payload["data"]:
@@ -124,7 +125,7 @@ def _read_row(ordinal: int, row: Any, models: Models) -> None:
     if not isinstance(row, dict):
         faults.add("schema_type", f"data[{ordinal}]", "", f"{type(row).__name__}, wanted an object")
         return
-    _check_fields(row, "data[].", faults)
+    _ROW.check(row, faults)
     model_id = row.get("id")
     model_id = model_id if isinstance(model_id, str) else ""
     if model_id.startswith("~"):
@@ -157,7 +158,7 @@ def _read_row(ordinal: int, row: Any, models: Models) -> None:
 def _text_only(architecture: Any, faults: Faults) -> bool | None:
     if not isinstance(architecture, dict):
         return None
-    _check_fields(architecture, "data[].architecture.", faults)
+    _ARCHITECTURE.check(architecture, faults)
     modalities = architecture.get("output_modalities")
     if modalities == ["text"]:
         return True
@@ -201,22 +202,6 @@ def _read_prices(ordinal: int, model_id: str, variant: str, pricing: Any, models
             if tile.reason:
                 faults.add(tile.reason, f"{place}.overrides[].{key}", model_id, tile)
             prices.append(PriceRow(ordinal, dimension, *tile[:4], base, tile.reason))
-
-
-def _check_fields(fields: dict[str, Any], prefix: str, faults: Faults) -> None:
-    for code, name, found in _defects(prefix, tuple(fields), tuple(map(type, fields.values()))):
-        faults.schema(code, prefix + name, found)
-
-
-@lru_cache(maxsize=4096)
-def _defects(prefix: str, names: tuple[str, ...], types: tuple[type, ...]) -> list[tuple[str, str, str]]:
-    """Return what is unknown or of another type in an object of this shape; a response has few shapes."""
-    known = _KNOWN[prefix]
-    return [
-        ("schema_type" if name in known else "schema_unknown", name, found.__name__)
-        for name, found in zip(names, types, strict=True)
-        if name not in known or found not in (known[name], NoneType)
-    ]
 
 
 def _alarm_ids(rows: list[Any], faults: Faults) -> None:

@@ -14,6 +14,7 @@ PAYLOAD_BYTES_MAX: Final = 20 * 2**20
 PAYLOAD_DEPTH_MAX: Final = 32
 
 _CONTAINERS: Final = frozenset({dict, list})
+_JSON_NAMES: Final = {list: "list", dict: "object"}
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
@@ -103,8 +104,11 @@ def _decode(text: str) -> tuple[Any, int]:
     return content, depth
 
 
-def decode_payload(raw: bytes) -> dict[str, Any]:
-    """Return the top-level object of a payload. Raises PayloadFault with the code of what is wrong."""
+def decode_payload(raw: bytes, data: type[list[Any]] | type[dict[str, Any]] = list) -> dict[str, Any]:
+    """Return the top-level object of a payload, whose `data` is a list or an object as asked.
+
+    Raises PayloadFault with the code of what is wrong.
+    """
     if len(raw) > PAYLOAD_BYTES_MAX:
         raise PayloadFault("payload_size", f"{len(raw)} bytes, over {PAYLOAD_BYTES_MAX}")
     if not raw.strip():
@@ -128,6 +132,6 @@ def decode_payload(raw: bytes) -> dict[str, Any]:
         raise PayloadFault("payload_shape", f"a JSON {type(content).__name__}, wanted an object")
     if depth > PAYLOAD_DEPTH_MAX:
         raise PayloadFault("payload_depth", f"over {PAYLOAD_DEPTH_MAX} levels")
-    if not isinstance(content.get("data"), list):
-        raise PayloadFault("payload_shape", "no list `data`")
+    if not isinstance(content.get("data"), data):
+        raise PayloadFault("payload_shape", f"no {_JSON_NAMES[data]} `data`")
     return content

@@ -17,10 +17,20 @@ from typing import Any, Final
 
 import msgspec
 
-from mtok.archive import KIND_MODELS, KIND_RANKINGS, KIND_TABLE, START, Capture, Position, Store
+from mtok.archive import (
+    KIND_ENDPOINTS,
+    KIND_MODELS,
+    KIND_RANKINGS,
+    KIND_TABLE,
+    START,
+    Capture,
+    Position,
+    Store,
+)
 from mtok.archive.files import write_file
 from mtok.calendar import day_of, format_date, parse_date, parse_instant, second_of_day
 from mtok.canonical import canonical_bytes, sha256_hex
+from mtok.observations.endpoints import decode_endpoints
 from mtok.observations.faults import Faults
 from mtok.observations.models import decode_models
 from mtok.observations.rankings import decode_rankings
@@ -80,6 +90,20 @@ TABLES: Final = {
         "base_price": "BIGINT",
         "reason": "VARCHAR",
     },
+    "endpoints": {
+        "capture": "INTEGER",
+        "slug": "VARCHAR",
+        "id": "VARCHAR",
+        "ordinal": "INTEGER",
+        "provider": "VARCHAR",
+        "tag": "VARCHAR",
+        "status": "INTEGER",
+        "standard_tier": "BOOLEAN",
+        "price": "BIGINT",
+        "price_seconds": "DECIMAL(38, 0)",
+        "discount": "VARCHAR",
+        "reason": "VARCHAR",
+    },
     "faults": {
         "capture": "INTEGER",
         "code": "VARCHAR",
@@ -111,9 +135,13 @@ def observe_capture(number: int, capture: Capture, raw: bytes) -> Rows:
         instant, readable, faults = rankings.instant, rankings.readable, rankings.faults
         rows["volumes"] = [(number, day, *slug, tokens) for day, slug, tokens in rankings.rows]
         rows["volume_days"] = [(number, day, reason) for day, reason in sorted(rankings.days.items())]
+    elif capture.kind == KIND_ENDPOINTS:
+        endpoints = decode_endpoints(raw)
+        readable, faults = endpoints.readable, endpoints.faults
+        rows["endpoints"] = [(number, capture.subject, endpoints.id, *row) for row in endpoints.rows]
     else:
         readable = False
-        faults.add("kind_unknown", "", capture.obtained, "neither rankings-daily nor models")
+        faults.add("kind_unknown", "", capture.obtained, "neither rankings-daily, models nor endpoints")
     rows["faults"] = [(number, *fault) for fault in faults]
     rows["captures"] = [
         (
@@ -146,7 +174,13 @@ def parquet_bytes(name: str, rows: Iterable[tuple[Any, ...]], before: bytes | No
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    types = {"INTEGER": pa.int32(), "BIGINT": pa.int64(), "VARCHAR": pa.string(), "BOOLEAN": pa.bool_()}
+    types = {
+        "INTEGER": pa.int32(),
+        "BIGINT": pa.int64(),
+        "DECIMAL(38, 0)": pa.decimal128(38, 0),
+        "VARCHAR": pa.string(),
+        "BOOLEAN": pa.bool_(),
+    }
     columns = TABLES[name]
     values = list(zip(*rows, strict=True)) or [()] * len(columns)
     arrays = [

@@ -1,10 +1,13 @@
 """Asks the outside world; returns raw bytes and how they were obtained, judges nothing.
 
 `files` reads archived payloads, `tables` opens archived tables, `price_tables` and `volume_tables` render those
-as payloads. What cannot be taken is refused by name with a code and a remedy; one bad file never costs a good one.
+as payloads, `openrouter` asks OpenRouter by way of `attempts`. What cannot be taken is refused by name with a code
+and a remedy; one bad file never costs a good one, and what a server does is never an error but a response.
 """
 
+from mtok.sources.attempts import Limits
 from mtok.sources.files import FoundFile, Refused, find_files, read_response
+from mtok.sources.openrouter import OpenRouter, Outcome
 from mtok.sources.price_tables import price_responses
 from mtok.sources.tables import PRICES, VOLUMES, Table, TableReport, read_table
 from mtok.sources.volume_tables import check_volume_source, refuse_changed_import, volume_responses
@@ -13,6 +16,9 @@ __all__ = [
     "PRICES",
     "VOLUMES",
     "FoundFile",
+    "Limits",
+    "OpenRouter",
+    "Outcome",
     "Refused",
     "Table",
     "TableReport",

@@ -162,7 +162,7 @@ def read_response(
         return raw
     if not file.path.name.lower().endswith((".json", ".json.gz")):
         return _refused(file, FILE_ENDING, f"its name ends otherwise than {', '.join(ENDINGS)}", "Rename it.")
-    kept, seen = _unpacked(raw)
+    kept, seen = unpacked(raw)
     content = _content(seen)
     kind = _kind(content, seen)
     if kind is None:
@@ -196,18 +196,22 @@ def _refused(file: FoundFile, code: str, found: str, remedy: str, *, left_out: b
     return Refused(path=file.shown, code=code, found=found, remedy=remedy, left_out=left_out)
 
 
-def _unpacked(raw: bytes) -> tuple[bytes, bytes]:
-    """Return the bytes to keep and the bytes to recognise them by, which of a damaged gzip are its sound part."""
+def unpacked(raw: bytes, bytes_max: int = UNPACKED_BYTES_MAX) -> tuple[bytes, bytes]:
+    """Return the bytes to keep and the bytes to recognise them by, which of a damaged gzip are its sound part.
+
+    A gzip that is damaged or unpacks to more than `bytes_max` is kept packed; of the latter one chunk too many is
+    unpacked and no more.
+    """
     if not raw.startswith(_GZIP_MAGIC):
         return raw, raw
     seen = bytearray()
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(raw)) as packed:
-            while len(seen) <= UNPACKED_BYTES_MAX and (chunk := packed.read1(_CHUNK)):
+            while len(seen) <= bytes_max and (chunk := packed.read1(_CHUNK)):
                 seen += chunk
     except (OSError, EOFError, zlib.error):
         return raw, bytes(seen)
-    return (bytes(seen) if len(seen) <= UNPACKED_BYTES_MAX else raw), bytes(seen)
+    return (bytes(seen) if len(seen) <= bytes_max else raw), bytes(seen)
 
 
 def _content(seen: bytes) -> Any:

@@ -1,15 +1,71 @@
 """One day of mtok, to be read first: collect → observe → determine → publish.
 
-Evidence is archived as it came, observations are made from it, the rules of the version in force turn them into
-determination records. Publishing has its place here when it exists.
+Responses are archived as they came, observations are made from them, the rules of the version in force turn these
+into determination records. Publishing has its place here when it exists. One process at a time writes to a store.
 """
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
+
 from mtok.archive import Store
+from mtok.calendar import Clock
+from mtok.collection import Collected, Connect, collect
 from mtok.determination.run import Run, run_range
+from mtok.errors import AnswerIsNo
 from mtok.observations import Observations
 from mtok.progress import Progress, silent
+
+
+class SystemClock:
+    """The clock of the machine."""
+
+    def now(self) -> int:
+        """Return the present instant, microseconds since 1970-01-01 UTC."""
+        return time.time_ns() // 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayRun:
+    """What `run_day` did. determined : None while no capture holds any volumes."""
+
+    collected: Collected
+    determined: Run | None
+
+
+def run_day(
+    store: Store, connect: Connect, clock: Clock, *, endpoints: bool = True, progress: Progress = silent
+) -> DayRun:
+    """Collect what is due now, then bring every determination up to date.
+
+    The same again takes up what is due then. What upstream failed to answer stands in the outcomes of `collected`;
+    the determinations are made all the same.
+    """
+    with store.writing():
+        observations = Observations(store)
+        observations.refresh(progress)
+        collected = collect(store, observations, connect, clock, endpoints=endpoints, progress=progress)
+        try:
+            determined = run_range(store, observations, progress=progress)
+        except AnswerIsNo:
+            determined = None
+        return DayRun(collected=collected, determined=determined)
+
+
+def collect_due(
+    store: Store,
+    connect: Connect,
+    clock: Clock,
+    *,
+    days: tuple[int, int] | None = None,
+    progress: Progress = silent,
+) -> Collected:
+    """Collect what is due now, or the rankings of the first to the last of `days`."""
+    with store.writing():
+        observations = Observations(store)
+        observations.refresh(progress)
+        return collect(store, observations, connect, clock, days=days, progress=progress)
 
 
 def determine_days(

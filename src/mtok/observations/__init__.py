@@ -7,6 +7,7 @@ rejections of R-2. Everything that chooses between captures is left to the rules
 from mtok.observations.catalogue import Catalogue
 from mtok.observations.endpoints import EndpointRow, Endpoints, decode_endpoints
 from mtok.observations.models import COMPLETION, decode_models
+from mtok.observations.payload import PayloadFault, decode_payload
 from mtok.observations.rankings import decode_rankings
 from mtok.observations.tables import Observations
 
@@ -16,7 +17,9 @@ __all__ = [
     "EndpointRow",
     "Endpoints",
     "Observations",
+    "PayloadFault",
     "decode_endpoints",
     "decode_models",
+    "decode_payload",
     "decode_rankings",
 ]

@@ -189,7 +189,10 @@ class OpenRouter:
         ]
 
     def endpoints(self, slug: str) -> Outcome:
-        """Ask who serves a model at what price. slug : `author/name`, else BadCall `slug_invalid`."""
+        """Ask, in one try, who serves a model at what price: what can wait is asked again by whoever asks next.
+
+        slug : `author/name`, else BadCall `slug_invalid`
+        """
         if not _SLUG.fullmatch(slug):
             raise BadCall("slug_invalid", f"{slug!r} is not author/name", "Name a model without its variant.")
         self._models_asked += 1
@@ -197,7 +200,7 @@ class OpenRouter:
             return _not_asked(
                 KIND_ENDPOINTS, slug, HTTP_BUDGET, f"{self._limits.endpoints_max} models were asked for"
             )
-        return self._ask(KIND_ENDPOINTS, slug, f"/models/{slug}/endpoints")
+        return self._ask(KIND_ENDPOINTS, slug, f"/models/{slug}/endpoints", tries_max=1)
 
     def _rankings_window(self, first: int, last: int) -> Outcome:
         if not self._key_given:
@@ -205,7 +208,7 @@ class OpenRouter:
         span = f"start_date={format_date(first)}&end_date={format_date(last)}"
         return self._ask(KIND_RANKINGS, None, f"/datasets/rankings-daily?{span}")
 
-    def _ask(self, kind: str, subject: str | None, path: str) -> Outcome:
+    def _ask(self, kind: str, subject: str | None, path: str, *, tries_max: int | None = None) -> Outcome:
         """Ask until there is a sound answer, another try is of no use, or the limits are reached."""
         import httpx2
         import stamina
@@ -219,7 +222,7 @@ class OpenRouter:
         question = _Question(kind=kind, subject=subject, url=url, asked_before=self._requests)
         tries = stamina.retry_context(
             on=_wait_of,
-            attempts=self._limits.attempts_max,
+            attempts=tries_max or self._limits.attempts_max,
             timeout=None,
             wait_initial=self._limits.wait_seconds_first,
             wait_jitter=self._limits.wait_seconds_jitter,

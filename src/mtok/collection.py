@@ -1,0 +1,241 @@
+"""One live collection: what `mtok collect` asks OpenRouter for, and in which order.
+
+Posted prices first, because nobody can capture them later; then the token totals of the days that are over and not
+held, once a day with those of the week before again, since upstream may restate them; then, once a day, what each
+model's providers ask. Every attempt is archived as soon as it is over, so an interruption costs the one under way.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from mtok.archive import KIND_ENDPOINTS, KIND_MODELS, KIND_RANKINGS, PRIMARY, RANKINGS_DAILY, Response, Store
+from mtok.calendar import DAY, SECOND, Clock, day_of, format_date, format_instant, second_of_day
+from mtok.determination.folder import Determinations
+from mtok.methodology import load
+from mtok.observations import Observations, PayloadFault, decode_payload
+from mtok.progress import Progress
+from mtok.sources import FIRST_DAY, OpenRouter, Outcome
+
+RANKINGS_HOUR: Final = 2
+"""UTC hour of D + 1 from which the totals of D are asked for: the feed turns to a new day within an hour or so."""
+CATCH_UP_DAYS: Final = 30
+"""How far back days that are not held are asked for."""
+AGAIN_DAYS: Final = 7
+"""The days before today whose totals are asked for again each day (D − 2 … D − 7)."""
+RANKINGS_ATTEMPTS_MAX: Final = 150
+"""Attempts at rankings a UTC day, of the 500 that OpenRouter grants an account."""
+ENDPOINTS_DAYS: Final = 7
+"""The days before today whose constituents are asked for."""
+ENDPOINTS_ATTEMPTS_MAX: Final = 80
+"""Attempts at endpoints a UTC day; the client makes one for a model, and the next collection the next."""
+ENDPOINTS_SECONDS_MAX: Final = 900
+"""How long one collection goes on asking for endpoints."""
+
+Connect = Callable[[Callable[[Response], None]], OpenRouter]
+"""Makes the client, which hands each attempt to the function it is given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collected:
+    """What a collection asked for and what came of it.
+
+    outcomes : in order · left : (what was due and not asked for, why) · lines : of the register, observed now
+    faults : of these captures, by code
+    """
+
+    outcomes: tuple[Outcome, ...]
+    left: tuple[tuple[str, str], ...]
+    lines: range
+    faults: Counter[str]
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """The questions that found no answer; that nobody serves a model is one."""
+        return [
+            outcome
+            for outcome in self.outcomes
+            if outcome.failure is not None
+            and not (outcome.kind == KIND_ENDPOINTS and outcome.failure == "http_404")
+        ]
+
+
+def collect(
+    store: Store,
+    observations: Observations,
+    connect: Connect,
+    clock: Clock,
+    *,
+    days: tuple[int, int] | None = None,
+    endpoints: bool = True,
+    methodology: str = "1.0",
+    progress: Progress,
+) -> Collected:
+    """Take what is due now; the caller holds the lock and has refreshed the observations.
+
+    days : the first and the last day to take rankings of, instead of everything that is due
+    endpoints : whether providers' prices are asked for at all
+    Raises BadCall for days that are not over or that OpenRouter never had.
+    """
+    left: list[tuple[str, str]] = []
+    outcomes: list[Outcome] = []
+    before = observations.register.lines
+    with connect(store.recorder()) as client:
+        if days is not None:
+            outcomes += client.rankings(*days)
+        else:
+            progress("collecting", 0, 1)
+            outcomes.append(client.models())
+            observations.refresh(progress)
+            due = Due(observations, clock.now())
+            for first, last in due.rankings(left):
+                outcomes += client.rankings(first, last)
+            slugs = due.endpoints(constituents(store, clock, methodology), left) if endpoints else []
+            outcomes += _endpoints(client, clock, slugs, left, progress)
+            progress("collecting", 1, 1)
+    observations.refresh(progress)
+    lines = range(before, observations.register.lines)
+    return Collected(
+        outcomes=tuple(outcomes), left=tuple(left), lines=lines, faults=_faults(observations, lines, clock)
+    )
+
+
+class Due:
+    """What is due at an instant, by what the primary collector has captured."""
+
+    def __init__(self, observations: Observations, now: int) -> None:
+        self._observations = observations
+        self._now = now
+        self._today = day_of(now)
+        first = self._today - CATCH_UP_DAYS
+        names = (
+            "capture",
+            "captured",
+            "kind",
+            "subject",
+            "volume_source",
+            "readable",
+            "failure",
+            "not_before",
+        )
+        captures = observations.rows("captures", "collector", *names, first_day=first)
+        self._captures = [row for collector, *row in captures if collector == PRIMARY]
+
+    def rankings(self, left: list[tuple[str, str]]) -> list[tuple[int, int]]:
+        """Return the days to take rankings of: none, or the first and the last of one span."""
+        reason = self._wait(KIND_RANKINGS) or self._spent(KIND_RANKINGS, RANKINGS_ATTEMPTS_MAX)
+        span = self._span()
+        if span and reason:
+            left.append((f"rankings of {format_date(span[0])} … {format_date(span[1])}", reason))
+        return [span] if span and not reason else []
+
+    def endpoints(self, constituents: Iterable[str], left: list[tuple[str, str]]) -> list[str]:
+        """Return the models to ask the endpoints of: those of `constituents` without an answer today."""
+        answered = {
+            subject
+            for _, captured, kind, subject, _, readable, failure, _ in self._captures
+            if kind == KIND_ENDPOINTS
+            and day_of(captured) == self._today
+            and (readable or failure == "http_404")
+        }
+        wanted = [slug for slug in constituents if slug not in answered]
+        reason = self._wait(KIND_ENDPOINTS)
+        if wanted and reason:
+            left.append((f"endpoints of {len(wanted)} models", reason))
+            return []
+        return wanted[: max(0, ENDPOINTS_ATTEMPTS_MAX - self._attempts(KIND_ENDPOINTS))]
+
+    def _span(self) -> tuple[int, int] | None:
+        last = self._today - (1 if second_of_day(self._now) >= RANKINGS_HOUR * 3600 else 2)
+        days = self._observations.days()
+        floor = max(FIRST_DAY, self._today - CATCH_UP_DAYS, min(days, default=self._today) - 1)
+        held, named_today = self._held()
+        missing = [day for day in range(floor, last + 1) if day not in held]
+        again = [day for day in range(max(floor, self._today - AGAIN_DAYS), self._today - 1) if day <= last]
+        if again and named_today.isdisjoint(again):
+            wanted = [*missing, *again]
+        else:
+            wanted = [day for day in missing if day >= self._today - AGAIN_DAYS]
+        return (min(wanted), max(wanted)) if wanted else None
+
+    def _held(self) -> tuple[set[int], set[int]]:
+        """Return the days that are held, and those that some capture of today names."""
+        lines = {
+            line: day_of(captured)
+            for line, captured, _, _, source, readable, *_ in self._captures
+            if source == RANKINGS_DAILY and readable
+        }
+        held, named_today = set(), set()
+        first = self._today - CATCH_UP_DAYS
+        for line, day, reason in self._observations.rows(
+            "volume_days", "capture", "day", "reason", first_day=first
+        ):
+            if line in lines and reason is None:
+                held.add(day)
+            if lines.get(line) == self._today:
+                named_today.add(day)
+        return held, named_today
+
+    def _wait(self, kind: str) -> str | None:
+        """Return why a kind is not to be asked for yet: the server said until when."""
+        asked = max((row[7] or 0 for row in self._captures if row[2] == kind), default=0)
+        return (
+            f"the server asks to be left alone until {format_instant(asked)}" if asked > self._now else None
+        )
+
+    def _spent(self, kind: str, most: int) -> str | None:
+        return f"{most} attempts today" if self._attempts(kind) >= most else None
+
+    def _attempts(self, kind: str) -> int:
+        return sum(row[2] == kind and day_of(row[1]) == self._today for row in self._captures)
+
+
+def constituents(store: Store, clock: Clock, methodology: str) -> list[str]:
+    """Return the slugs of the priced standard constituents of the last days, most tokens first."""
+    determinations, today = Determinations(store, methodology), day_of(clock.now())
+    tokens: Counter[str] = Counter()
+    for entry in load(methodology).series:
+        for record in determinations.read(entry.series, today - ENDPOINTS_DAYS, today - 1):
+            tokens.update({row.constituent: row.tokens for row in record.constituents})
+    names = (name for name in tokens if ":" not in name)
+    return sorted(names, key=lambda name: (-tokens[name], name))
+
+
+def sound(kind: str, raw: bytes) -> str | None:
+    """Return None for a body worth having, else the code of why it is asked for again.
+
+    Rankings may be empty, of a day that is not there yet; a catalogue never is.
+    """
+    try:
+        payload = decode_payload(raw, dict if kind == KIND_ENDPOINTS else list)
+    except PayloadFault as fault:
+        return fault.code
+    return "payload_empty" if kind == KIND_MODELS and not payload["data"] else None
+
+
+def _endpoints(
+    client: OpenRouter, clock: Clock, slugs: list[str], left: list[tuple[str, str]], progress: Progress
+) -> Iterator[Outcome]:
+    start = clock.now()
+    for done, slug in enumerate(slugs):
+        progress("endpoints", done, len(slugs))
+        if clock.now() - start > ENDPOINTS_SECONDS_MAX * SECOND:
+            left.append(
+                (f"endpoints of {len(slugs) - done} models", f"{ENDPOINTS_SECONDS_MAX} s have passed")
+            )
+            return
+        yield client.endpoints(slug)
+    progress("endpoints", len(slugs), len(slugs))
+
+
+def _faults(observations: Observations, lines: range, clock: Clock) -> Counter[str]:
+    """Return the faults of the lines by code; a collection lasts less than a day."""
+    first = day_of(clock.now() - DAY)
+    return Counter(
+        code
+        for line, code in observations.rows("faults", "capture", "code", first_day=first)
+        if line in lines
+    )

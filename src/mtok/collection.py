@@ -89,7 +89,6 @@ def collect(
         else:
             progress("collecting", 0, 1)
             outcomes.append(client.models())
-            observations.refresh(progress)
             due = Due(observations, clock.now())
             for first, last in due.rankings(left):
                 outcomes += client.rankings(first, last)

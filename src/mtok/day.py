@@ -68,6 +68,51 @@ def collect_due(
         return collect(store, observations, connect, clock, days=days, progress=progress)
 
 
+def collect_recorded(
+    store: Store,
+    recording: Recording,
+    *,
+    days: tuple[int | None, int | None] = (None, None),
+    progress: Progress = silent,
+) -> Collected:
+    """Collect from a recorded market, served on the loopback, at each instant at which something in it changes.
+
+    days : the first and the last UTC day of these instants, None where open
+    """
+    first, last = days
+    instants = [
+        instant
+        for instant in recording.instants()
+        if (first is None or day_of(instant) >= first) and (last is None or day_of(instant) <= last)
+    ]
+    parts = []
+    clock = ReplayClock(recording.instants()[0])
+    with store.writing(), ReplayServer(recording, clock) as server:
+
+        def connect(keep: Callable[[Response], None]) -> OpenRouter:
+            return OpenRouter(
+                clock, keep=keep, log=_unsaid, key="replay", url=server.url, origin=recording.origin, sound=sound
+            )
+
+        observations = Observations(store)
+        observations.refresh(progress)
+        for done, instant in enumerate(instants):
+            progress("collecting", done, len(instants))
+            clock.set(instant)
+            parts.append(collect(store, observations, connect, clock, endpoints=recording.has_endpoints, progress=silent))
+        progress("collecting", len(instants), len(instants))
+    return together(parts)
+
+
+def tell(store: Store, clock: Clock, sinks: Sinks, log: FilteringBoundLogger) -> list[Delivery]:
+    """Bring the observations up to date and tell every sink what it has not been told of what is odd or late."""
+    with store.writing():
+        Observations(store).refresh(silent)
+        now = clock.now()
+        status = status_of(store, now)
+        return deliver(store, status, status.open, sinks, now, log)
+
+
 def determine_days(
     store: Store,
     *,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import typer
 
 from mtok import __version__
 from mtok.cli.failures import reported
+from mtok.cli.live import commands as live_commands
+from mtok.cli.options import AsJson, AsOf, Format, From, SeriesId, StorePath, To, VolumeSource, answer
 
 app = typer.Typer(
     help="The open reference price for AI tokens: one exact, explained value a day and company.",
@@ -20,41 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-
-def _series_starting(incomplete: str) -> list[str]:
-    from mtok.cli.words import METHODOLOGY
-    from mtok.methodology import load
-
-    return [entry.series for entry in load(METHODOLOGY).series if entry.series.startswith(incomplete)]
-
-
-StorePath = Annotated[
-    Path | None,
-    typer.Option("--store", metavar="PATH", envvar="MTOK_STORE", help="The store, a folder."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="For machines: JSON on stdout, the rest on stderr.")]
-From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day, YYYY-MM-DD.")]
-To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, YYYY-MM-DD.")]
-AsOf = Annotated[
-    str | None,
-    typer.Option("--as-of", metavar="INSTANT", help="As known then: YYYY-MM-DDTHH:MM:SSZ, UTC."),
-]
-VolumeSource = Annotated[
-    str | None,
-    typer.Option(
-        "--volume-source", metavar="NAME", help="Whose volumes; without it OpenRouter's rankings-daily."
-    ),
-]
-SeriesId = Annotated[
-    str,
-    typer.Argument(
-        metavar="SERIES",
-        help="openai, google-gemini, anthropic, deepseek, qwen, moonshot; of another volume source SOURCE:ID.",
-        autocompletion=_series_starting,
-    ),
-]
-Format = Literal["table", "json", "csv", "parquet"]
+app.add_typer(live_commands)
 
 
 def _version(asked: bool) -> None:
@@ -120,7 +87,7 @@ def import_(
             captured_at=instant,
             progress=progress,
         )
-    _answer(import_content(report), import_page(report, path), as_json=as_json)
+    answer(import_content(report), import_page(report, path), as_json=as_json)
     if not all(refused.left_out for refused in report.refused):
         raise typer.Exit(2)
 
@@ -162,7 +129,7 @@ def determine(
             volume_source=volume_source,
             progress=progress,
         )
-    _answer(run_content(run), run_page(run, opened.path), as_json=as_json)
+    answer(run_content(run), run_page(run, opened.path), as_json=as_json)
 
 
 @app.command(epilog="Example: mtok board --date 2026-06-20 --store store")
@@ -186,7 +153,7 @@ def board(
     asked = day_of_text(date, "--date")
     records = Records(store, instant_of_text(as_of, "--as-of"))
     history, day = records.history(records.of_source(volume_source), asked)
-    _answer(board_content(history, day), board_page(history, day, page_width()), as_json=as_json)
+    answer(board_content(history, day), board_page(history, day, page_width()), as_json=as_json)
 
 
 @app.command(epilog="Example: mtok show openai --from 2026-06-01 --format csv --store store")
@@ -290,17 +257,7 @@ def demo(*, store: StorePath = None, as_json: AsJson = False) -> None:
     history, day = records.history(records.of_source(run.volume_source), None)
     content = {"store": str(path), "run": run_content(run), "board": board_content(history, day)}
     page = [*board_page(history, day, page_width()), "", *next_steps(path, day, temporary=store is None)]
-    _answer(content, page, as_json=as_json)
-
-
-def _answer(content: dict[str, Any], page: list[str], *, as_json: bool) -> None:
-    """Write the answer: for machines its content, for people its page."""
-    from mtok.cli.terminal import write_page
-
-    if as_json:
-        sys.stdout.write(json.dumps(content, indent=2) + "\n")
-    else:
-        write_page(page)
+    answer(content, page, as_json=as_json)
 
 
 def _one_format(form: Format, *, as_json: bool, to_terminal: bool) -> Format:

@@ -188,7 +188,7 @@ def parquet_bytes(name: str, rows: Iterable[tuple[Any, ...]], before: bytes | No
     ]
     table = pa.Table.from_arrays(arrays, names=list(columns))
     if before is not None:
-        table = pa.concat_tables([pq.read_table(io.BytesIO(before)), table]).combine_chunks()
+        table = pa.concat_tables([pq.ParquetFile(io.BytesIO(before)).read(), table]).combine_chunks()
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd")
     return sink.getvalue()
@@ -288,7 +288,9 @@ class Observations:
         import pyarrow.parquet as pq
 
         for path in self.files(table, first_day, last_day):
-            yield from zip(*pq.read_table(path, columns=list(columns)).to_pydict().values(), strict=True)
+            with pq.ParquetFile(path) as file:
+                read = file.read(columns=list(columns), use_threads=False).select(list(columns))
+            yield from zip(*read.to_pydict().values(), strict=True)
 
     def _write(self, **changed: Any) -> None:
         self._manifest = msgspec.structs.replace(self._manifest, **changed)

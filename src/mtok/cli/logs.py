@@ -1,0 +1,33 @@
+"""The log on standard error, for people or as JSON lines."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+
+def logger(form: str) -> FilteringBoundLogger:
+    """Return a logger. form : `people`, `json`, `off`, or `auto`, which is off on a terminal and else for people."""
+    import structlog
+
+    if form == "auto":
+        form = "off" if sys.stderr.isatty() else "people"
+    last: Any = (
+        structlog.processors.JSONRenderer(sort_keys=True)
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=9, sort_keys=False)
+    )
+    drop_all = structlog.make_filtering_bound_logger("critical")
+    wrapped: FilteringBoundLogger = structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            last,
+        ],
+        wrapper_class=drop_all if form == "off" else structlog.make_filtering_bound_logger("info"),
+    )
+    return wrapped

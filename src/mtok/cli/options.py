@@ -1,0 +1,55 @@
+"""What several commands take and how all of them answer."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+
+def _series_starting(incomplete: str) -> list[str]:
+    from mtok.cli.words import METHODOLOGY
+    from mtok.methodology import load
+
+    return [entry.series for entry in load(METHODOLOGY).series if entry.series.startswith(incomplete)]
+
+
+StorePath = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="PATH", envvar="MTOK_STORE", help="The store, a folder."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="For machines: JSON on stdout, the rest on stderr.")]
+From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day, YYYY-MM-DD.")]
+To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, YYYY-MM-DD.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="INSTANT", help="As known then: YYYY-MM-DDTHH:MM:SSZ, UTC."),
+]
+VolumeSource = Annotated[
+    str | None,
+    typer.Option(
+        "--volume-source", metavar="NAME", help="Whose volumes; without it OpenRouter's rankings-daily."
+    ),
+]
+SeriesId = Annotated[
+    str,
+    typer.Argument(
+        metavar="SERIES",
+        help="openai, google-gemini, anthropic, deepseek, qwen, moonshot; of another volume source SOURCE:ID.",
+        autocompletion=_series_starting,
+    ),
+]
+Format = Literal["table", "json", "csv", "parquet"]
+
+
+def answer(content: dict[str, Any], page: list[str], *, as_json: bool) -> None:
+    """Write the answer: for machines its content, for people its page."""
+    from mtok.cli.terminal import write_page
+
+    if as_json:
+        sys.stdout.write(json.dumps(content, indent=2) + "\n")
+    else:
+        write_page(page)

@@ -24,7 +24,7 @@ from mtok.archive import KIND_MODELS, KIND_RANKINGS, KIND_UNKNOWN, RANKINGS_DAIL
 from mtok.calendar import format_date, parse_instant
 from mtok.observations import decode_models, decode_rankings
 from mtok.observations.payload import PAYLOAD_BYTES_MAX
-from mtok.observations.tables import Rows, observe_capture, parquet_bytes
+from mtok.observations.tables import TABLES, Rows, observe_capture, parquet_bytes
 from mtok.sources import Refused, find_files, read_response
 
 FOLDER = Path(__file__).parent / "faults"
@@ -491,7 +491,8 @@ def read(kind: str, raw: bytes) -> Read:
             tiles[ordinal].append((start, end, price, base, reason))
         elif tier == 0:
             also[ids[ordinal], dimension] = (price, reason)
-    [(*_, readable, _)] = tables["captures"]
+    [captured] = tables["captures"]
+    readable = captured[list(TABLES["captures"]).index("readable")]
     return Read(
         codes=dict(Counter(code for _, code, *_ in tables["faults"])),
         completion=[(model_id, tiles[ordinal]) for ordinal, model_id in ids.items()],

@@ -16,22 +16,23 @@ from typing import Any, Final
 
 import msgspec
 
-from mtok.archive import KIND_MODELS, KIND_RANKINGS, Capture, Store
+from mtok.archive import KIND_ENDPOINTS, KIND_MODELS, KIND_RANKINGS, Capture, Store
 from mtok.archive.files import write_file
-from mtok.calendar import day_of, format_date, parse_date, second_of_day
+from mtok.calendar import day_of, format_date, parse_date, parse_instant, second_of_day
 from mtok.canonical import canonical_bytes, sha256_hex
 from mtok.observations.faults import Faults
 from mtok.observations.models import decode_models
 from mtok.observations.rankings import decode_rankings
 from mtok.progress import Progress
 
-FORMAT: Final = "mtok-observations-1"
+FORMAT: Final = "mtok-observations-2"
 """Changes with the decoders: observations of another format are made anew."""
 
 TABLES: Final = {
     "captures": {
         "capture": "INTEGER",
         "instant": "BIGINT",
+        "captured": "BIGINT",
         "day": "INTEGER",
         "second": "INTEGER",
         "collector": "VARCHAR",
@@ -39,6 +40,12 @@ TABLES: Final = {
         "volume_source": "VARCHAR",
         "readable": "BOOLEAN",
         "sha256": "VARCHAR",
+        "origin": "VARCHAR",
+        "subject": "VARCHAR",
+        "http_status": "INTEGER",
+        "failure": "VARCHAR",
+        "skew": "BIGINT",
+        "not_before": "BIGINT",
     },
     "volumes": {
         "capture": "INTEGER",
@@ -90,7 +97,10 @@ def observe_capture(number: int, capture: Capture, raw: bytes) -> Rows:
     """Return the rows of every table for one capture, whose line in the register is `number`."""
     rows: Rows = {name: [] for name in TABLES}
     instant, readable, faults = capture.instant, True, Faults()
-    if capture.kind == KIND_MODELS:
+    if capture.failure:
+        readable = False
+        faults.add(capture.failure, "", capture.subject or "", capture.found or "")
+    elif capture.kind == KIND_MODELS:
         models = decode_models(raw)
         readable, faults = models.readable, models.faults
         rows["catalogue"] = [(number, *row) for row in models.catalogue]
@@ -100,7 +110,7 @@ def observe_capture(number: int, capture: Capture, raw: bytes) -> Rows:
         instant, readable, faults = rankings.instant, rankings.readable, rankings.faults
         rows["volumes"] = [(number, day, *slug, tokens) for day, slug, tokens in rankings.rows]
         rows["volume_days"] = [(number, day, reason) for day, reason in sorted(rankings.days.items())]
-    else:
+    elif capture.kind != KIND_ENDPOINTS:
         readable = False
         faults.add("kind_unknown", "", capture.obtained, "neither rankings-daily nor models")
     rows["faults"] = [(number, *fault) for fault in faults]
@@ -108,6 +118,7 @@ def observe_capture(number: int, capture: Capture, raw: bytes) -> Rows:
         (
             number,
             instant,
+            capture.instant,
             day_of(instant),
             second_of_day(instant),
             capture.collector,
@@ -115,6 +126,12 @@ def observe_capture(number: int, capture: Capture, raw: bytes) -> Rows:
             capture.volume_source,
             readable,
             capture.sha256,
+            capture.origin,
+            capture.subject,
+            capture.http_status,
+            capture.failure,
+            capture.instant - parse_instant(capture.server_date) if capture.server_date else None,
+            parse_instant(capture.not_before) if capture.not_before else None,
         )
     ]
     return rows

@@ -44,7 +44,7 @@ def status_page(status: Status, width: int) -> Page:
 
 def _header(status: Status, width: int) -> Page:
     return [
-        *apart("mtok  the last days of this store", instant_text(status.at), width),
+        *apart(f"mtok  the last {counted(len(status.days), 'day')}", instant_text(status.at), width),
         "",
         *labelled("prices", _prices(status), width, _LABEL),
         *labelled("rankings", _rankings(status), width, _LABEL),
@@ -55,14 +55,14 @@ def _header(status: Status, width: int) -> Page:
 def _prices(status: Status) -> str:
     newest = "none captured"
     if status.newest_prices is not None and status.newest_prices_age is not None:
-        newest = f"newest of {instant_text(status.newest_prices)}, {_duration(status.newest_prices_age)} ago"
+        newest = f"newest {_moment(status.newest_prices)}, {_duration(status.newest_prices_age)} ago"
     return f"{newest}; {_late_after('', status.prices_due)}"
 
 
 def _rankings(status: Status) -> str:
     day = status.newest_rankings_day
     newest = "no day held" if day is None else f"newest day {day_text(day)}"
-    waited = "" if status.next_day is None else f"{day_text(status.next_day)} is "
+    waited = "" if status.next_day is None else f"{_short_day(status.next_day)} is "
     return f"{newest}; {_late_after(waited, status.rankings_due)}"
 
 
@@ -201,8 +201,12 @@ def _duration(seconds: int) -> str:
     return text.replace(" ", TIED)
 
 
+def _short_day(date: str) -> str:
+    return day_text(date).rsplit(TIED, 1)[0]
+
+
 def _moment(instant: str) -> str:
-    return f"{day_text(instant[:10])}{TIED}{instant[11:16]}{TIED}UTC"
+    return f"{_short_day(instant[:10])}{TIED}{instant[11:16]}{TIED}UTC"
 
 
 def _gibibytes(size: int) -> str:

@@ -1,7 +1,7 @@
 -- Which capture holds which day of which volume source, in the order of R-2, and its total; `latest` is 1 for the
 -- capture the day is read from.
 WITH totals AS (
-  SELECT capture, day, SUM(CAST(tokens AS DECIMAL(38, 0))) AS tokens
+  SELECT capture, day, CAST(SUM(CAST(tokens AS DECIMAL(38, 0))) AS HUGEINT) AS tokens
   FROM watched_volumes
   GROUP BY capture, day
 )

@@ -21,8 +21,8 @@ SELECT
   latest.first_captured AS captured,
   'volume_low' AS code,
   latest.subject,
-  latest.tokens || ' tokens, the median of ' || middle.days || ' days before is '
-    || twice_median // 2 AS found
+  latest.tokens || ' tokens; the median of the 28 days before is ' || twice_median // 2
+    || ' (' || middle.days || ' held)' AS found
 FROM latest
 JOIN middle ON middle.volume_source = latest.volume_source AND middle.day = latest.day
 WHERE 4 * latest.tokens < twice_median

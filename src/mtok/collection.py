@@ -8,7 +8,7 @@ model's providers ask. Every attempt is archived as soon as it is over, so an in
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -190,6 +190,19 @@ class Due:
 
     def _attempts(self, kind: str) -> int:
         return sum(row[2] == kind and day_of(row[1]) == self._today for row in self._captures)
+
+
+def together(parts: Sequence[Collected]) -> Collected:
+    """Return several collections as one."""
+    faults: Counter[str] = Counter()
+    for part in parts:
+        faults += part.faults
+    return Collected(
+        outcomes=tuple(outcome for part in parts for outcome in part.outcomes),
+        left=tuple(dict.fromkeys(left for part in parts for left in part.left)),
+        lines=range(parts[0].lines.start, parts[-1].lines.stop) if parts else range(0),
+        faults=faults,
+    )
 
 
 def constituents(store: Store, clock: Clock, methodology: str) -> list[str]:

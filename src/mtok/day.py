@@ -7,15 +7,25 @@ into determination records. Publishing has its place here when it exists. One pr
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from mtok.archive import Store
-from mtok.calendar import Clock
-from mtok.collection import Collected, Connect, collect
+from mtok.archive import Response, Store
+from mtok.calendar import Clock, day_of
+from mtok.collection import Collected, Connect, collect, sound, together
 from mtok.determination.run import Run, run_range
 from mtok.errors import AnswerIsNo
 from mtok.observations import Observations
 from mtok.progress import Progress, silent
+from mtok.replay import Recording, ReplayClock, ReplayServer
+from mtok.sources import OpenRouter
+from mtok.watch.delivery import Delivery, deliver
+from mtok.watch.sinks import Sinks
+from mtok.watch.status import status_of
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 
 class SystemClock:

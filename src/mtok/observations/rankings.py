@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mtok.calendar import day_of, parse_date, parse_instant
+from mtok.calendar import day_of, format_date, parse_date, parse_instant
 from mtok.observations.faults import Faults
 from mtok.observations.numbers import token_total
 from mtok.observations.payload import PayloadFault, decode_payload
@@ -174,5 +174,5 @@ def _alarm_short_days(rankings: Rankings) -> None:
     for day, count in sorted(named.items()):
         if count < NAMED_ROWS_MIN and not rankings.days[day]:
             rankings.faults.add(
-                "short_capture", "", f"day {day}", f"{count} named models, under {NAMED_ROWS_MIN}"
+                "short_capture", "", format_date(day), f"{count} named models, under {NAMED_ROWS_MIN}"
             )

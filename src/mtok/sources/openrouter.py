@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import httpx2
     from stamina.instrumentation import RetryDetails
 
-URL: Final = "https://openrouter.ai/api/v1"
+OPENROUTER_URL: Final = "https://openrouter.ai/api/v1"
 REDIRECTS_MAX: Final = 3
 FIRST_DAY: Final = parse_date("2025-01-01")
 """The first day OpenRouter has rankings of."""
@@ -115,7 +115,7 @@ class OpenRouter:
         keep: Keep,
         log: Log,
         key: str | None = None,
-        url: str = URL,
+        url: str = OPENROUTER_URL,
         limits: Limits = LIMITS,
         origin: str | None = None,
         sound: Sound | None = None,

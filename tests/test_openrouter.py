@@ -28,7 +28,7 @@ from mtok.archive import KIND_ENDPOINTS, KIND_MODELS, KIND_RANKINGS, RANKINGS_DA
 from mtok.calendar import DAY, SECOND, format_date, parse_date, parse_instant
 from mtok.errors import BadCall, EnvironmentFailed
 from mtok.sources import Limits, OpenRouter, Outcome, attempts
-from mtok.sources.openrouter import URL
+from mtok.sources.openrouter import OPENROUTER_URL
 from scripted import Scripted, Step, answer, dripping, hang_up, packed, silence, stalling
 
 NOW = parse_instant("2026-06-21T02:00:00Z")
@@ -861,7 +861,8 @@ def test_an_address_that_is_refused(url: str, world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", [URL, "https://127.0.0.1:8443/api/v1/", "http://localhost:8000", "http://[::1]:8000/api/v1"]
+    "url",
+    [OPENROUTER_URL, "https://127.0.0.1:8443/api/v1/", "http://localhost:8000", "http://[::1]:8000/api/v1"],
 )
 def test_an_address_that_is_taken(url: str, world: World) -> None:
     with OpenRouter(world, keep=world.keep, log=world.log, url=url) as client:

@@ -7,19 +7,16 @@ into determination records. Publishing has its place here when it exists. One pr
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mtok.archive import Response, Store
-from mtok.calendar import Clock, day_of
-from mtok.collection import Collected, Connect, collect, sound, together
+from mtok.archive import Store
+from mtok.calendar import Clock
+from mtok.collection import Collected, Connect, collect
 from mtok.determination.run import Run, run_range
 from mtok.errors import AnswerIsNo
 from mtok.observations import Observations
 from mtok.progress import Progress, silent
-from mtok.replay import Recording, ReplayClock, ReplayServer
-from mtok.sources import OpenRouter
 from mtok.watch.delivery import Delivery, deliver
 from mtok.watch.sinks import Sinks
 from mtok.watch.status import status_of
@@ -76,42 +73,6 @@ def collect_due(
         observations = Observations(store)
         observations.refresh(progress)
         return collect(store, observations, connect, clock, days=days, progress=progress)
-
-
-def collect_recorded(
-    store: Store,
-    recording: Recording,
-    *,
-    days: tuple[int | None, int | None] = (None, None),
-    progress: Progress = silent,
-) -> Collected:
-    """Collect from a recorded market, served on the loopback, at each instant at which something in it changes.
-
-    days : the first and the last UTC day of these instants, None where open
-    """
-    first, last = days
-    instants = [
-        instant
-        for instant in recording.instants()
-        if (first is None or day_of(instant) >= first) and (last is None or day_of(instant) <= last)
-    ]
-    parts = []
-    clock = ReplayClock(recording.instants()[0])
-    with store.writing(), ReplayServer(recording, clock) as server:
-
-        def connect(keep: Callable[[Response], None]) -> OpenRouter:
-            return OpenRouter(
-                clock, keep=keep, log=_unsaid, key="replay", url=server.url, origin=recording.origin, sound=sound
-            )
-
-        observations = Observations(store)
-        observations.refresh(progress)
-        for done, instant in enumerate(instants):
-            progress("collecting", done, len(instants))
-            clock.set(instant)
-            parts.append(collect(store, observations, connect, clock, endpoints=recording.has_endpoints, progress=silent))
-        progress("collecting", len(instants), len(instants))
-    return together(parts)
 
 
 def tell(store: Store, clock: Clock, sinks: Sinks, log: FilteringBoundLogger) -> list[Delivery]:

@@ -246,12 +246,12 @@ def demo(*, store: StorePath = None, as_json: AsJson = False) -> None:
     from mtok.cli.summaries import next_steps, run_content
     from mtok.cli.terminal import page_width, progress_bar
     from mtok.day import determine_days
-    from mtok.intake import import_sample
+    from mtok.replay import Recording, collect_recorded
 
     path = store or Path(tempfile.mkdtemp(prefix="mtok-demo-"))
     opened = Store.create(path)
     with progress_bar() as progress:
-        import_sample(opened, progress)
+        collect_recorded(opened, Recording.sample(), progress=progress)
         run = determine_days(opened, progress=progress)
     records = Records(path, None)
     history, day = records.history(records.of_source(run.volume_source), None)

@@ -30,7 +30,9 @@ Url = Annotated[
 LogForm = Annotated[
     Literal["auto", "people", "json", "off"],
     typer.Option(
-        "--log", metavar="FORM", help="Log on stderr: people, json or off; auto: for people, off on a terminal."
+        "--log",
+        metavar="FORM",
+        help="Log on stderr: people, json or off; auto: for people, off on a terminal.",
     ),
 ]
 
@@ -69,7 +71,7 @@ def collect(
     from mtok.cli.collected import collected_content, collected_page
     from mtok.cli.reading import days_in_order, named_store
     from mtok.cli.terminal import progress_bar
-    from mtok.day import SystemClock, collect_due, collect_recorded
+    from mtok.day import SystemClock, collect_due
 
     path, days = named_store(store), days_in_order(first, last)
     if install_timer:
@@ -80,8 +82,9 @@ def collect(
     opened = Store.create(path)
     with progress_bar() as progress:
         if replay is not None:
-            recording = _recording(replay)
-            collected = collect_recorded(opened, recording, days=days, progress=progress)
+            from mtok.replay import collect_recorded
+
+            collected = collect_recorded(opened, _recording(replay), days=days, progress=progress)
         else:
             clock = SystemClock()
             collected = collect_due(
@@ -168,17 +171,24 @@ def replay(
         str, typer.Argument(metavar="PATH|sample", help="Recorded responses: a file, a folder, or `sample`.")
     ],
     port: Annotated[
-        int, typer.Option("--port", metavar="N", min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")
+        int,
+        typer.Option("--port", metavar="N", min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one."),
     ] = 0,
     at: Annotated[
         str | None,
-        typer.Option("--at", metavar="INSTANT", help="What time it is there; without it the first recorded one."),
+        typer.Option(
+            "--at", metavar="INSTANT", help="What time it is there; without it the first recorded one."
+        ),
     ] = None,
     rate: Annotated[
-        int, typer.Option("--rate", metavar="N", min=0, help="Replayed seconds a second; 0: its clock stands still.")
+        int,
+        typer.Option(
+            "--rate", metavar="N", min=0, help="Replayed seconds a second; 0: its clock stands still."
+        ),
     ] = 1,
     fault: Annotated[
-        list[str] | None, typer.Option("--fault", metavar="NAME", help="A fault it shows all the time; repeatable.")
+        list[str] | None,
+        typer.Option("--fault", metavar="NAME", help="A fault it shows all the time; repeatable."),
     ] = None,
     plan: Annotated[
         Path | None, typer.Option("--plan", metavar="FILE", help="A JSON file of faults and when they show.")

@@ -5,6 +5,7 @@ docs/replay.md lists what is served, every fault and the control requests.
 """
 
 from mtok.replay.clock import ReplayClock
+from mtok.replay.collecting import collect_recorded
 from mtok.replay.control import Request
 from mtok.replay.faults import FAULTS, Fault
 from mtok.replay.plan import read_plan
@@ -18,5 +19,6 @@ __all__ = [
     "ReplayClock",
     "ReplayServer",
     "Request",
+    "collect_recorded",
     "read_plan",
 ]

@@ -1,0 +1,150 @@
+"""The timer: what starts `mtok run` at minutes 5 and 50 of every hour, as systemd units or a line of cron."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from mtok.archive.files import write_file
+from mtok.cli.layout import Heading, Page
+from mtok.errors import EnvironmentFailed
+
+Where = Literal["print", "user", "system", "cron"]
+
+MINUTES: Final = "5,50"
+USER_SETTINGS: Final = Path("~/.config/mtok/environment")
+SYSTEM_SETTINGS: Final = Path("/etc/mtok/environment")
+_SYSTEM_UNITS: Final = Path("/etc/systemd/system")
+_USER_UNITS: Final = Path("~/.config/systemd/user")
+_CRON_MARK: Final = "# mtok"
+
+_SERVICE: Final = """\
+[Unit]
+Description=mtok: collect, determine, tell what is odd or late
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=oneshot
+EnvironmentFile=-{settings}
+ExecStart={command}
+TimeoutStartSec=40min
+Nice=5
+NoNewPrivileges=yes
+PrivateTmp=yes
+"""
+_TIMER: Final = f"""\
+[Unit]
+Description=mtok at minutes 5 and 50 of every hour
+
+[Timer]
+OnCalendar=*-*-* *:{MINUTES}:00 UTC
+AccuracySec=1s
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+def units(store: Path, settings: str) -> dict[str, str]:
+    """Return the systemd units by file name. settings : the file of environment variables, never read here."""
+    command = " ".join(_quoted_for_systemd(word) for word in _command(store))
+    return {"mtok.service": _SERVICE.format(settings=settings, command=command), "mtok.timer": _TIMER}
+
+
+def cron_line(store: Path) -> str:
+    """Return the line of a crontab; its last words tell it from those of other stores."""
+    settings = shlex.quote(str(USER_SETTINGS.expanduser()))
+    command = f"[ -r {settings} ] && set -a && . {settings} && set +a; exec {shlex.join(_command(store))}"
+    return f"{MINUTES} * * * * {command} {_CRON_MARK} {store.resolve()}".replace("%", r"\%")
+
+
+def install(where: Where, store: Path) -> tuple[dict[str, Any], Page]:
+    """Print or install the timer, and return what was done for machines and for people.
+
+    Raises EnvironmentFailed `timer_failed` when systemd or cron does not take it.
+    """
+    if where == "print":
+        return _printed(store)
+    if where == "cron":
+        line = cron_line(store)
+        lines = [old for old in _crontab() if not old.endswith(f"{_CRON_MARK} {store.resolve()}")]
+        _told(["crontab", "-"], "\n".join([*lines, line]) + "\n")
+        return {"installed": "cron", "line": line}, [f"crontab: {line}", *_about_settings(USER_SETTINGS)]
+    system = where == "system"
+    folder = _SYSTEM_UNITS if system else _USER_UNITS.expanduser()
+    files = units(store, str(SYSTEM_SETTINGS) if system else f"%h/{USER_SETTINGS.relative_to('~')}")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        write_file(folder / name, text.encode())
+    systemctl = ["systemctl"] if system else ["systemctl", "--user"]
+    _told([*systemctl, "daemon-reload"])
+    _told([*systemctl, "enable", "--now", "mtok.timer"])
+    written = [str(folder / name) for name in files]
+    page = [f"installed {path}" for path in written]
+    if not system:
+        page.append("Let it run while nobody is logged in: loginctl enable-linger")
+    return (
+        {"installed": where, "files": written},
+        [*page, *_about_settings(SYSTEM_SETTINGS if system else USER_SETTINGS)],
+    )
+
+
+def _printed(store: Path) -> tuple[dict[str, Any], Page]:
+    files, line = units(store, f"%h/{USER_SETTINGS.relative_to('~')}"), cron_line(store)
+    page: Page = []
+    for name, text in files.items():
+        page += [Heading(f"# {_USER_UNITS}/{name}"), *text.splitlines(), ""]
+    page += [Heading("# or a line for crontab -e"), line, "", *_about_settings(USER_SETTINGS)]
+    return {"installed": None, "files": files, "line": line}, page
+
+
+def _about_settings(settings: Path) -> Page:
+    return [
+        f"Put OPENROUTER_API_KEY=… into {settings} (mode 0600), and the settings of the sinks:",
+        "MTOK_METRICS_FILE, MTOK_WEBHOOK_URL, MTOK_MAIL_URL, MTOK_MAIL_FROM, MTOK_MAIL_TO.",
+    ]
+
+
+def _command(store: Path) -> list[str]:
+    program = Path(sys.argv[0])
+    if program.name != "mtok":
+        program = Path(shutil.which("mtok") or "mtok")
+    return [str(program.absolute()), "run", "--store", str(store.resolve()), "--log", "json"]
+
+
+def _quoted_for_systemd(word: str) -> str:
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"'
+
+
+def _crontab() -> list[str]:
+    try:
+        found = subprocess.run(["crontab", "-l"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise _failed("crontab", "it is not installed") from None
+    return found.stdout.splitlines() if found.returncode == 0 else []
+
+
+def _told(command: list[str], content: str | None = None) -> None:
+    try:
+        subprocess.run(command, input=content, capture_output=True, text=True, check=True)
+    except FileNotFoundError:
+        raise _failed(command[0], "it is not installed") from None
+    except subprocess.CalledProcessError as error:
+        raise _failed(
+            shlex.join(command), error.stderr.strip() or f"exit status {error.returncode}"
+        ) from None
+
+
+def _failed(command: str, found: str) -> EnvironmentFailed:
+    return EnvironmentFailed(
+        "timer_failed",
+        f"{command}: {found}",
+        "Print the units with --install-timer print and install them as your system wants them.",
+    )

@@ -10,9 +10,10 @@ from typing import Any
 
 from mtok.archive import Response, Store
 from mtok.calendar import SECOND, format_instant, parse_instant
-from mtok.collection import Collected, sound
-from mtok.day import DayRun, collect_due, run_day
+from mtok.collection import Collected, collect, sound
+from mtok.day import DayRun, run_day
 from mtok.observations import Observations
+from mtok.progress import silent
 from mtok.replay import Recording, ReplayClock, ReplayServer
 from mtok.sources import Limits, OpenRouter
 
@@ -50,7 +51,10 @@ class World:
 
     def collect(self, at: str | int | None = None, **options: Any) -> Collected:
         self.at(at)
-        return collect_due(self.store, self.connect, self.clock, **options)
+        with self.store.writing():
+            observations = Observations(self.store)
+            observations.refresh(silent)
+            return collect(self.store, observations, self.connect, self.clock, progress=silent, **options)
 
     def run(self, at: str | int | None = None, **options: Any) -> DayRun:
         self.at(at)

@@ -115,23 +115,41 @@ class Register:
         """Return the captures after a position, and the position after them. Raises as `read`."""
         captures: list[Capture] = []
         previous, size = after.head, after.bytes
-        for number, line in enumerate(self._whole_lines(after.bytes), start=after.lines + 1):
-            try:
-                capture = _DECODER.decode(line)
-                _ = capture.instant
-            except (msgspec.MsgspecError, ValueError) as error:
-                raise self._damaged(number, str(error)) from None
-            if capture.previous != previous:
-                raise self._damaged(number, "it does not follow from the line before it")
+        for number, line in enumerate(self.whole_lines(after.bytes), start=after.lines + 1):
+            capture = self._decoded(number, line)
+            self._check_follows(number, capture, previous)
+            captures.append(capture)
             previous = sha256_hex(line)
             size += len(line) + 1
-            captures.append(capture)
         return captures, Position(lines=after.lines + len(captures), bytes=size, head=previous)
+
+    def examine(self) -> tuple[list[Capture], list[EnvironmentFailed]]:
+        """Return the capture of every line that can be read, and every damage there is."""
+        captures: list[Capture] = []
+        damages: list[EnvironmentFailed] = []
+        previous = _NO_LINE
+        for number, line in enumerate(self.whole_lines(), start=1):
+            try:
+                capture = self._decoded(number, line)
+                captures.append(capture)
+                self._check_follows(number, capture, previous)
+            except EnvironmentFailed as damage:
+                damages.append(damage)
+            previous = sha256_hex(line)
+        return captures, damages
 
     def recent(self) -> list[Capture]:
         """Return the captures of the last few hundred lines."""
-        lines = self._whole_lines(max(0, self._size() - _RECENT_BYTES))
+        lines = self.whole_lines(max(0, self._size() - _RECENT_BYTES))
         return [_DECODER.decode(line) for line in lines[1:]] if len(lines) > 1 else self.read()
+
+    def whole_lines(self, start: int = 0) -> list[bytes]:
+        """Return the lines from a byte on, as they are; a torn last one is left out."""
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as file:
+            file.seek(start)
+            return file.read().split(b"\n")[:-1]
 
     def holds(self, position: Position) -> bool:
         """Return whether `position` is one of this register: the line before it is the one it names."""
@@ -173,7 +191,7 @@ class Register:
         """Return where the last whole line ends, and its sha256."""
         size = self._size()
         start = max(0, size - 2 * _LINE_BYTES_MAX)
-        lines = self._whole_lines(start)
+        lines = self.whole_lines(start)
         if not lines:
             return 0, _NO_LINE
         return start + sum(len(line) + 1 for line in lines), sha256_hex(lines[-1])
@@ -181,12 +199,17 @@ class Register:
     def _size(self) -> int:
         return self.path.stat().st_size if self.path.exists() else 0
 
-    def _whole_lines(self, start: int) -> list[bytes]:
-        if not self.path.exists():
-            return []
-        with self.path.open("rb") as file:
-            file.seek(start)
-            return file.read().split(b"\n")[:-1]
+    def _decoded(self, number: int, line: bytes) -> _Line:
+        try:
+            capture = _DECODER.decode(line)
+            _ = capture.instant
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise self._damaged(number, str(error)) from None
+        return capture
+
+    def _check_follows(self, number: int, capture: _Line, previous: str) -> None:
+        if capture.previous != previous:
+            raise self._damaged(number, "it does not follow from the line before it")
 
     def _damaged(self, number: int, what: str) -> EnvironmentFailed:
         return EnvironmentFailed(

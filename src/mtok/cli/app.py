@@ -260,6 +260,80 @@ def demo(*, store: StorePath = None, as_json: AsJson = False) -> None:
     answer(content, page, as_json=as_json)
 
 
+@app.command(epilog="Example: mtok backup /mnt/disk/mtok --store store")
+@reported
+def backup(
+    *,
+    destination: Annotated[
+        Path,
+        typer.Argument(metavar="DESTINATION", help="The backup, a folder: new, empty, or one of before."),
+    ],
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the evidence of a store, or bring a copy up to date.
+
+    What the copy has is verified, what it lacks is copied, what is damaged in it is mended. The same command
+    completes an interrupted one, and a collector may go on meanwhile.
+    """
+    from mtok.archive import Store
+    from mtok.archive.backup import back_up
+    from mtok.cli.keeping import backup_page, copied_content
+    from mtok.cli.reading import named_store
+    from mtok.cli.terminal import progress_bar
+
+    opened = Store.open(named_store(store))
+    with progress_bar() as progress:
+        copied = back_up(opened, destination, progress)
+    answer(copied_content(copied), backup_page(copied, opened.path, destination), as_json=as_json)
+
+
+@app.command(epilog="Example: mtok restore /mnt/disk/mtok --store store")
+@reported
+def restore(
+    *,
+    backup: Annotated[Path, typer.Argument(metavar="BACKUP", help="The backup, a folder.")],
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a store from a backup, in a new or empty folder.
+
+    Nothing is written unless all of the backup is sound. Everything else in a store is made again by
+    `mtok determine`.
+    """
+    from mtok.archive.backup import restore as restore_evidence
+    from mtok.cli.keeping import copied_content, restore_page
+    from mtok.cli.reading import named_store
+    from mtok.cli.terminal import progress_bar
+
+    path = named_store(store)
+    with progress_bar() as progress:
+        copied = restore_evidence(backup, path, progress)
+    answer(copied_content(copied), restore_page(copied, backup, path), as_json=as_json)
+
+
+@app.command(epilog="Example: mtok doctor --store store")
+@reported
+def doctor(*, store: StorePath = None, as_json: AsJson = False) -> None:
+    """Examine everything in a store and list what is not as it should be.
+
+    Rehashes the objects, follows the register, makes observations and records again in a temporary folder, and
+    compares. The exit status is 1 when anything needs mending.
+    """
+    from mtok.archive import Store
+    from mtok.cli.keeping import diagnosis_content, diagnosis_page
+    from mtok.cli.reading import named_store
+    from mtok.cli.terminal import progress_bar
+    from mtok.doctor import examine
+
+    opened = Store.open(named_store(store))
+    with progress_bar() as progress:
+        diagnosis = examine(opened, progress)
+    answer(diagnosis_content(diagnosis), diagnosis_page(diagnosis, opened.path), as_json=as_json)
+    if not diagnosis.sound:
+        raise typer.Exit(1)
+
+
 def _one_format(form: Format, *, as_json: bool, to_terminal: bool) -> Format:
     """Return the format asked for. Raises BadCall for two of them, and for Parquet on a terminal."""
     from mtok.errors import BadCall

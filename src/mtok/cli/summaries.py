@@ -46,7 +46,7 @@ def import_page(report: ImportReport, store: Path) -> Page:
         text = f"{refused.path}: {refused.found} ({refused.code}). {refused.remedy}"
         lines += labelled(label, text, WIDTH_MIN)
     if report.new:
-        lines += ["", *_next({"determine the days they allow": f"determine {_at(store)}"})]
+        lines += ["", *next_commands({"determine the days they allow": f"determine {at_store(store)}"})]
     return lines
 
 
@@ -67,19 +67,19 @@ def run_page(run: Run, store: Path) -> Page:
     return [
         *labelled("determined", text, WIDTH_MIN),
         "",
-        *_next({"see the last day": f"board {_at(store)}"}),
+        *next_commands({"see the last day": f"board {at_store(store)}"}),
     ]
 
 
 def next_steps(store: Path, day: int, *, temporary: bool) -> Page:
     """Return what to do with the store of the demonstration."""
-    date, at = format_date(day), _at(store)
+    date, at = format_date(day), at_store(store)
     said = f"The store is at {store}."
     if temporary:
         said += " It is temporary: it stays until you or the system delete it, so that these work:"
     return [
         *wrapped(said, WIDTH_MIN),
-        *_next(
+        *next_commands(
             {
                 "one value from its evidence": f"explain openai {date} {at}",
                 "one company over time": f"show openai {at}",
@@ -89,7 +89,7 @@ def next_steps(store: Path, day: int, *, temporary: bool) -> Page:
     ]
 
 
-def _next(commands: Mapping[str, str]) -> Page:
+def next_commands(commands: Mapping[str, str]) -> Page:
     """Return what commands do and, on a line of its own to be copied whole, each command."""
     program = _program()
     return list(
@@ -97,14 +97,15 @@ def _next(commands: Mapping[str, str]) -> Page:
     )
 
 
+def at_store(store: Path) -> str:
+    """Return the option that names a store, as a shell takes it."""
+    return f"--store {shlex.quote(str(store))}"
+
+
 def _program() -> str:
     """Return what to type to run this program again: where it was run from, unless `mtok` finds it."""
     typed = sys.argv[0]
     return typed if Path(typed).name == "mtok" and not shutil.which("mtok") else "mtok"
-
-
-def _at(store: Path) -> str:
-    return f"--store {shlex.quote(str(store))}"
 
 
 def _listed(counts: Mapping[str, int]) -> str:

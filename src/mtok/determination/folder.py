@@ -36,6 +36,11 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     first_date: str
     last_date: str
 
+    @property
+    def versions(self) -> tuple[str, str, str]:
+        """The digests of what the run went by, beside the captures."""
+        return self.rules_sha256, self.parameters_sha256, self.store_sha256
+
 
 class Determinations:
     """The folder `determinations/` of a store, for one methodology."""

@@ -52,7 +52,7 @@ def find_start(
     last_run = determinations.last_run(volume_source)
     if last_run is None or not store.register.holds(last_run.register):
         return Start(because="no earlier run to go on from")
-    if _versions(last_run) != _versions(note_of(store, observations, methodology, 0, 0)):
+    if last_run.versions != note_of(store, observations, methodology, 0, 0).versions:
         return Start(because="the rules or the parameters of the store have changed")
     affected = set(_affected(store, observations, methodology, volume_source, last_run))
     first_of_all, last = parse_date(last_run.first_date), parse_date(last_run.last_date)
@@ -95,10 +95,6 @@ def note_of(
         first_date=format_date(first_day),
         last_date=format_date(last_day),
     )
-
-
-def _versions(run: LastRun) -> tuple[str, str, str]:
-    return run.rules_sha256, run.parameters_sha256, run.store_sha256
 
 
 def _affected(

@@ -23,6 +23,8 @@ from mtok.replay import Fault, Recording
 from mtok.watch.status import status_of
 from worlds import World, world
 
+pytestmark = pytest.mark.long
+
 SLOTS = int(os.environ.get("MTOK_MONTH_SLOTS", "4"))
 FIRST, LAST = "2026-05-25", "2026-06-24"
 SERIES = ("openai", "google-gemini", "anthropic", "deepseek", "qwen", "moonshot")

@@ -1,4 +1,4 @@
-"""From files somebody kept to captures of a store: what `mtok import` does, and the sample of `mtok demo`.
+"""From files somebody kept to captures of a store: what `mtok import` does.
 
 Payloads and tables of prices come first, tables of volumes last, because their ids are resolved by the catalogue.
 Everything is idempotent: the same call again completes an interrupted one and changes nothing otherwise.
@@ -29,7 +29,6 @@ from mtok.sources import (
     refuse_changed_import,
     volume_responses,
 )
-from mtok.sources.sample import sample_responses
 
 
 @dataclass(kw_only=True)
@@ -109,15 +108,6 @@ def import_paths(
             refuse_changed_import(store.register.read(), responses)
             new |= _archive(store, responses, report)
         _observe(observations, new, report, progress)
-    return report
-
-
-def import_sample(store: Store, progress: Progress) -> ImportReport:
-    """Archive the bundled sample, rendered as responses, and observe it."""
-    report = ImportReport()
-    with store.writing():
-        new = _archive(store, sample_responses(), report)
-        _observe(Observations(store), new, report, progress)
     return report
 
 

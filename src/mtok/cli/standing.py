@@ -73,19 +73,21 @@ def _late_after(what: str, due: str | None) -> str:
 
 def _days(days: Sequence[DayStatus], width: int) -> Page:
     head = ["Day", "Prices", "Gap", "Rankings", "Prints", "Alarms"]
-    rows = [head, *(_row(day) for day in days)]
+    since = [day for day in days if not day.before_first]
+    rows = [head, *(_row(day) for day in since)]
     fixed = columns([row[:-1] for row in rows], "<>>><")
     used = max(map(len, fixed)) + _GAP
     lines = [
         f"{left:{used}}{_shortened(row[-1], width - used)}".rstrip()
         for left, row in zip(fixed, rows, strict=True)
     ]
+    before = len(days) - len(since)
+    if before:
+        lines.append(f"{counted(before, 'day')} before the first capture")
     return [Heading(lines[0]), hairline(width), *lines[1:], hairline(width)]
 
 
 def _row(day: DayStatus) -> list[str]:
-    if day.before_first:
-        return [day.date, "", "", "", "", "before the first capture"]
     return [
         day.date,
         str(day.price_captures),

@@ -140,6 +140,7 @@ CODES: Final = {
     "http_403": Code(
         WARNING, "the server refuses this caller", "Check the key and where requests come from."
     ),
+    "http_404": Code(NOTE, "the server has no such thing: nobody serves that model any more", "Nothing."),
     "http_429": Code(NOTE, "too many requests: the server asked to be left alone", _RETRIED),
     "http_timeout": Code(NOTE, "no answer in time", _RETRIED),
     "http_connection": Code(NOTE, "no connection, or one that broke", _RETRIED),

@@ -94,7 +94,7 @@ class Inbox:
         self.logins: list[tuple[bytes, bytes]] = []
 
     async def take(self, *spoken: Any) -> str:
-        """Take one message: server, session and envelope."""
+        """Take one message; the third of what was spoken is its envelope."""
         envelope: Envelope = spoken[2]
         if self.refuse:
             return self.refuse
@@ -104,7 +104,7 @@ class Inbox:
         return "250 OK"
 
     def authenticate(self, *spoken: Any) -> AuthResult:
-        """Let in who has the password: server, session, envelope, mechanism and login."""
+        """Let in who has the password; the fifth of what was spoken is the login."""
         login: LoginPassword = spoken[4]
         self.logins.append((login.login, login.password))
         return AuthResult(success=login.password == PASSWORD.encode(), handled=False)

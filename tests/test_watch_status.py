@@ -249,7 +249,7 @@ def made_up() -> Status:
                 printed=NOTHING,
             ),
             one("2026-06-19", alarms={"price_jump": 1}),
-            one("2026-06-18", rankings_first="2026-06-21T11:00:00Z"),
+            one("2026-06-18", rankings_first="2026-06-21T11:00:00Z", alarms={"slug_gone": 1}),
             one(
                 "2026-06-17", rankings_first=None, rankings_reason="volume_range", alarms={"volume_range": 1}
             ),
@@ -274,7 +274,7 @@ Day         Prices   Gap    Rankings  Prints  Alarms
 {line}
 2026-06-20       9  6:00           –  ······  stale_prices 1, price_jump 2, …
 2026-06-19      32  0:45       02:05  ●◐●◌–·  price_jump 1
-2026-06-18      32  0:45  +2 d 11:00  ●◐●◌–·
+2026-06-18      32  0:45  +2 d 11:00  ●◐●◌–·  slug_gone 1
 2026-06-17      32  0:45    rejected  ●◐●◌–·  volume_range 1
 2026-06-16                                    before the first capture
 {line}

@@ -27,6 +27,14 @@ Url = Annotated[
     str | None,
     typer.Option("--url", metavar="URL", help="Another OpenRouter, such as a local one of `mtok replay`."),
 ]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="INSTANT",
+        help="What time it is there; only with the --url of a replay on this machine.",
+    ),
+]
 LogForm = Annotated[
     Literal["auto", "people", "json", "off"],
     typer.Option(
@@ -58,6 +66,7 @@ def collect(
         ),
     ] = None,
     url: Url = None,
+    at: At = None,
     log: LogForm = "auto",
     store: StorePath = None,
     as_json: AsJson = False,
@@ -71,7 +80,7 @@ def collect(
     from mtok.cli.collected import collected_content, collected_page
     from mtok.cli.reading import days_in_order, named_store
     from mtok.cli.terminal import progress_bar
-    from mtok.day import SystemClock, collect_due
+    from mtok.day import collect_due
 
     path, days = named_store(store), days_in_order(first, last)
     if install_timer:
@@ -86,7 +95,7 @@ def collect(
 
             collected = collect_recorded(opened, _recording(replay), days=days, progress=progress)
         else:
-            clock = SystemClock()
+            clock = _clock(at, url)
             collected = collect_due(
                 opened, _connect(clock, url, log), clock, days=_whole(days), progress=progress
             )
@@ -96,7 +105,14 @@ def collect(
 
 @commands.command(epilog="Example: mtok run --store store")
 @reported
-def run(*, url: Url = None, log: LogForm = "auto", store: StorePath = None, as_json: AsJson = False) -> None:
+def run(
+    *,
+    url: Url = None,
+    at: At = None,
+    log: LogForm = "auto",
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
     """Collect what is due, determine what it changes, and tell the sinks what is odd or late.
 
     What the timer starts. It may be run at any time and as often as you like: it takes up what was missed, in order.
@@ -107,10 +123,10 @@ def run(*, url: Url = None, log: LogForm = "auto", store: StorePath = None, as_j
     from mtok.cli.reading import named_store
     from mtok.cli.summaries import run_content, run_page
     from mtok.cli.terminal import progress_bar
-    from mtok.day import SystemClock, run_day, tell
+    from mtok.day import run_day, tell
     from mtok.watch.sinks import Sinks
 
-    path, clock, sinks = named_store(store), SystemClock(), Sinks.from_environment(os.environ)
+    path, clock, sinks = named_store(store), _clock(at, url), Sinks.from_environment(os.environ)
     opened = Store.create(path)
     with progress_bar() as progress:
         done = run_day(opened, _connect(clock, url, log), clock, progress=progress)
@@ -134,6 +150,10 @@ def status(
     days: Annotated[
         int, typer.Option("--days", metavar="N", min=1, max=366, help="How many days, today included.")
     ] = 30,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="INSTANT", help="As it was then: YYYY-MM-DDTHH:MM:SSZ, UTC."),
+    ] = None,
     deliver: Annotated[
         bool, typer.Option("--deliver", help="Tell the sinks what they have not been told yet.")
     ] = False,
@@ -147,17 +167,17 @@ def status(
     """
     from mtok.archive import Store
     from mtok.cli.logs import logger
-    from mtok.cli.reading import named_store
+    from mtok.cli.reading import instant_of_text, named_store
     from mtok.cli.standing import status_content, status_page
     from mtok.cli.terminal import page_width
     from mtok.day import SystemClock, tell
     from mtok.watch.sinks import Sinks
     from mtok.watch.status import status_of
 
-    opened, clock = Store.open(named_store(store)), SystemClock()
+    opened, clock, asked = Store.open(named_store(store)), SystemClock(), instant_of_text(at, "--at")
     if deliver:
         tell(opened, clock, Sinks.from_environment(os.environ), logger(log))
-    found = status_of(opened, clock.now(), days)
+    found = status_of(opened, clock.now() if asked is None else asked, days)
     answer(status_content(found), status_page(found, page_width()), as_json=as_json)
     if found.late:
         raise typer.Exit(1)
@@ -227,6 +247,29 @@ def _recording(text: str) -> Any:
     for refused in recording.left_out:
         write(f"left out {refused.path}: {refused.found} ({refused.code})\n", sys.stderr)
     return recording
+
+
+def _clock(at: str | None, url: str | None) -> Clock:
+    """Return the clock of the machine, or one that runs from `at`.
+
+    Raises BadCall where responses of the real OpenRouter would be dated by such a clock.
+    """
+    from mtok.cli.reading import instant_of_text
+    from mtok.day import SystemClock
+    from mtok.errors import BadCall
+    from mtok.replay import ReplayClock
+    from mtok.sources import is_on_this_machine
+
+    start = instant_of_text(at, "--at")
+    if start is None:
+        return SystemClock()
+    if url is None or not is_on_this_machine(url):
+        raise BadCall(
+            "clock_refused",
+            "--at would date what OpenRouter shows now as of another time",
+            "Give it with --url of a `mtok replay` on this machine only.",
+        )
+    return ReplayClock(start, 1)
 
 
 def _connect(clock: Clock, url: str | None, log: str) -> Callable[[Callable[[Response], None]], OpenRouter]:

@@ -7,7 +7,7 @@ and a remedy; one bad file never costs a good one, and what a server does is nev
 
 from mtok.sources.attempts import Limits
 from mtok.sources.files import FoundFile, Refused, find_files, read_response
-from mtok.sources.openrouter import FIRST_DAY, OPENROUTER_URL, OpenRouter, Outcome
+from mtok.sources.openrouter import FIRST_DAY, OPENROUTER_URL, OpenRouter, Outcome, is_on_this_machine
 from mtok.sources.price_tables import price_responses
 from mtok.sources.tables import PRICES, VOLUMES, Table, TableReport, read_table
 from mtok.sources.volume_tables import check_volume_source, refuse_changed_import, volume_responses
@@ -26,6 +26,7 @@ __all__ = [
     "TableReport",
     "check_volume_source",
     "find_files",
+    "is_on_this_machine",
     "price_responses",
     "read_response",
     "read_table",

@@ -347,6 +347,11 @@ def _checked(text: str) -> httpx2.URL:
     raise _url_refused(f"it is {url.scheme or 'nothing'} to {url.host or 'nowhere'}")
 
 
+def is_on_this_machine(url: str) -> bool:
+    """Return whether the address is one `OpenRouter` takes, on the loopback. Raises BadCall `url_refused`."""
+    return _is_loopback(_checked(url).host)
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ip_address(host).is_loopback

@@ -35,7 +35,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     day : the UTC date it belongs to: of the capture that shows it; of `volume_low`, `short_capture` and `jump` the
     date that is concerned; of what is late the present one
     code, subject : what, of which model, date or endpoint; found : what was met, for people
-    since : the instant of the first capture showing it, or when it became late · count : how often it was shown
+    since : the instant of the first capture showing it, or when it became late · count : how many captures show it
     """
 
     day: str

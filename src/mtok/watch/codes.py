@@ -30,7 +30,7 @@ CODES: Final = {
     "stale_prices": Code(
         LATE,
         "the newest readable capture of prices is more than 3 h old",
-        "Look at the failed attempts and the timer (`systemctl status mtok-run.timer`); prices have no history.",
+        "Look at the failed attempts and the timer (`systemctl status mtok.timer`); prices have no history.",
     ),
     "stale_rankings": Code(
         LATE,

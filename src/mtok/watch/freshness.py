@@ -75,19 +75,17 @@ def newest_due(now: int, after_midnight: int) -> int:
 def freshness_of(observations: Observations, engine: Engine, now: int) -> Freshness:
     """Return what a store holds at `now`; what was captured later does not count. `refresh` has been called."""
     captures = engine.scan(TABLES["captures"], observations.files("captures"))
-    [(first, first_live)] = engine.rows(
-        f"SELECT MIN(captured), MIN(captured) FILTER (http_status IS NOT NULL OR failure IS NOT NULL) "
-        f"FROM {captures} WHERE captured <= {now:d}"
-    )
     parameters = observations.store.parameters
-    newest = engine.rows(
-        f"SELECT collector, captured // {DAY}, MAX(captured) FROM {captures} "
-        f"WHERE kind = 'models' AND readable AND captured <= {now:d} GROUP BY ALL"
+    history = engine.rows(
+        f"SELECT collector, captured // {DAY}, MIN(captured), "
+        "MIN(captured) FILTER (http_status IS NOT NULL OR failure IS NOT NULL), "
+        "MAX(captured) FILTER (kind = 'models' AND readable) "
+        f"FROM {captures} WHERE captured <= {now:d} GROUP BY ALL"
     )
     own = [
-        captured
-        for collector, day, captured in newest
-        if (entry := parameters.in_force(collector, day)) and entry.rank == 1
+        newest
+        for collector, day, _, _, newest in history
+        if newest is not None and (entry := parameters.in_force(collector, day)) and entry.rank == 1
     ]
     first_file = day_of(now) - HELD_WITHIN_DAYS
     recent, held = (
@@ -101,8 +99,8 @@ def freshness_of(observations: Observations, engine: Engine, now: int) -> Freshn
     )
     return Freshness(
         now=now,
-        first=first,
-        first_live=first_live,
+        first=min((first for _, _, first, *_ in history), default=None),
+        first_live=min((live for _, _, _, live, _ in history if live is not None), default=None),
         newest_prices=max(own, default=None),
         newest_day=newest_day,
     )

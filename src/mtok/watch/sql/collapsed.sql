@@ -1,4 +1,4 @@
--- One row a day, code and subject: what its first capture showed and how often it was shown; past the limit of a day
+-- One row a day, code and subject: what its first capture showed and how many show it; past the limit of a day
 -- and code the rest is one row without a subject.
 WITH numbered AS (
   SELECT
@@ -7,7 +7,7 @@ WITH numbered AS (
     subject,
     captured,
     found,
-    COUNT(*) OVER (PARTITION BY day, code, subject) AS shown,
+    COUNT(DISTINCT captured) OVER (PARTITION BY day, code, subject) AS shown,
     ROW_NUMBER() OVER (PARTITION BY day, code, subject ORDER BY captured, found) AS number
   FROM raised
 ), alarms AS (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,3 +22,13 @@ def recordings() -> Path:
     if not RECORDINGS.is_dir():
         pytest.skip(f"no recorded responses at {RECORDINGS}")
     return RECORDINGS
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A tmpfs of 300 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "mtok-test", folder], check=True)
+    yield folder
+    subprocess.run(["umount", folder], check=True)

@@ -587,7 +587,7 @@ def interrupted(folder: str, count: str) -> None:
         receiving, sending = os.pipe()
         process = os.fork()
         if not process:
-            calls = _killed_before(int(point))
+            calls = killed_before(int(point))
             archive(Path(folder) / name, market)
             sys.setprofile(None)
             os.write(sending, str(next(calls)).encode())
@@ -599,7 +599,7 @@ def interrupted(folder: str, count: str) -> None:
         os.close(receiving)
 
 
-def _killed_before(point: int) -> Iterator[int]:
+def killed_before(point: int) -> Iterator[int]:
     """Count every call and return from now on, of Python and of C, and die before one of them."""
     calls = itertools.count()
 
@@ -721,16 +721,6 @@ def test_a_capture_is_registered_after_every_name_on_the_way_to_its_object_is_du
 
 
 # ---- a full disk
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A tmpfs of 300 kB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "mtok-test", folder], check=True)
-    yield folder
-    subprocess.run(["umount", folder], check=True)
 
 
 def assert_nothing_torn(path: Path) -> None:

@@ -70,10 +70,11 @@ def restore(backup: Path, destination: Path, progress: Progress) -> Copied:
     """
     source = _open_backup(backup)
     _refuse_nested(backup, destination)
-    if (destination / "store.json").exists():
+    parameters = destination / "store.json"
+    if parameters.exists() and parameters.read_bytes() != (backup / "store.json").read_bytes():
         raise BadCall(
             "destination_not_empty",
-            f"{destination} is a store or a backup already",
+            f"{destination} is a store already, with other parameters",
             "Restore into a new or empty folder.",
         )
     _refuse_foreign(destination)

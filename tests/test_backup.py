@@ -20,7 +20,7 @@ import pytest
 
 from generated import market
 from markets import make_store
-from mtok.archive import Store, StoreParameters, backup
+from mtok.archive import Capture, Position, Register, Store, StoreParameters, backup
 from mtok.archive.backup import EVIDENCE, LEFT_OUT, Copied, back_up, restore
 from mtok.archive.files import sync_folder, write_file
 from mtok.canonical import sha256_hex
@@ -153,6 +153,24 @@ def test_a_collector_may_write_meanwhile(tmp_path: Path) -> None:
     assert set(steps) == {3}
     back_up(store, tmp_path / "backup", silent)
     assert contents(tmp_path / "backup") == contents(store.path)
+
+
+def test_a_line_that_comes_while_the_register_is_read_is_left_for_the_next_backup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = stored(tmp_path / "store")
+    expected = contents(store.path)
+    read_on = Register.read_on
+
+    def collected_after(register: Register, after: Position) -> tuple[list[Capture], Position]:
+        found = read_on(register, after)
+        monkeypatch.setattr(Register, "read_on", read_on)
+        archive(store.path, responses(4))
+        return found
+
+    monkeypatch.setattr(Register, "read_on", collected_after)
+    assert back_up(store, tmp_path / "backup", silent).captures == 3
+    assert contents(tmp_path / "backup") == expected
 
 
 # ---- damage

@@ -229,11 +229,15 @@ def replay(
     faults = [Fault(name) for name in fault or []] + (read_plan(plan) if plan else [])
     start = instant_of_text(at, "--at")
     clock = ReplayClock(recording.instants()[0] if start is None else start, rate)
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, ends
+    )  # before there are threads, which all have them blocked then
     with ReplayServer(recording, clock, port=port) as server:
         server.arm(*faults)
         write(f"{server.url}\n", sys.stdout)
         sys.stdout.flush()
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.sigwait(ends)
 
 
 def _recording(text: str) -> Any:

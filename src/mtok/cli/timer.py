@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -112,10 +111,10 @@ def _about_settings(settings: Path) -> Page:
 
 
 def _command(store: Path) -> list[str]:
-    program = Path(sys.argv[0])
-    if program.name != "mtok":
-        program = Path(shutil.which("mtok") or "mtok")
-    return [str(program.absolute()), "run", "--store", str(store.resolve()), "--log", "json"]
+    """Return the words that run this very program, however it was started."""
+    typed = Path(sys.argv[0]).absolute()
+    program = [str(typed)] if typed.name == "mtok" else [sys.executable, "-m", "mtok"]
+    return [*program, "run", "--store", str(store.resolve()), "--log", "json"]
 
 
 def _quoted_for_systemd(word: str) -> str:

@@ -67,7 +67,8 @@ def test_a_run_and_the_same_again(url: str, tmp_path: Path) -> None:
     done = json.loads(first.stdout)
     assert [one["kind"] for one in done["collected"]["outcomes"]] == ["models", "rankings-daily"]
     assert (done["determined"]["first_date"], done["determined"]["records"]) == ("2026-06-19", 6)
-    logged = [json.loads(line) for line in first.stderr.splitlines()]
+    lines = [json.loads(line) for line in first.stderr.splitlines()]
+    logged = [line for line in lines if line["event"] == "attempt"]
     assert [(line["event"], line["kind"], line["status"]) for line in logged] == [
         ("attempt", "models", 200),
         ("attempt", "rankings-daily", 200),
@@ -140,7 +141,19 @@ def test_what_cannot_be_asked(arguments: list[str], code: str, tmp_path: Path) -
 def test_sinks_are_told_by_a_run_and_by_status(url: str, tmp_path: Path) -> None:
     metrics = tmp_path / "mtok.prom"
     store = tmp_path / "store"
-    found = mtok("run", "--url", url, "--at", AT, "--store", store, "--json", MTOK_METRICS_FILE=str(metrics))
+    found = mtok(
+        "run",
+        "--url",
+        url,
+        "--at",
+        AT,
+        "--store",
+        store,
+        "--json",
+        "--log",
+        "off",
+        MTOK_METRICS_FILE=str(metrics),
+    )
     assert json.loads(found.stdout)["delivered"] == [{"sink": "metrics", "alarms": 0, "failure": None}]
     families = {family.name for family in text_string_to_metric_families(metrics.read_text())}
     assert {"mtok_last_run_timestamp_seconds", "mtok_store_free_bytes"} <= families
@@ -151,6 +164,18 @@ def test_sinks_are_told_by_a_run_and_by_status(url: str, tmp_path: Path) -> None
     assert bad.returncode == 2
     assert "MTOK_WEBHOOK_URL" in bad.stderr
     assert "secret" not in bad.stderr
+
+
+def test_sinks_are_told_although_a_run_fails(url: str, tmp_path: Path) -> None:
+    metrics, store = tmp_path / "mtok.prom", tmp_path / "store"
+    assert mtok("run", "--url", url, "--at", AT, "--store", store).returncode == 0
+    (store / "store.json").write_text("{}")
+    month = store / "determinations" / "1.0" / "all" / "rankings-daily" / "qwen"
+    shutil.rmtree(month)
+    month.write_text("in the way")
+    found = mtok("run", "--url", url, "--at", AT, "--store", store, MTOK_METRICS_FILE=str(metrics))
+    assert found.returncode == 3, found.stderr
+    assert metrics.exists()
 
 
 # ---- the timer

@@ -450,3 +450,12 @@ def test_a_metrics_file_that_cannot_be_written_costs_no_other_sink(
 def test_without_sinks_nothing_is_delivered_or_written(store: Store) -> None:
     assert handed(store, [JUMP], Sinks()) == []
     assert not (store.path / "alarms").exists()
+
+
+def test_the_log_is_told_once_as_well(store: Store) -> None:
+    for expected in (2, 0):
+        with capture_logs() as logged:
+            deliver(store, made_up(), [LATE, JUMP, DYNAMIC], Sinks(log=True), NOW, get_logger())
+        alarms = [entry for entry in logged if entry["event"] == "alarm"]
+        assert len(alarms) == expected
+        assert all({"code", "subject", "found", "severity", "day"} <= entry.keys() for entry in alarms)

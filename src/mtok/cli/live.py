@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -119,18 +120,27 @@ def run(
     """
     from mtok.archive import Store
     from mtok.cli.collected import collected_content, collected_page
-    from mtok.cli.logs import logger
+    from mtok.cli.logs import is_logged, logger
     from mtok.cli.reading import named_store
     from mtok.cli.summaries import run_content, run_page
     from mtok.cli.terminal import progress_bar
     from mtok.day import run_day, tell
     from mtok.watch.sinks import Sinks
 
-    path, clock, sinks = named_store(store), _clock(at, url), Sinks.from_environment(os.environ)
+    path, clock, sinks = (
+        named_store(store),
+        _clock(at, url),
+        Sinks.from_environment(os.environ, log=is_logged(log)),
+    )
     opened = Store.create(path)
-    with progress_bar() as progress:
-        done = run_day(opened, _connect(clock, url, log), clock, progress=progress)
-        told = tell(opened, clock, sinks, logger(log))
+    try:
+        with progress_bar() as progress:
+            done = run_day(opened, _connect(clock, url, log), clock, progress=progress)
+    except Exception:
+        with suppress(Exception):  # what went wrong first is what is said
+            tell(opened, clock, sinks, logger(log))
+        raise
+    told = tell(opened, clock, sinks, logger(log))
     content: dict[str, Any] = {
         "collected": collected_content(done.collected),
         "determined": run_content(done.determined) if done.determined else None,
@@ -166,7 +176,7 @@ def status(
     The exit status is 1 when something is late.
     """
     from mtok.archive import Store
-    from mtok.cli.logs import logger
+    from mtok.cli.logs import is_logged, logger
     from mtok.cli.reading import instant_of_text, named_store
     from mtok.cli.standing import status_content, status_page
     from mtok.cli.terminal import page_width
@@ -176,7 +186,7 @@ def status(
 
     opened, clock, asked = Store.open(named_store(store)), SystemClock(), instant_of_text(at, "--at")
     if deliver:
-        tell(opened, clock, Sinks.from_environment(os.environ), logger(log))
+        tell(opened, clock, Sinks.from_environment(os.environ, log=is_logged(log)), logger(log))
     found = status_of(opened, clock.now() if asked is None else asked, days)
     answer(status_content(found), status_page(found, page_width()), as_json=as_json)
     if found.late:

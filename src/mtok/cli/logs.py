@@ -9,18 +9,20 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
 
+def is_logged(form: str) -> bool:
+    """Return whether anything is logged: `auto` logs where standard error is no terminal."""
+    return form != "off" and not (form == "auto" and sys.stderr.isatty())
+
+
 def logger(form: str) -> FilteringBoundLogger:
     """Return a logger. form : `people`, `json`, `off`, or `auto`, which is off on a terminal and else for people."""
     import structlog
 
-    if form == "auto":
-        form = "off" if sys.stderr.isatty() else "people"
     last: Any = (
         structlog.processors.JSONRenderer(sort_keys=True)
         if form == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=9, sort_keys=False)
     )
-    drop_all = structlog.make_filtering_bound_logger("critical")
     wrapped: FilteringBoundLogger = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=[
@@ -28,6 +30,6 @@ def logger(form: str) -> FilteringBoundLogger:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             last,
         ],
-        wrapper_class=drop_all if form == "off" else structlog.make_filtering_bound_logger("info"),
+        wrapper_class=structlog.make_filtering_bound_logger("info" if is_logged(form) else "critical"),
     )
     return wrapped

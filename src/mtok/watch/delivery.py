@@ -64,6 +64,8 @@ def deliver(
     deliveries = []
     if sinks.metrics_file:
         deliveries.append(_write_metrics(sinks, status))
+    if sinks.log:
+        deliveries.append(_tell(store, "log", _logged(log), alarms, now))
     for name, sink in (("webhook", sinks.webhook), ("mail", sinks.mail)):
         if sink:
             deliveries.append(_tell(store, name, sink.send, alarms, now))
@@ -74,6 +76,16 @@ def deliver(
         else:
             log.info("delivered", **said)
     return deliveries
+
+
+def _logged(log: FilteringBoundLogger) -> Callable[[Message], None]:
+    """Return what logs each alarm of a message as an event of its own."""
+
+    def send(message: Message) -> None:
+        for alarm in message.alarms:
+            log.warning("alarm", **alarm)
+
+    return send
 
 
 def _write_metrics(sinks: Sinks, status: Status) -> Delivery:

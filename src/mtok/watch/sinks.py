@@ -126,20 +126,22 @@ class Mail:
 
 @dataclass(frozen=True, kw_only=True)
 class Sinks:
-    """The sinks that are set; None is none."""
+    """The sinks that are set; None is none. log : whether alarms are told to the log"""
 
+    log: bool = False
     metrics_file: Path | None = None
     webhook: Webhook | None = None
     mail: Mail | None = None
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> Sinks:
+    def from_environment(cls, environ: Mapping[str, str], *, log: bool = False) -> Sinks:
         """Return the sinks set by MTOK_METRICS_FILE, MTOK_WEBHOOK_URL and MTOK_MAIL_URL, _FROM and _TO.
 
         Raises BadCall naming the variable, never what it holds.
         """
         metrics = environ.get("MTOK_METRICS_FILE")
         return cls(
+            log=log,
             metrics_file=Path(metrics) if metrics else None,
             webhook=_webhook(environ),
             mail=_mail(environ),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from mtok.archive import KIND_ENDPOINTS, KIND_MODELS, KIND_RANKINGS, PRIMARY, RANKINGS_DAILY, Response, Store
 from mtok.calendar import DAY, SECOND, Clock, day_of, format_date, format_instant, second_of_day
@@ -34,6 +34,9 @@ ENDPOINTS_ATTEMPTS_MAX: Final = 80
 """Attempts at endpoints a UTC day; the client makes one for a model, and the next collection the next."""
 ENDPOINTS_SECONDS_MAX: Final = 900
 """How long one collection goes on asking for endpoints."""
+
+NOBODY_SERVES_IT: Final = "http_404"
+"""An answer about endpoints like any other."""
 
 Connect = Callable[[Callable[[Response], None]], OpenRouter]
 """Makes the client, which hands each attempt to the function it is given."""
@@ -59,7 +62,7 @@ class Collected:
             outcome
             for outcome in self.outcomes
             if outcome.failure is not None
-            and not (outcome.kind == KIND_ENDPOINTS and outcome.failure == "http_404")
+            and not (outcome.kind == KIND_ENDPOINTS and outcome.failure == NOBODY_SERVES_IT)
         ]
 
 
@@ -102,6 +105,19 @@ def collect(
     )
 
 
+class _Seen(NamedTuple):
+    """A capture or attempt of the primary collector: columns of the table `captures`."""
+
+    capture: int
+    captured: int
+    kind: str
+    subject: str | None
+    volume_source: str | None
+    readable: bool
+    failure: str | None
+    not_before: int | None
+
+
 class Due:
     """What is due at an instant, by what the primary collector has captured."""
 
@@ -109,36 +125,29 @@ class Due:
         self._observations = observations
         self._now = now
         self._today = day_of(now)
-        first = self._today - CATCH_UP_DAYS
-        names = (
-            "capture",
-            "captured",
-            "kind",
-            "subject",
-            "volume_source",
-            "readable",
-            "failure",
-            "not_before",
-        )
-        captures = observations.rows("captures", "collector", *names, first_day=first)
-        self._captures = [row for collector, *row in captures if collector == PRIMARY]
+        self._first = self._today - CATCH_UP_DAYS
+        rows = observations.rows("captures", "collector", *_Seen._fields, first_day=self._first)
+        self._seen = [_Seen(*row) for collector, *row in rows if collector == PRIMARY]
 
     def rankings(self, left: list[tuple[str, str]]) -> list[tuple[int, int]]:
         """Return the days to take rankings of: none, or the first and the last of one span."""
-        reason = self._wait(KIND_RANKINGS) or self._spent(KIND_RANKINGS, RANKINGS_ATTEMPTS_MAX)
         span = self._span()
-        if span and reason:
+        if span is None:
+            return []
+        reason = self._wait(KIND_RANKINGS)
+        if self._attempts(KIND_RANKINGS) >= RANKINGS_ATTEMPTS_MAX:
+            reason = f"{RANKINGS_ATTEMPTS_MAX} attempts today"
+        if reason:
             left.append((f"rankings of {format_date(span[0])} … {format_date(span[1])}", reason))
-        return [span] if span and not reason else []
+            return []
+        return [span]
 
     def endpoints(self, constituents: Iterable[str], left: list[tuple[str, str]]) -> list[str]:
         """Return the models to ask the endpoints of: those of `constituents` without an answer today."""
         answered = {
-            subject
-            for _, captured, kind, subject, _, readable, failure, _ in self._captures
-            if kind == KIND_ENDPOINTS
-            and day_of(captured) == self._today
-            and (readable or failure == "http_404")
+            one.subject
+            for one in self._of_today(KIND_ENDPOINTS)
+            if one.readable or one.failure == NOBODY_SERVES_IT
         }
         wanted = [slug for slug in constituents if slug not in answered]
         reason = self._wait(KIND_ENDPOINTS)
@@ -148,12 +157,13 @@ class Due:
         return wanted[: max(0, ENDPOINTS_ATTEMPTS_MAX - self._attempts(KIND_ENDPOINTS))]
 
     def _span(self) -> tuple[int, int] | None:
+        """Return the days that are not held and, unless some are named today, those to be taken again."""
         last = self._today - (1 if second_of_day(self._now) >= RANKINGS_HOUR * 3600 else 2)
-        days = self._observations.days()
-        floor = max(FIRST_DAY, self._today - CATCH_UP_DAYS, min(days, default=self._today) - 1)
+        first_capture = min(self._observations.days(), default=self._today)
+        floor = max(FIRST_DAY, self._first, first_capture - 1)
         held, named_today = self._held()
         missing = [day for day in range(floor, last + 1) if day not in held]
-        again = [day for day in range(max(floor, self._today - AGAIN_DAYS), self._today - 1) if day <= last]
+        again = list(range(max(floor, self._today - AGAIN_DAYS), min(last + 1, self._today - 1)))
         if again and named_today.isdisjoint(again):
             wanted = [*missing, *again]
         else:
@@ -162,34 +172,32 @@ class Due:
 
     def _held(self) -> tuple[set[int], set[int]]:
         """Return the days that are held, and those that some capture of today names."""
-        lines = {
-            line: day_of(captured)
-            for line, captured, _, _, source, readable, *_ in self._captures
-            if source == RANKINGS_DAILY and readable
+        days = {
+            one.capture: day_of(one.captured)
+            for one in self._seen
+            if one.volume_source == RANKINGS_DAILY and one.readable
         }
         held, named_today = set(), set()
-        first = self._today - CATCH_UP_DAYS
-        for line, day, reason in self._observations.rows(
-            "volume_days", "capture", "day", "reason", first_day=first
-        ):
-            if line in lines and reason is None:
+        rows = self._observations.rows("volume_days", "capture", "day", "reason", first_day=self._first)
+        for capture, day, reason in rows:
+            if capture in days and reason is None:
                 held.add(day)
-            if lines.get(line) == self._today:
+            if days.get(capture) == self._today:
                 named_today.add(day)
         return held, named_today
 
     def _wait(self, kind: str) -> str | None:
         """Return why a kind is not to be asked for yet: the server said until when."""
-        asked = max((row[7] or 0 for row in self._captures if row[2] == kind), default=0)
+        asked = max((one.not_before or 0 for one in self._seen if one.kind == kind), default=0)
         return (
             f"the server asks to be left alone until {format_instant(asked)}" if asked > self._now else None
         )
 
-    def _spent(self, kind: str, most: int) -> str | None:
-        return f"{most} attempts today" if self._attempts(kind) >= most else None
-
     def _attempts(self, kind: str) -> int:
-        return sum(row[2] == kind and day_of(row[1]) == self._today for row in self._captures)
+        return len(self._of_today(kind))
+
+    def _of_today(self, kind: str) -> list[_Seen]:
+        return [one for one in self._seen if one.kind == kind and day_of(one.captured) == self._today]
 
 
 def together(parts: Sequence[Collected]) -> Collected:

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install --quiet
 
-.PHONY: demo test test-all check bench lock clean
+.PHONY: demo test test-all check bench fuzz lock clean
 
 demo: $(VENV)/run.stamp  ## the whole run on the bundled sample
 	@$(BIN)/mtok demo
@@ -34,6 +34,13 @@ check: $(VENV)/test.stamp  ## style, types, layers, lock files
 
 bench: $(VENV)/test.stamp  ## ratios measured side by side in one run
 	@$(BIN)/python scripts/bench.py
+
+SECONDS ?= 60
+
+fuzz: $(VENV)/test.stamp  ## coverage-guided fuzzing of the decoders; make fuzz SECONDS=600
+	@$(INSTALL) 'atheris==3.0.0'
+	@for target in models rankings endpoints transport; do \
+	  $(BIN)/python scripts/fuzz_decoders.py $$target --seconds $(SECONDS) || exit 1; done
 
 lock: $(VENV)/test.stamp  ## rewrite requirements/*.lock from pyproject.toml
 	@$(INSTALL) uv

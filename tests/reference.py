@@ -127,7 +127,7 @@ def parse_time(value: object, *, end: bool) -> int | None:
 def parse_windows(pricing: Json, base: int | None) -> list[tuple[int, int, int]] | None:
     """R-5.2: the windows of a row in order; None when an override makes the row invalid."""
     overrides = pricing.get("overrides", [])
-    if base is None or not isinstance(overrides, list):
+    if base is None or not isinstance(overrides, list) or len(overrides) > 100:
         return None
     price_keys = PRICE_KEYS | (pricing.keys() - {"overrides"})
     windows = []

@@ -11,6 +11,7 @@ import pytest
 
 from mtok import records
 from mtok.observations.tables import TABLES
+from mtok.watch.codes import CODES
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -67,3 +68,33 @@ def test_every_rule_file_stands_in_the_rulebook() -> None:
     table = (ROOT / "docs" / "rulebook-1.0.md").read_text()
     for path in (ROOT / "src" / "mtok" / "methodology" / "v1" / "rules").glob("*.sql"):
         assert path.name in table, path.name
+
+
+# ---- which fault is shown where
+
+EVIDENCE = (ROOT / "docs" / "evidence" / "fuzzing.md").read_text("utf-8")
+OF_TABLES = {"as_of_unreadable", "id_unknown", "partial_day", "variant_conflict", "variants_summed"}
+"""Codes of rows of imported tables (docs/tables.md), which no response can get."""
+
+
+def test_every_fixture_and_test_that_shows_a_fault_exists() -> None:
+    shown = EVIDENCE.split("## Which fault is shown where")[1]
+    fixtures = re.findall(r"`((?:models|rankings|endpoints|unknown)/[\w.]+\.(?:json|gz))`", EVIDENCE)
+    tests = re.findall(r"`(test_\w+)::(test_\w+)`", EVIDENCE)
+    assert len(fixtures) > 80
+    assert not [name for name in fixtures if not (ROOT / "tests" / "faults" / name).is_file()]
+    for module, function in tests:
+        assert f"def {function}(" in (ROOT / "tests" / f"{module}.py").read_text("utf-8"), function
+    rows = [line for line in shown.splitlines() if line.startswith("| ") and not line.startswith("|---")]
+    assert all(re.search(r"\.json`|\.gz`|::test_|\| shown by \|", row) for row in rows)
+
+
+def test_every_code_of_an_alarm_is_shown_somewhere() -> None:
+    table = EVIDENCE.split("| fault | code | shown by |\n|---|---|---|\n")[1].split("\n\n")[0]
+    codes = {code for row in table.splitlines() for code in re.findall(r"`(\w+)`", row.split(" | ")[1])}
+    assert codes == CODES.keys() - OF_TABLES
+
+
+def test_the_evidence_counts_the_files_there_are() -> None:
+    files = [path for path in (ROOT / "tests" / "faults").rglob("*") if path.is_file()]
+    assert f"The files are {len(files)}," in EVIDENCE

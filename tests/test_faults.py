@@ -307,6 +307,8 @@ TABLE: dict[str, Read] = {
     "models/prompt_tier_text.json": sound(schema_type=1),
     "models/prompt_tier_one_end.json": sound(schema_type=1),
     "models/prompt_tier_price_nan.json": sound(price_grammar=1),
+    "models/prompt_tier_to_midnight.json": sound(),
+    "models/overrides_101.json": no_schedule(),
     # names
     "models/slug_two_colons.json": no_row("slug_grammar"),
     "models/slug_capital_non_ascii.json": no_row("slug_grammar"),
@@ -409,6 +411,7 @@ TABLE: dict[str, Read] = {
     "rankings/two_colons.json": volumes(slug_grammar=1),
     "rankings/slug_null.json": volumes(slug_grammar=1),
     "rankings/slug_no_slash.json": volumes(slug_grammar=1),
+    "rankings/slug_alias.json": volumes(slug_grammar=1),
     "rankings/slug_other_with_variant.json": volumes(slug_grammar=1),
     "rankings/slug_non_ascii.json": volumes(slug_grammar=1),
     # schemas
@@ -421,6 +424,7 @@ TABLE: dict[str, Read] = {
     "rankings/meta_as_of_number.json": taken(5, schema_type=1),
     "rankings/meta_as_of_offset.json": taken(5, schema_type=1),
     "rankings/meta_as_of_hour_24.json": taken(5, schema_type=1),
+    "rankings/meta_as_of_in_the_future.json": volumes(date_range=1),
     "rankings/meta_date_malformed.json": taken(5, schema_type=2),
     "rankings/unknown_fields.json": taken(5, schema_unknown=3),
     "rankings/unresolved_of_another_shape.json": taken(5, schema_type=3),
@@ -528,6 +532,7 @@ ENDPOINTS: dict[str, ReadEndpoints] = {
     "endpoints/discount_negative.json": endpoints(inn(discount="-0.2")),
     "endpoints/discount_zero.json": endpoints(inn(discount="0")),
     "endpoints/discount_text.json": endpoints(inn(discount="0.50")),
+    "endpoints/discount_lone_surrogate.json": endpoints(inn(discount="0.\\ud8005\\n")),
     "endpoints/discount_1e400.json": endpoints(inn(discount="1e400")),
     "endpoints/discount_boolean.json": endpoints(inn(), schema_type=1),
     "endpoints/discount_list.json": endpoints(inn(), schema_type=1),
@@ -787,6 +792,22 @@ def test_past_a_thousand_of_a_code_faults_are_counted() -> None:
     found = [fault for fault in decode_models(many).faults if fault.code == "price_absent"]
     assert len(found) == 1_001
     assert found[-1].found == "234 more"
+
+
+def test_past_a_thousand_fields_what_is_found_is_counted_together() -> None:
+    """Twenty megabytes hold a million unknown names; a capture lists the first thousand."""
+    row = {"id": "a/b", "pricing": {"completion": "0.000001"}} | {
+        f"new_{number}": 0 for number in range(1_234)
+    }
+    again = {"provider_name": "Inn", "pricing": {f"new_{number}": 0 for number in range(1_234)}}
+    model = {"id": "a/b", "endpoints": [again]}
+    for found in (
+        decode_models(json.dumps({"data": [row]}).encode()).faults,
+        decode_endpoints(json.dumps({"data": model}).encode()).faults,
+    ):
+        unknown = [fault for fault in found if fault.code == "schema_unknown"]
+        assert len(unknown) == 1_001
+        assert ("", "fields past the first 1000 in 234 records") in [one[1::2] for one in unknown]
 
 
 def test_importing_a_broken_file_keeps_its_bytes() -> None:

@@ -24,6 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mtok.archive import (
+    KIND_ENDPOINTS,
     KIND_MODELS,
     KIND_RANKINGS,
     KIND_TABLE,
@@ -36,10 +37,11 @@ from mtok.archive import (
 from mtok.calendar import parse_date, parse_instant
 from mtok.canonical import sha256_hex
 from mtok.errors import EnvironmentFailed
-from mtok.observations import Observations, decode_models, decode_rankings
+from mtok.observations import Observations, decode_endpoints, decode_models, decode_rankings
 from mtok.observations.models import Models
 from mtok.observations.rankings import Rankings
-from mtok.observations.tables import TABLES, Rows, observe_capture, parquet_bytes
+from mtok.observations.tables import TABLES, observe_capture, parquet_bytes
+from oracles import objections, unfit
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "observations.md"
 FAULTS = Path(__file__).parent / "faults"
@@ -193,12 +195,12 @@ def test_a_bit_flipped_in_any_file_is_noticed_and_the_file_made_anew(
         b"",
         b"null",
         b"[]",
-        b'{"format":"mtok-observations-2"}',
-        sealed(b'{"format":"mtok-observations-2"}'),
-        sealed(b'{"format":"mtok-observations-2","days":[]}'),
-        sealed(b'{"format":"mtok-observations-2","days":{"2026-06-18":5}}'),
-        sealed(b'{"format":"mtok-observations-2","days":{"2026-06-18":{"prices.parquet":"x"}}}'),
-        sealed(b'{"format":"mtok-observations-2","days":{"../objects":{"prices.parquet":"x"}}}'),
+        b'{"format":"mtok-observations-3"}',
+        sealed(b'{"format":"mtok-observations-3"}'),
+        sealed(b'{"format":"mtok-observations-3","days":[]}'),
+        sealed(b'{"format":"mtok-observations-3","days":{"2026-06-18":5}}'),
+        sealed(b'{"format":"mtok-observations-3","days":{"2026-06-18":{"prices.parquet":"x"}}}'),
+        sealed(b'{"format":"mtok-observations-3","days":{"../objects":{"prices.parquet":"x"}}}'),
         sealed(b'{"format":"mtok-observations-0","days":{}}'),
     ],
 )
@@ -495,27 +497,65 @@ BUILT_IN_RANKINGS = {
     },
 }
 
+BUILT_IN_ENDPOINTS = {
+    "data": {
+        "id": "maker/model",
+        "name": "Maker: Model",
+        "created": 1_767_225_600,
+        "architecture": {"modality": "text->text"},
+        "endpoints": [
+            {
+                "name": f"Host {number} | maker/model",
+                "provider_name": f"Host {number}",
+                "tag": f"host-{number}/{tier}",
+                "status": -number,
+                "context_length": 131_072,
+                "pricing": {
+                    "prompt": "0.000001",
+                    "completion": "0.000002",
+                    "discount": number,
+                    "overrides": [
+                        {"utc_start": 100, "utc_end": 400, "completion": "0.000003"},
+                        {"min_prompt_tokens": 200_000, "completion": "0.000004"},
+                    ],
+                },
+            }
+            for number, tier in enumerate(["fp8", "flex", "eu", "bf16"])
+        ],
+    }
+}
+
 CAPTURED_AT = parse_instant("2026-07-01T00:00:00Z")
 """After every date of the payloads above and recorded."""
 
 
+RECORDED = {KIND_MODELS: ["models-drift"], KIND_RANKINGS: ["rankings-drift", "rankings-daily"]}
+"""Folders of recorded responses, by kind; of endpoints none was recorded."""
+
+MADE_UP_OR_RECORDED = pytest.mark.parametrize("origin", ["made up", "recorded"])
+
+
+@pytest.fixture
+def payloads(origin: str, request: pytest.FixtureRequest) -> dict[str, list[dict[str, Any]]]:
+    """Payloads to mutate, by kind: made up, or recorded ones; without recordings that run is skipped."""
+    if origin == "made up":
+        return {
+            KIND_MODELS: [BUILT_IN_MODELS],
+            KIND_RANKINGS: [BUILT_IN_RANKINGS],
+            KIND_ENDPOINTS: [BUILT_IN_ENDPOINTS],
+        }
+    thinned: dict[str, list[dict[str, Any]]] = request.getfixturevalue("thinned_recordings")
+    return thinned
+
+
 @pytest.fixture(scope="module")
-def payloads(request: pytest.FixtureRequest) -> dict[str, list[dict[str, Any]]]:
-    """Payloads to mutate, by kind: built in, and where there are recordings some rows of each schema recorded."""
-    found: dict[str, list[dict[str, Any]]] = {
-        KIND_MODELS: [BUILT_IN_MODELS],
-        KIND_RANKINGS: [BUILT_IN_RANKINGS],
-    }
-    try:
-        recordings: Path = request.getfixturevalue("recordings")
-    except pytest.skip.Exception:
-        return found
-    folders = {"models-drift": KIND_MODELS, "rankings-drift": KIND_RANKINGS, "rankings-daily": KIND_RANKINGS}
-    for folder, kind in folders.items():
-        for _, raw in recorded(recordings / folder):
+def thinned_recordings(recordings: Path) -> dict[str, list[dict[str, Any]]]:
+    """Some ten rows of each recorded response."""
+    found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in RECORDED}
+    for kind, folders in RECORDED.items():
+        for _, raw in (each for folder in folders for each in recorded(recordings / folder)):
             payload = json.loads(raw)
-            step = len(payload["data"]) // 10
-            found[kind].append(payload | {"data": payload["data"][::step]})
+            found[kind].append(payload | {"data": payload["data"][:: len(payload["data"]) // 10]})
     return found
 
 
@@ -593,6 +633,7 @@ def capture(kind: str, raw: bytes) -> Capture:
 
 def assert_sound_rows(kind: str, raw: bytes) -> None:
     """Fail when a record is admitted that must not be, or a table cannot be written."""
+    assert not objections(kind, raw, CAPTURED_AT)
     observed = observe_capture(0, capture(kind, raw), raw)
     for name, found in observed.items():
         written = pq.read_table(io.BytesIO(parquet_bytes(name, found)))
@@ -607,10 +648,19 @@ def assert_sound_rows(kind: str, raw: bytes) -> None:
         assert (price is None) == (reason is not None)
         assert all(amount is None or 0 <= amount <= 9 * 10**18 for amount in (price, base))
     assert all(0 <= tokens < 2**63 for *_, tokens in observed["volumes"])
+    for *_, price, price_seconds, _, reason in observed["endpoints"]:
+        assert (price_seconds is None) == (reason is not None)
+        assert price is None or 0 <= price <= 10**15
     assert all(code and len(place) < 2_000 for _, code, place, *_ in observed["faults"])
 
 
-@pytest.mark.parametrize("kind", [KIND_MODELS, KIND_RANKINGS])
+@pytest.mark.parametrize(
+    ("origin", "kind"),
+    [
+        *(("made up", kind) for kind in (KIND_MODELS, KIND_RANKINGS, KIND_ENDPOINTS)),
+        *(("recorded", kind) for kind in RECORDED),
+    ],
+)
 @MUTATIONS
 @given(data=st.data())
 def test_bytes_changed_anywhere_raise_nothing_and_admit_nothing_bad(
@@ -635,44 +685,28 @@ def test_bytes_changed_anywhere_raise_nothing_and_admit_nothing_bad(
     assert_sound_rows(kind, bytes(raw))
 
 
-def objections(observed: Rows) -> list[tuple[str, str, object]]:
-    """Return each value that its column cannot hold: (table, column, value)."""
-    found = []
-    for table, columns in TABLES.items():
-        for row in observed[table]:
-            for (column, kind), value in zip(columns.items(), row, strict=True):
-                if value is not None and not holds(kind, value):
-                    found.append((table, column, value))
-    return found
-
-
-def holds(kind: str, value: object) -> bool:
-    """Return whether a column of an SQL type can hold a value; texts are printable ASCII."""
-    if kind == "VARCHAR":
-        return isinstance(value, str) and value.isprintable() and value.isascii()
-    if kind == "BOOLEAN":
-        return isinstance(value, bool)
-    most = {"INTEGER": 2**31, "BIGINT": 2**63}[kind]
-    return type(value) is int and -most <= value < most
-
-
 @pytest.mark.parametrize(
     ("kind", "payload"),
-    [(KIND_MODELS, BUILT_IN_MODELS), (KIND_RANKINGS, BUILT_IN_RANKINGS)],
-    ids=[KIND_MODELS, KIND_RANKINGS],
+    [
+        (KIND_MODELS, BUILT_IN_MODELS),
+        (KIND_RANKINGS, BUILT_IN_RANKINGS),
+        (KIND_ENDPOINTS, BUILT_IN_ENDPOINTS),
+    ],
+    ids=[KIND_MODELS, KIND_RANKINGS, KIND_ENDPOINTS],
 )
 def test_every_nasty_value_in_every_place_is_read_without_an_error(
     kind: str, payload: dict[str, Any]
 ) -> None:
     """In the first two rows and beside them; in the others the places repeat."""
     for path in places(payload):
-        if path[0] == "data" and path[1:] >= (2,):
+        if any(type(key) is int and key >= 2 for key in path):
             continue
         for text in NASTY:
             raw = swapped(payload, path, text)
-            assert not objections(observe_capture(0, capture(kind, raw), raw)), (path, text[:40])
+            assert not unfit(observe_capture(0, capture(kind, raw), raw)), (path, text[:40])
 
 
+@MADE_UP_OR_RECORDED
 @MUTATIONS
 @given(data=st.data())
 def test_a_value_of_models_swapped_changes_no_other_row(
@@ -695,6 +729,7 @@ def _rows_but(models: Models, ordinal: object) -> list[Any]:
     return [*catalogue, *(row for row in models.prices if row.ordinal != ordinal)]
 
 
+@MADE_UP_OR_RECORDED
 @MUTATIONS
 @given(data=st.data())
 def test_a_value_of_rankings_swapped_changes_no_other_date_and_none_but_its_row(
@@ -733,3 +768,20 @@ def test_a_value_of_rankings_swapped_changes_no_other_date_and_none_but_its_row(
 
 def _by_row(rankings: Rankings) -> dict[tuple[int, str], int]:
     return {(day, _permaslug(slug)): tokens for day, slug, tokens in rankings.rows}
+
+
+@MUTATIONS
+@given(data=st.data())
+def test_a_value_of_endpoints_swapped_changes_no_other_endpoint(data: st.DataObject) -> None:
+    """What they are about decides one thing: whether a price of zero is an alarm, which is no row."""
+    shapes = [("data",), ("data", "endpoints")]
+    path = data.draw(st.sampled_from([path for path in places(BUILT_IN_ENDPOINTS) if path not in shapes]))
+    text = data.draw(st.sampled_from(NASTY))
+    raw = swapped(BUILT_IN_ENDPOINTS, path, text)
+    assert_sound_rows(KIND_ENDPOINTS, raw)
+    found, whole = decode_endpoints(raw), decode_endpoints(json.dumps(BUILT_IN_ENDPOINTS).encode())
+    assert found.readable == (text not in UNREADABLE)
+    if found.readable:
+        touched = path[2] if len(path) > 2 and path[1] == "endpoints" else None
+        kept = [row for row in whole.rows if row.ordinal != touched]
+        assert [row for row in found.rows if row.ordinal != touched] == kept

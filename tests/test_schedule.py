@@ -109,6 +109,19 @@ def test_a_window_from_any_time_to_0_ends_at_midnight() -> None:
     assert hours(one_usd(window(1800, 0))) == [("00:00", "18:00", 1), ("18:00", "24:00", 2)]
 
 
+def test_a_prompt_tier_to_midnight_has_no_empty_tile() -> None:
+    """18:00 … 0 wraps nothing: the part after midnight would be no second long, and was kept as a tile once."""
+    pricing = one_usd(window(1800, 0, min_prompt_tokens=200_000))
+    assert prompt_tiers(pricing) == [(200_000, 18 * 3600, 24 * 3600, micro_usd("2"), None)]
+
+
+def test_a_row_has_a_hundred_overrides_at_most() -> None:
+    """Each is laid over the day for each dimension: without a limit 20 MB would keep the decoder for days."""
+    assert hours(one_usd(*[window(0, 1200)] * 100)) == [("00:00", "12:00", 2), ("12:00", "24:00", 1)]
+    [row] = base_tier(one_usd(*[window(0, 1200)] * 101))
+    assert (row.price, row.base_price, row.reason) == (None, micro_usd("1"), "price_window")
+
+
 def test_a_window_of_one_minute() -> None:
     assert hours(one_usd(window(2359, 2400))) == [("00:00", "23:59", 1), ("23:59", "24:00", 2)]
 

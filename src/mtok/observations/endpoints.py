@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from mtok.observations.faults import Faults, printable
 from mtok.observations.models import COMPLETION
 from mtok.observations.numbers import PRICE_ABSENT
-from mtok.observations.payload import PayloadFault, RealNumber, decode_payload
+from mtok.observations.payload import PayloadFault, decode_payload
 from mtok.observations.schedule import (
     DIMENSIONS,
     PRICE_WINDOW,
@@ -74,7 +74,7 @@ class EndpointRow(NamedTuple):
     standard_tier : the tag says so; an endpoint without one is not known to be of the standard tier
     price : base price of completion tokens, 10⁻¹⁸ USD per token, net of the discount as posted
     price_seconds : Σ price × seconds over the UTC day by the endpoint's own schedule (R-5.2), base tier
-    discount : as it stands there · reason : why there is no price_seconds
+    discount : as it stands there, as printable ASCII · reason : why there is no price_seconds
     """
 
     ordinal: int
@@ -142,7 +142,7 @@ def _read_row(ordinal: int, row: Any, free: bool, endpoints: Endpoints) -> None:
     tag = tag if isinstance(tag, str) else None
     pricing = row.get("pricing")
     pricing = pricing if isinstance(pricing, dict) else {}
-    for key in pricing.keys() - DIMENSIONS - {"overrides"}:
+    for key in sorted(pricing.keys() - DIMENSIONS - {"overrides"}):
         faults.schema("schema_unknown", f"data.endpoints[].pricing.{key}", type(pricing[key]).__name__)
     price, price_seconds, reason = _prices(pricing, f"{place}.pricing", tag or provider, free, faults)
     endpoints.rows.append(
@@ -199,9 +199,9 @@ def _status(value: Any, faults: Faults) -> int | None:
 
 
 def _discount(value: Any, faults: Faults) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if type(value) in NUMBER:
-        return value.text if isinstance(value, RealNumber) else str(value)
+    if value is None:
+        return None
+    if isinstance(value, str) or type(value) in NUMBER:
+        return printable(value)
     faults.schema("schema_type", f"data.endpoints[].pricing.{_DISCOUNT}", type(value).__name__)
     return None

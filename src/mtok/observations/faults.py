@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 
 FOUND_MAX: Final = 160
 FAULTS_PER_CODE_MAX: Final = 1_000
+FIELDS_MAX: Final = 1_000
+"""The most fields that are listed by name; what is found in others is counted together."""
 
 
 class Fault(NamedTuple):
@@ -35,6 +37,8 @@ class Faults:
     def schema(self, code: str, field: str, found: str) -> None:
         """Count a field that is unknown or of another type; it is reported once a capture."""
         key = (code, printable(field), found)
+        if len(self._schema) >= FIELDS_MAX and key not in self._schema:
+            key = (code, "", f"fields past the first {FIELDS_MAX}")
         self._schema[key] = self._schema.get(key, 0) + 1
 
     def __iter__(self) -> Iterator[Fault]:

@@ -66,9 +66,11 @@ def decode_rankings(raw: bytes, captured_at: int) -> Rankings:
         return rankings
     _read_unknown(payload, _TOP_FIELDS, "", rankings.faults)
     first, last = _read_meta(payload.get("meta"), rankings)
+    # Over by both clocks: an `as_of` in the future does not make a day whole that was not when we asked.
+    today = day_of(min(rankings.instant, captured_at))
     totals: dict[tuple[int, Slug], tuple[str, int]] = {}
     for number, row in enumerate(payload["data"]):
-        _read_row(f"data[{number}]", row, rankings, totals, (first, last))
+        _read_row(f"data[{number}]", row, rankings, totals, (first, last), today)
     rankings.rows = [
         (day, slug, tokens) for (day, slug), (_, tokens) in totals.items() if not rankings.days[day]
     ]
@@ -109,6 +111,7 @@ def _read_row(
     rankings: Rankings,
     totals: dict[tuple[int, Slug], tuple[str, int]],
     window: tuple[int, int],
+    today: int,
 ) -> None:
     faults, days = rankings.faults, rankings.days
     if not isinstance(row, dict):
@@ -124,7 +127,7 @@ def _read_row(
     if not window[0] <= day <= window[1]:
         faults.add("date_range", place, permaslug, f"{date} is outside the dates of meta")
         return
-    if day >= day_of(rankings.instant):
+    if day >= today:
         faults.add("date_range", place, permaslug, f"{date} was not over when captured")
         return
     slug = TAIL if permaslug == "other" else split_slug(permaslug) if isinstance(permaslug, str) else None

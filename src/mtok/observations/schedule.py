@@ -26,6 +26,9 @@ _PER_UNIT: Final = frozenset({"request", "image", "web_search"})
 _CONDITIONS: Final = frozenset({"utc_start", "utc_end", "min_prompt_tokens"})
 _MINUTES: Final = 1440
 
+OVERRIDES_MAX: Final = 100
+"""The most overrides of a row: each is laid over the day for each priced dimension."""
+
 
 class Tile(NamedTuple):
     """One price over [start_second, end_second) of the UTC day, for prompts above `min_prompt_tokens`."""
@@ -69,6 +72,8 @@ def read_overrides(pricing: dict[str, Any], faults: Faults) -> list[Override]:
         return []
     if not isinstance(entries, list):
         raise UnreadableSchedule(f"overrides is a {type(entries).__name__}, wanted a list")
+    if len(entries) > OVERRIDES_MAX:
+        raise UnreadableSchedule(f"{len(entries)} overrides, over {OVERRIDES_MAX}")
     usable = []
     priced = DIMENSIONS | {
         name for name, value in pricing.items() if value is not None and name != "overrides"
@@ -105,12 +110,14 @@ def _read_override(fields: dict[str, Any], prices: dict[str, Any], faults: Fault
 
 
 def _minutes(fields: dict[str, Any]) -> tuple[tuple[int, int], ...]:
-    """Return the minutes [start, end) of a UTC window; one that wraps midnight has two parts."""
+    """Return the minutes [start, end) of a UTC window; one that wraps midnight has two parts, none of them empty."""
     if "utc_start" not in fields or "utc_end" not in fields:
         raise UnreadableSchedule("a UTC window with only one end")
     start, end = _minute(fields["utc_start"], 2359), _minute(fields["utc_end"], 2400)
     if start == end:
         return (WHOLE_DAY,)
+    if end == 0:
+        return ((start, _MINUTES),)
     return ((start, end),) if start < end else ((start, _MINUTES), (0, end))
 
 

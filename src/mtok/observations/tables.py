@@ -36,7 +36,7 @@ from mtok.observations.models import decode_models
 from mtok.observations.rankings import decode_rankings
 from mtok.progress import Progress
 
-FORMAT: Final = "mtok-observations-2"
+FORMAT: Final = "mtok-observations-3"
 """Changes with the decoders: observations of another format are made anew."""
 
 TABLES: Final = {

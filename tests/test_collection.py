@@ -119,6 +119,19 @@ def test_a_hole_older_than_a_week_is_asked_for_once_a_day(make: Callable[..., Wo
     assert here.asked("datasets") == [rankings("2026-06-01", "2026-06-11")]
 
 
+def test_days_upstream_does_not_have_are_asked_for_once_a_day_when_older_than_a_week(
+    make: Callable[..., World],
+) -> None:
+    """The sample has no totals before 20 May."""
+    here = make("2026-05-12T13:00:00Z")
+    here.collect()
+    here.asked()
+    here.collect("2026-05-28T12:05:00Z")
+    assert here.asked("datasets") == [rankings("2026-05-11", "2026-05-27")]
+    here.collect("2026-05-28T12:50:00Z")
+    assert here.asked("datasets") == []
+
+
 def test_a_rejected_day_is_asked_for_again(make: Callable[..., World]) -> None:
     """Upstream may have mended it."""
     here = make("2026-06-10T02:05:00Z")

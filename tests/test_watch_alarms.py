@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from msgspec.structs import replace
 
 import mtok
 from mtok.archive import KIND_ENDPOINTS, KIND_MODELS, KIND_RANKINGS, RANKINGS_DAILY, Response
-from mtok.calendar import SECOND, format_date, parse_date
+from mtok.calendar import SECOND, format_date, format_instant, parse_date
 from mtok.determination.folder import Determinations
+from mtok.engine import Engine
 from mtok.observations.rankings import UNRESOLVED_REASONS
 from mtok.sources.sample import sample_responses
 from mtok.watch import CODES, LATE, NOTE, WARNING, Alarm, code_of
@@ -566,3 +568,42 @@ def test_the_document_lists_every_code_as_the_program_has_it() -> None:
     text = (Path(__file__).parents[1] / "docs" / "operations.md").read_text("utf-8")
     for code, meant in CODES.items():
         assert f"| `{code}` | {meant.severity} | {meant.meaning} | {meant.remedy} |" in text
+
+
+# ---- catalogues with the same bytes, which are most of a live store
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_leaving_out_repeated_catalogues_changes_no_alarm(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catalogues of a few kinds in long rows of equal ones, with gaps of days, failures and another collector's."""
+    random = Random(seed)
+    model = [GPT, "openai/gpt-b", "qwen/qwen-c", "anthropic/d", "google/gemini-e"]
+    kinds = [dict.fromkeys(model[:count], price) for count in (5, 2) for price in ("0.000001", "0.000003")]
+    instant, last, taken, posted = at("2026-05-20 12:00:00"), at("2026-06-20 12:00:00"), [], kinds[0]
+    while instant < last:
+        posted = random.choice(kinds) if random.random() < 0.15 else posted
+        when = format_instant(instant).replace("T", " ").removesuffix("Z")
+        collector = "other" if random.random() < 0.1 else "primary"
+        taken.append(
+            prices(when, posted, collector=collector)
+            if random.random() < 0.9
+            else failed(when, "http_timeout")
+        )
+        instant += random.choice([1, 1, 3, 8, 8, 200 if random.random() < 0.2 else 1]) * 3_600 * SECOND
+    store = store_of(tmp_path / "s", taken)
+    seen = ("2026-05-22", "2026-06-20", "2026-06-20 12:00:00")
+    found = alarms(store, *seen)
+    query, left_out = Engine.query, []
+
+    def query_all(engine: Engine, name: str, text: str) -> None:
+        query(engine, name, text)
+        if name == "watched_captures":
+            left_out.extend(engine.rows(f"SELECT 1 FROM {name} WHERE repeated"))
+            query(engine, name, f"SELECT * REPLACE (FALSE AS repeated) FROM {name}")
+
+    monkeypatch.setattr(Engine, "query", query_all)
+    assert alarms(store, *seen) == found
+    assert {alarm.code for alarm in found} & {"price_jump", "slug_gone", "payload_shrunk"}
+    assert left_out

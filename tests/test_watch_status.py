@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 from pathlib import Path
@@ -10,11 +11,15 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from mtok.archive import Collector, StoreParameters
+from mtok.archive import PRIMARY, Collector, StoreParameters
+from mtok.calendar import SECOND
 from mtok.cli.standing import status_content, status_page
 from mtok.cli.terminal import showable
 from mtok.determination.folder import Determinations
+from mtok.engine import Engine
+from mtok.observations import Observations
 from mtok.watch import Alarm, DayStatus, Print, Status, status_of
+from mtok.watch.freshness import freshness_of
 from mtok.watch.status import FREE_BYTES_MIN, longest_gap
 from test_rendering import today, withheld
 from watched import at, failed, live, prices, store_of, volumes
@@ -90,6 +95,29 @@ def test_today_ends_now(tmp_path: Path) -> None:
     store = store_of(tmp_path / "s", [prices("2026-06-20 01:00:00", {GPT: "0.000001"})])
     assert status_of(store, at("2026-06-20 09:00:00")).days[0].longest_gap == 8 * HOUR
     assert status_of(store, at("2026-06-21 00:00:00")).days[1].longest_gap == 23 * HOUR
+
+
+def test_first_and_newest_are_found_however_far_from_either_end_they_lie(tmp_path: Path) -> None:
+    """Of 23 days: another collector's prices each day, our own on three; live requests from the 14th day on."""
+    own = {5: None, 8: None, 13: 200}
+    taken = {}
+    for number in range(23):
+        collector, status = (
+            (PRIMARY, own[number]) if number in own else ("other", 200 if number > 14 else None)
+        )
+        when = f"2026-06-{number + 1:02} 12:00:00"
+        taken[at(when)] = dataclasses.replace(
+            prices(when, {GPT: "0.000001"}, collector=collector), http_status=status
+        )
+    observations = Observations(store_of(tmp_path / "s", taken.values()))
+    for now in [instant + late for instant in taken for late in (-1, 0, HOUR * SECOND)]:
+        until = [response for instant, response in taken.items() if instant <= now]
+        found = freshness_of(observations, Engine(), now)
+        assert (found.first, found.first_live, found.newest_prices) == (
+            min((one.captured_at for one in until), default=None),
+            min((one.captured_at for one in until if one.http_status), default=None),
+            max((one.captured_at for one in until if one.collector == PRIMARY), default=None),
+        )
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ class Determinations:
         found: dict[str, Determination] = {}
         for path in self._months(series, as_of):
             if first[:7] <= path.stem <= last[:7]:
-                found |= {record.date: record for record in _read(path) if first <= record.date <= last}
+                found |= {record.date: record for record in _read(path, first, last)}
         return [found[date] for date in sorted(found)]
 
     def before(self, series: str, first_day: int, last_day: int) -> list[Determination] | None:
@@ -106,10 +106,10 @@ class Determinations:
     def _over_everything(self, series: str, first: str, last: str) -> list[Determination] | None:
         paths = sorted(self._series_folder(series, EVERYTHING_SEEN).glob("*.jsonl"))
         try:
-            months = [_read(path) for path in paths if first[:7] <= path.stem <= last[:7]]
+            months = [_read(path, first, last) for path in paths if first[:7] <= path.stem <= last[:7]]
         except EnvironmentFailed:
             return None
-        return [record for month in months for record in month if first <= record.date <= last]
+        return [record for month in months for record in month]
 
     def last_run(self, volume_source: str) -> LastRun | None:
         """Return what the last run over everything seen of a volume source noted, None without a sound note."""
@@ -174,21 +174,26 @@ class _Dated(msgspec.Struct):
     date: str
 
 
+_DATED: Final = msgspec.json.Decoder(_Dated)
+
+
 def _dated_lines(raw: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield the date and bytes of each line; a damaged one is left for the run to write again."""
     for line in raw.split(b"\n"):
         with suppress(msgspec.MsgspecError):
-            yield msgspec.json.decode(line, type=_Dated).date, line
+            yield _DATED.decode(line).date, line
 
 
-def _read(path: Path) -> list[Determination]:
+def _read(path: Path, first: str, last: str) -> list[Determination]:
+    """Return the records of [first, last] in a month file; of the others no more than the date is looked at."""
     lines = path.read_bytes().split(b"\n")
     if lines.pop():
         raise _damaged(path, len(lines) + 1, "the line is torn")
     records = []
     for number, line in enumerate(lines, start=1):
         try:
-            records.append(read_line(line))
+            if first <= _DATED.decode(line).date <= last:
+                records.append(read_line(line))
         except msgspec.MsgspecError as error:
             raise _damaged(path, number, str(error)) from None
     return records

@@ -28,6 +28,11 @@ _NUMBERING: Final = {
     "second": "INTEGER",
 }
 _OFFSETS_MAX: Final = 31
+_NEEDED: Final = {
+    "catalogue": "observed.author IN (SELECT author FROM series)",
+    "prices": "observed.dimension = 'completion'",
+}
+"""What the rules of every version read of these tables, most of which is of other companies and dimensions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +123,9 @@ class Evidence:
         """Load the catalogue and prices of the captures of [first_day, last_day]."""
         within = self.price_captures_of(first_day, last_day)
         self._engine.table("price_captures", _NUMBERING, _numbering(within))
-        for table in ("catalogue", "prices"):
-            self._load(table, self._observations.files(table, first_day, last_day), "price_captures")
+        for table, needed in _NEEDED.items():
+            files = self._observations.files(table, first_day, last_day)
+            self._load(table, files, "price_captures", needed)
         self._load_endpoints(first_day, last_day)
 
     def _load_endpoints(self, first_day: int, last_day: int) -> None:
@@ -148,13 +154,13 @@ class Evidence:
                 )
                 self._endpoints[day].append(observation)
 
-    def _load(self, table: str, files: list[str], captures: str) -> None:
-        """Make an input table of the observations whose captures are in the table `captures`."""
+    def _load(self, table: str, files: list[str], captures: str, needed: str = "TRUE") -> None:
+        """Make an input table of the observations that are needed and whose captures are in the table `captures`."""
         columns = ", ".join(f"observed.{name}" for name in TABLES[table] if name != "capture")
         self._engine.query(
             table,
             f"SELECT {captures}.capture, {columns} FROM {self._engine.scan(TABLES[table], files)} AS observed "
-            f"JOIN {captures} ON {captures}.registered = observed.capture",
+            f"JOIN {captures} ON {captures}.registered = observed.capture WHERE {needed}",
         )
 
     def load_version(self, methodology: Methodology) -> None:

@@ -148,7 +148,12 @@ def _jumps(records: Determinations, engine: Engine, first_day: int, last_day: in
 def _load(
     observations: Observations, engine: Engine, first_day: int, last_day: int, now: int, methodology: str
 ) -> None:
-    """Make the tables the comparisons read, as far back as they look."""
+    """Make the tables the comparisons read, as far back as they look.
+
+    A catalogue with the same bytes as the two before it and the one after it shows nothing that these do not, so it is
+    `repeated` and its rows are left out: of a live store that is most of them. Two before it, because where the first
+    of a row of equal ones has shrunk, the slugs that went are told of the second.
+    """
     price_days = (first_day - PRICE_LOOK_BACK_DAYS, min(last_day, day_of(now)))
     volume_days = (first_day - VOLUME_LOOK_BACK_DAYS, day_of(now))
 
@@ -158,11 +163,16 @@ def _load(
     engine.query(
         "watched_captures",
         f"SELECT *, captured // {DAY} AS captured_day, "
-        "CASE WHEN collector = 'primary' THEN '' ELSE collector || ' ' END AS of_collector "
+        "CASE WHEN collector = 'primary' THEN '' ELSE collector || ' ' END AS of_collector, "
+        "kind = 'models' AND LAG(sha256, 2) OVER before IS NOT DISTINCT FROM sha256 "
+        "AND LAG(sha256) OVER before IS NOT DISTINCT FROM sha256 "
+        "AND LEAD(sha256) OVER before IS NOT DISTINCT FROM sha256 AS repeated "
         f"FROM {scan('captures', volume_days)} WHERE captured <= {now:d} "
-        f"AND NOT (kind = 'models' AND captured // {DAY} NOT BETWEEN {price_days[0]:d} AND {price_days[1]:d})",
+        f"AND NOT (kind = 'models' AND captured // {DAY} NOT BETWEEN {price_days[0]:d} AND {price_days[1]:d}) "
+        "WINDOW before AS (PARTITION BY kind, collector ORDER BY captured, capture)",
     )
-    wanted = "capture IN (SELECT capture FROM watched_captures)"
+    seen = "capture IN (SELECT capture FROM watched_captures)"
+    wanted = "capture IN (SELECT capture FROM watched_captures WHERE NOT repeated)"
     for table, days, more in (
         ("catalogue", price_days, ""),
         ("prices", price_days, "AND dimension = 'completion' AND min_prompt_tokens = 0"),
@@ -170,7 +180,8 @@ def _load(
         ("volume_days", volume_days, ""),
         ("faults", (first_day, day_of(now)), ""),
     ):
-        engine.query(f"watched_{table}", f"SELECT * FROM {scan(table, days)} WHERE {wanted} {more}")
+        kept = wanted if table in ("catalogue", "prices") else seen
+        engine.query(f"watched_{table}", f"SELECT * FROM {scan(table, days)} WHERE {kept} {more}")
     engine.table(
         "watched_series",
         {"author": "VARCHAR", "name_prefix": "VARCHAR"},

@@ -5,6 +5,7 @@ Only a store that has asked the live API once can be late; an archive of importe
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -74,19 +75,27 @@ def newest_due(now: int, after_midnight: int) -> int:
 
 def freshness_of(observations: Observations, engine: Engine, now: int) -> Freshness:
     """Return what a store holds at `now`; what was captured later does not count. `refresh` has been called."""
-    captures = engine.scan(TABLES["captures"], observations.files("captures"))
+    days = [day for day in observations.days() if day <= day_of(now)]
     parameters = observations.store.parameters
-    history = engine.rows(
-        f"SELECT collector, captured // {DAY}, MIN(captured), "
-        "MIN(captured) FILTER (http_status IS NOT NULL OR failure IS NOT NULL), "
-        "MAX(captured) FILTER (kind = 'models' AND readable) "
-        f"FROM {captures} WHERE captured <= {now:d} GROUP BY ALL"
-    )
-    own = [
-        newest
-        for collector, day, _, _, newest in history
-        if newest is not None and (entry := parameters.in_force(collector, day)) and entry.rank == 1
-    ]
+
+    def earliest(captures: str, which: str = "TRUE") -> int | None:
+        [(found,)] = engine.rows(
+            f"SELECT MIN(captured) FROM {captures} WHERE captured <= {now:d} AND ({which})"
+        )
+        return None if found is None else int(found)
+
+    def newest_own_prices(captures: str) -> int | None:
+        newest = engine.rows(
+            f"SELECT collector, captured // {DAY}, MAX(captured) FROM {captures} "
+            f"WHERE kind = 'models' AND readable AND captured <= {now:d} GROUP BY ALL"
+        )
+        own = [
+            captured
+            for collector, day, captured in newest
+            if (entry := parameters.in_force(collector, day)) and entry.rank == 1
+        ]
+        return max(own, default=None)
+
     first_file = day_of(now) - HELD_WITHIN_DAYS
     recent, held = (
         engine.scan(TABLES[table], observations.files(table, first_file, day_of(now)))
@@ -99,8 +108,31 @@ def freshness_of(observations: Observations, engine: Engine, now: int) -> Freshn
     )
     return Freshness(
         now=now,
-        first=min((first for _, _, first, *_ in history), default=None),
-        first_live=min((live for _, _, _, live, _ in history if live is not None), default=None),
-        newest_prices=max(own, default=None),
+        first=_first(observations, engine, days, earliest),
+        first_live=_first(
+            observations,
+            engine,
+            days,
+            lambda captures: earliest(captures, "http_status IS NOT NULL OR failure IS NOT NULL"),
+        ),
+        newest_prices=_first(observations, engine, days[::-1], newest_own_prices),
         newest_day=newest_day,
     )
+
+
+def _first(
+    observations: Observations, engine: Engine, days: Sequence[int], ask: Callable[[str], int | None]
+) -> int | None:
+    """Return the first answer to a question about the captures of `days`, asked in their order.
+
+    Twice as many days are asked at once from time to time: what one of the first answers costs no more than
+    that day, however many there are, and what none answers twice the whole.
+    """
+    asked, span = 0, 1
+    while asked < len(days):
+        among = days[asked : asked + span]
+        answer = ask(engine.scan(TABLES["captures"], observations.files("captures", min(among), max(among))))
+        if answer is not None:
+            return answer
+        asked, span = asked + span, span * 2
+    return None

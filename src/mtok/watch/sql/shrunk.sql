@@ -18,7 +18,7 @@ WITH catalogue_counts AS (
   FROM watched_captures AS captures
   LEFT JOIN catalogue_counts ON catalogue_counts.capture = captures.capture
   LEFT JOIN volume_counts ON volume_counts.capture = captures.capture
-  WHERE captures.readable
+  WHERE captures.readable AND NOT captures.repeated
     AND (captures.kind = 'models' OR captures.kind = 'rankings-daily' AND volume_counts.capture IS NOT NULL)
 ), followed AS (
   SELECT

@@ -9,7 +9,7 @@ WITH ordered AS (
     of_collector,
     LAG(capture) OVER (PARTITION BY collector ORDER BY captured, capture) AS previous
   FROM watched_captures
-  WHERE kind = 'models' AND readable AND capture NOT IN (SELECT capture FROM shrunk)
+  WHERE kind = 'models' AND readable AND NOT repeated AND capture NOT IN (SELECT capture FROM shrunk)
 ), listed AS (
   SELECT DISTINCT catalogue.capture, catalogue.slug, catalogue.variant, catalogue.id
   FROM watched_catalogue AS catalogue

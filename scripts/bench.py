@@ -1,7 +1,7 @@
 """Ratios measured side by side in one run: decoding against bare `json.loads`, determination against plain pandas,
 and a run on a store with a year of history against the same on a young and on an empty one.
 
-usage: bench.py [RECORDINGS] [--rounds N] [--only PART] [--earlier N]
+usage: bench.py [RECORDINGS] [--rounds N] [--only PART] [--earlier N] [--scratch FOLDER]
 
 Every measured command is a process of its own, run in turn with its baseline; medians are printed. Without the
 recorded responses the bundled sample is used, and the output says so.
@@ -242,7 +242,7 @@ def main() -> None:
             )
             folder = sample_folder(scratch / "sample")
         size = len(list((folder / "models").glob("*.json.gz")))
-        print(f"{size} responses of /models, median of {options.rounds} rounds")
+        print(f"{size} responses of /models, median of {options.rounds} rounds (of runs at most 3)")
         if "decode" in parts:
             measure_decoding(folder, options.rounds)
         if "determine" in parts:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mtok.archive import Store
 from mtok.calendar import Clock
@@ -23,6 +23,10 @@ from mtok.watch.status import status_of
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
+
+
+TOLD_DAYS: Final = 9
+"""The days a run looks at for what is odd: today and those whose volumes are asked for again, and one more."""
 
 
 class SystemClock:
@@ -80,7 +84,7 @@ def tell(store: Store, clock: Clock, sinks: Sinks, log: FilteringBoundLogger) ->
     with store.writing():
         Observations(store).refresh(silent)
         now = clock.now()
-        status = status_of(store, now)
+        status = status_of(store, now, TOLD_DAYS)
         return deliver(store, status, status.open, sinks, now, log)
 
 

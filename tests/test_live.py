@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from mtok.archive import Store
 from mtok.calendar import parse_instant
 from mtok.replay import Recording
 
@@ -81,6 +82,16 @@ def test_a_run_and_the_same_again(url: str, tmp_path: Path) -> None:
     late = mtok("status", "--at", "2026-06-20T05:06:00Z", "--store", store, "--json")
     assert late.returncode == 1
     assert [alarm["code"] for alarm in json.loads(late.stdout)["late"]] == ["stale_prices"]
+
+
+def test_status_needs_no_observations_and_no_lock(url: str, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    assert mtok("run", "--url", url, "--at", AT, "--store", store).returncode == 0
+    shutil.rmtree(store / "observations")
+    shown = mtok("status", "--at", "2026-06-20T02:06:00Z", "--store", store)
+    assert "newest day 19 Jun 2026" in shown.stdout
+    with Store.open(store).writing():
+        assert mtok("status", "--at", "2026-06-20T02:06:00Z", "--store", store).stdout == shown.stdout
 
 
 def test_for_people_it_says_what_came(url: str, tmp_path: Path) -> None:

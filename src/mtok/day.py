@@ -14,12 +14,12 @@ from mtok.archive import Store
 from mtok.calendar import Clock
 from mtok.collection import Collected, Connect, collect
 from mtok.determination.run import Run, run_range
-from mtok.errors import AnswerIsNo
+from mtok.errors import AnswerIsNo, EnvironmentFailed
 from mtok.observations import Observations
 from mtok.progress import Progress, silent
 from mtok.watch.delivery import Delivery, deliver
 from mtok.watch.sinks import Sinks
-from mtok.watch.status import status_of
+from mtok.watch.status import Status, status_of
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -77,6 +77,19 @@ def collect_due(
         observations = Observations(store)
         observations.refresh(progress)
         return collect(store, observations, connect, clock, days=days, progress=progress)
+
+
+def standing(store: Store, now: int, days: int) -> Status:
+    """Return the status of a store at `now` with its observations up to date, where this process may write them."""
+    try:
+        with store.writing():
+            Observations(store).refresh(silent)
+    except PermissionError:
+        pass
+    except EnvironmentFailed as error:
+        if error.code != "store_in_use":  # whoever uses it brings them up to date
+            raise
+    return status_of(store, now, days)
 
 
 def tell(store: Store, clock: Clock, sinks: Sinks, log: FilteringBoundLogger) -> list[Delivery]:

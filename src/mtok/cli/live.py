@@ -180,14 +180,13 @@ def status(
     from mtok.cli.reading import instant_of_text, named_store
     from mtok.cli.standing import status_content, status_page
     from mtok.cli.terminal import page_width
-    from mtok.day import SystemClock, tell
+    from mtok.day import SystemClock, standing, tell
     from mtok.watch.sinks import Sinks
-    from mtok.watch.status import status_of
 
     opened, clock, asked = Store.open(named_store(store)), SystemClock(), instant_of_text(at, "--at")
     if deliver:
         tell(opened, clock, Sinks.from_environment(os.environ, log=is_logged(log)), logger(log))
-    found = status_of(opened, clock.now() if asked is None else asked, days)
+    found = standing(opened, clock.now() if asked is None else asked, days)
     answer(status_content(found), status_page(found, page_width()), as_json=as_json)
     if found.late:
         raise typer.Exit(1)

@@ -407,7 +407,7 @@ def test_creating_a_store_that_exists_leaves_its_parameters_alone(tmp_path: Path
 def test_a_store_whose_making_was_interrupted_is_made(tmp_path: Path) -> None:
     (tmp_path / ".store.json.tmp").write_bytes(b'{"coll')
     Store.create(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["store.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "store.json"]
 
 
 def test_the_next_writer_sweeps_up_what_an_interrupted_one_left(tmp_path: Path) -> None:
@@ -522,6 +522,27 @@ def test_parameters_are_written_as_canonical_json(tmp_path: Path) -> None:
 
 
 # ---- one writer
+
+
+def test_a_store_is_made_by_one_of_two_that_begin_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second comes when the first has written `store.json` under its temporary name."""
+    refused: list[str] = []
+    fsync = os.fsync
+
+    def interfere(handle: int) -> None:
+        monkeypatch.setattr(os, "fsync", fsync)
+        fsync(handle)
+        with pytest.raises(EnvironmentFailed) as caught:
+            Store.create(tmp_path)
+        refused.append(caught.value.code)
+
+    monkeypatch.setattr(os, "fsync", interfere)
+    store = Store.create(tmp_path)
+    assert refused == ["store_in_use"]
+    assert store.parameters == StoreParameters()
+    assert archive(tmp_path, responses(1)) == [True]
 
 
 HOLDER = """

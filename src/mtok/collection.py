@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from mtok.archive import KIND_ENDPOINTS, KIND_MODELS, KIND_RANKINGS, PRIMARY, RANKINGS_DAILY, Response, Store
-from mtok.calendar import DAY, SECOND, Clock, day_of, format_date, format_instant, second_of_day
+from mtok.calendar import (
+    DAY,
+    SECOND,
+    Clock,
+    day_of,
+    format_date,
+    format_instant,
+    parse_date,
+    second_of_day,
+)
 from mtok.determination.folder import Determinations
 from mtok.methodology import load
 from mtok.observations import Observations, PayloadFault, decode_payload
@@ -214,11 +223,19 @@ def together(parts: Sequence[Collected]) -> Collected:
 
 
 def constituents(store: Store, clock: Clock, methodology: str) -> list[str]:
-    """Return the slugs of the priced standard constituents of the last days, most tokens first."""
+    """Return the slugs of the priced standard constituents of the last days, most tokens first.
+
+    Days after those of the last whole run do not count: a run that was interrupted left records of some series only,
+    and the same run again asks for what it would have asked for.
+    """
     determinations, today = Determinations(store, methodology), day_of(clock.now())
+    last_run = determinations.last_run(RANKINGS_DAILY)
+    if last_run is None:
+        return []
+    last_day = min(today - 1, parse_date(last_run.last_date))
     tokens: Counter[str] = Counter()
     for entry in load(methodology).series:
-        for record in determinations.read(entry.series, today - ENDPOINTS_DAYS, today - 1):
+        for record in determinations.read(entry.series, today - ENDPOINTS_DAYS, last_day):
             tokens.update({row.constituent: row.tokens for row in record.constituents})
     names = (name for name in tokens if ":" not in name)
     return sorted(names, key=lambda name: (-tokens[name], name))

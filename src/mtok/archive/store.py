@@ -132,7 +132,10 @@ class Store:
 
     @classmethod
     def create(cls, path: Path) -> Store:
-        """Return the store at `path`, made new where nothing is there. Raises BadCall for any other folder."""
+        """Return the store at `path`, made new where nothing is there.
+
+        Raises BadCall for any other folder, EnvironmentFailed when another process is making the store just now.
+        """
         made = (path / "store.json").exists()
         if not made and path.exists() and not (path.is_dir() and _empty(path)):
             raise BadCall(
@@ -142,7 +145,10 @@ class Store:
             )
         if not made:
             path.mkdir(parents=True, exist_ok=True)
-            cls(path).write_parameters(StoreParameters())
+            store = cls(path)
+            with store.writing():
+                if not (path / "store.json").exists():
+                    store.write_parameters(StoreParameters())
         return cls.open(path)
 
     @property
@@ -261,4 +267,5 @@ def _text(instant: int | None) -> str | None:
 
 def _empty(folder: Path) -> bool:
     """Return whether a folder holds nothing but what an interrupted making of a store leaves."""
-    return all(member.name == temporary_path(folder / "store.json").name for member in folder.iterdir())
+    left_behind = {"lock", temporary_path(folder / "store.json").name}
+    return all(member.name in left_behind for member in folder.iterdir())

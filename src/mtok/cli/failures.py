@@ -63,7 +63,7 @@ def reported(command: Callable[_Parameters, None]) -> Callable[_Parameters, None
             _drop_output()
             raise typer.Exit(READER_GONE) from None
         except OSError as error:
-            if error.filename is None:
+            if error.filename is None and not _output_takes_more():
                 _drop_output()
             failed = _environment(error, kwargs.get("store"))
             raise typer.Exit(_tell(failed, machine=machine)) from None
@@ -81,10 +81,23 @@ def _tell(error: MtokError, *, machine: bool) -> int:
     """Write the error and return its exit status."""
     if machine:
         content = {"code": error.code, "message": error.found, "remedy": error.remedy}
-        sys.stdout.write(json.dumps({"error": content}) + "\n")
+        try:
+            sys.stdout.write(json.dumps({"error": content}) + "\n")
+            sys.stdout.flush()
+        except OSError:
+            _drop_output()
     remedy = f"{error.remedy}\n" if error.remedy else ""
     write(f"mtok: {error.found}\n{remedy}", sys.stderr)
     return error.exit_status
+
+
+def _output_takes_more() -> bool:
+    """Whether what is left for standard output goes out: then an error without a file name came from elsewhere."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return False
+    return True
 
 
 def _drop_output() -> None:

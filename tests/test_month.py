@@ -116,7 +116,8 @@ def test_a_calm_month_is_collected_in_full(calm: tuple[World, Records]) -> None:
     assert all(record.value for (_, date), record in records.items() if date > "2026-05-24")
     kinds = [kind for (kind,) in here.rows("captures", "kind")]
     assert kinds.count(KIND_MODELS) == len(dates()) * SLOTS + 1
-    assert kinds.count(KIND_RANKINGS) == len(dates())
+    asked_a_day = 2 if SLOTS == 48 else 1
+    assert len(dates()) <= kinds.count(KIND_RANKINGS) <= asked_a_day * len(dates())
     assert not [failure for (failure,) in here.rows("captures", "failure") if failure]
 
 

@@ -195,12 +195,12 @@ def test_a_bit_flipped_in_any_file_is_noticed_and_the_file_made_anew(
         b"",
         b"null",
         b"[]",
-        b'{"format":"mtok-observations-3"}',
-        sealed(b'{"format":"mtok-observations-3"}'),
-        sealed(b'{"format":"mtok-observations-3","days":[]}'),
-        sealed(b'{"format":"mtok-observations-3","days":{"2026-06-18":5}}'),
-        sealed(b'{"format":"mtok-observations-3","days":{"2026-06-18":{"prices.parquet":"x"}}}'),
-        sealed(b'{"format":"mtok-observations-3","days":{"../objects":{"prices.parquet":"x"}}}'),
+        b'{"format":"mtok-observations-4"}',
+        sealed(b'{"format":"mtok-observations-4"}'),
+        sealed(b'{"format":"mtok-observations-4","days":[]}'),
+        sealed(b'{"format":"mtok-observations-4","days":{"2026-06-18":5}}'),
+        sealed(b'{"format":"mtok-observations-4","days":{"2026-06-18":{"prices.parquet":"x"}}}'),
+        sealed(b'{"format":"mtok-observations-4","days":{"../objects":{"prices.parquet":"x"}}}'),
         sealed(b'{"format":"mtok-observations-0","days":{}}'),
     ],
 )
@@ -317,6 +317,33 @@ def test_an_attempt_that_failed_has_a_row_and_its_fault_and_nothing_else(store: 
     assert not [
         row for table in ("catalogue", "volume_days") for row in rows(store, table) if row["capture"] == 8
     ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"), [("2026-06-16/2026-06-17", []), ("2026-06-16/2026-06-18", ["2026-06-16/2026-06-17"])]
+)
+def test_the_dates_that_were_asked_for_are_held_against_those_answered(
+    asked: str, found: list[str], tmp_path: Path
+) -> None:
+    meta = {
+        "as_of": "2026-06-18T02:00:00Z",
+        "version": "v1",
+        "start_date": "2026-06-16",
+        "end_date": "2026-06-17",
+    }
+    response = Response(
+        raw=json.dumps({"data": [], "meta": meta}).encode(),
+        captured_at=parse_instant("2026-06-18T02:00:00Z"),
+        kind=KIND_RANKINGS,
+        obtained="GET",
+        subject=asked,
+    )
+    store = Store.create(tmp_path / "asked")
+    with store.writing():
+        store.recorder()(response)
+        Observations(store).refresh(silent)
+    differing = [row for row in rows(store, "faults") if row["code"] == "window_differs"]
+    assert [row["found"] for row in differing] == found
 
 
 def test_a_damaged_object_stops_the_refresh_and_is_named(store: Store) -> None:

@@ -36,7 +36,7 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     volume_source : for `rankings-daily`, whose volumes these are
     origin, origin_sha256 : empty for a response as received; `sample` or `table` for one rendered from facts,
         and then the sha256 of the original response or table; `replay` for a rendered recording
-    subject : of `endpoints`, the canonical slug that was asked for
+    subject : what was asked for, live: of `endpoints` the canonical slug, of `rankings-daily` the dates, first/last
     http_status : as received live
     failure, found : the code of why this is no response to observe, and what was met, for people
     server_date : instant, the server's own time when it answered

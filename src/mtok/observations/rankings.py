@@ -42,11 +42,12 @@ _META_FIELDS: Final = {"as_of", "version", "start_date", "end_date"}
 class Rankings:
     """instant : `meta.as_of`, else when captured · rows : (day, slug, tokens) · days : day → reason it is not held.
 
-    `readable` is false for a broken payload.
+    window : the dates `meta` declares, first/last · `readable` is false for a broken payload.
     """
 
     instant: int
     readable: bool = True
+    window: str = ""
     rows: list[tuple[int, Slug, int]] = field(default_factory=list)
     days: dict[int, str | None] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
@@ -66,6 +67,7 @@ def decode_rankings(raw: bytes, captured_at: int) -> Rankings:
         return rankings
     _read_unknown(payload, _TOP_FIELDS, "", rankings.faults)
     first, last = _read_meta(payload.get("meta"), rankings)
+    rankings.window = f"{format_date(first)}/{format_date(last)}"
     # Over by both clocks: an `as_of` in the future does not make a day whole that was not when we asked.
     today = day_of(min(rankings.instant, captured_at))
     totals: dict[tuple[int, Slug], tuple[str, int]] = {}

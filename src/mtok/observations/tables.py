@@ -36,7 +36,7 @@ from mtok.observations.models import decode_models
 from mtok.observations.rankings import decode_rankings
 from mtok.progress import Progress
 
-FORMAT: Final = "mtok-observations-3"
+FORMAT: Final = "mtok-observations-4"
 """Changes with the decoders: observations of another format are made anew."""
 
 TABLES: Final = {
@@ -133,6 +133,8 @@ def observe_capture(number: int, capture: Capture, raw: bytes) -> Rows:
     elif capture.kind == KIND_RANKINGS:
         rankings = decode_rankings(raw, capture.instant)
         instant, readable, faults = rankings.instant, rankings.readable, rankings.faults
+        if readable and capture.subject and capture.subject != rankings.window:
+            faults.add("window_differs", "meta", capture.subject, rankings.window)
         rows["volumes"] = [(number, day, *slug, tokens) for day, slug, tokens in rankings.rows]
         rows["volume_days"] = [(number, day, reason) for day, reason in sorted(rankings.days.items())]
     elif capture.kind == KIND_ENDPOINTS:

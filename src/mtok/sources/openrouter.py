@@ -203,10 +203,12 @@ class OpenRouter:
         return self._ask(KIND_ENDPOINTS, slug, f"/models/{slug}/endpoints", tries_max=1)
 
     def _rankings_window(self, first: int, last: int) -> Outcome:
+        start, end = format_date(first), format_date(last)
+        window = f"{start}/{end}"
         if not self._key_given:
-            return _not_asked(KIND_RANKINGS, None, KEY_MISSING, "no key of OpenRouter")
-        span = f"start_date={format_date(first)}&end_date={format_date(last)}"
-        return self._ask(KIND_RANKINGS, None, f"/datasets/rankings-daily?{span}")
+            return _not_asked(KIND_RANKINGS, window, KEY_MISSING, "no key of OpenRouter")
+        path = f"/datasets/rankings-daily?start_date={start}&end_date={end}"
+        return self._ask(KIND_RANKINGS, window, path)
 
     def _ask(self, kind: str, subject: str | None, path: str, *, tries_max: int | None = None) -> Outcome:
         """Ask until there is a sound answer, another try is of no use, or the limits are reached."""

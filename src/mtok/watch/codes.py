@@ -92,6 +92,11 @@ CODES: Final = {
         "a capture holds other totals for a day than the one before",
         "Nothing until a value is published; then restate it by the book.",
     ),
+    "window_differs": Code(
+        WARNING,
+        "OpenRouter answered for other dates than were asked for",
+        "Compare the two in the archived response; days that are missing are asked for again.",
+    ),
     "short_capture": Code(
         WARNING,
         "a day with fewer than 50 named models",

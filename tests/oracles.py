@@ -248,7 +248,7 @@ def tiles(dimension: str, base: int, used: list[Used]) -> list[Tile]:
 
 # ---- the three readings: rows, and how often each code is due
 
-COUNTED = re.compile(r"(payload|price|volume|date|duplicate|slug|short)_\w+")
+COUNTED = re.compile(r"(payload|price|volume|date|duplicate|slug|short|as_of)_\w+")
 """Codes that are counted exactly; the others say that a field is new, of another type, or easily confused."""
 
 
@@ -328,6 +328,9 @@ def rankings_reading(
     meta = meta if isinstance(meta, dict) else {}
     as_of = microseconds(meta.get("as_of"))
     instant = captured_at if as_of is None else as_of
+    if instant > captured_at + 3600 * 10**6:
+        codes["as_of_future"] += 1
+        instant = captured_at
     first, last = day_number(meta.get("start_date")), day_number(meta.get("end_date"))
     if not payload["data"]:
         codes["payload_empty"] += 1

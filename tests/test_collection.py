@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -206,6 +207,46 @@ def test_attempts_at_rankings_are_limited_by_the_day(make: Callable[..., World])
     assert here.collect("2026-06-11T02:05:00Z").left == ()
 
 
+def test_prices_are_left_alone_too_when_the_server_asks_for_it(make: Callable[..., World]) -> None:
+    here = make("2026-06-10T12:00:00Z")
+    here.server.arm(Fault("http_429_reset", on=KIND_MODELS, times=1))
+    here.collect()
+    here.asked()
+    assert here.collect("2026-06-10T12:50:00Z").left == (
+        ("prices", "the server asks to be left alone until 2026-06-11T00:00:00Z"),
+    )
+    assert here.asked() == []
+    here.collect("2026-06-11T00:05:00Z")
+    assert here.asked("/models") == ["/models"]
+
+
+def test_days_that_are_asked_for_by_name_wait_as_well(make: Callable[..., World]) -> None:
+    here = make("2026-06-10T12:00:00Z")
+    here.server.arm(Fault("http_429_reset", on=KIND_RANKINGS, times=1))
+    here.collect()
+    here.asked()
+    assert here.collect("2026-06-10T12:50:00Z", days=(parse_date("2026-06-01"),) * 2).left
+    assert here.asked() == []
+
+
+def test_days_that_no_answer_holds_are_named(make: Callable[..., World]) -> None:
+    here = make("2026-06-10T12:00:00Z")
+    collected = here.collect(days=(parse_date("2026-05-18"), parse_date("2026-05-21")))
+    assert collected.left == (
+        ("rankings of 2 days in 2026-05-18 … 2026-05-19", "OpenRouter's answer does not hold them"),
+    )
+
+
+def test_a_clock_that_was_ahead_once_blocks_nothing(make: Callable[..., World]) -> None:
+    here = make("2026-06-10T12:00:00Z")
+    here.server.arm(Fault("http_429_reset", times=2))
+    here.collect("2027-06-10T12:00:00Z")
+    here.server.disarm()
+    here.asked()
+    assert here.collect("2026-06-10T12:00:00Z").left == ()
+    assert here.asked() == ["/models", rankings("2026-06-09", "2026-06-09")]
+
+
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
@@ -337,24 +378,39 @@ def test_endpoints_are_asked_for_once_a_day(grown: World) -> None:
 
 
 def test_endpoints_without_an_answer_are_asked_for_by_the_next_collection(grown: World) -> None:
-    grown.server.arm(Fault("http_502", on=KIND_ENDPOINTS, times=3))
+    grown.server.arm(Fault("http_502", on=KIND_ENDPOINTS, times=2))
     collected = grown.collect()
-    assert [outcome.failure for outcome in collected.failed] == ["http_502"] * 3
+    assert [outcome.failure for outcome in collected.failed] == ["http_502"] * 2
     first = grown.asked("/endpoints")
     assert len(first) == len(set(first)), "one try each"
     grown.collect("2026-06-01T12:50:00Z")
-    assert grown.asked("/endpoints") == first[:3]
+    assert grown.asked("/endpoints") == first[:2]
+
+
+def test_endpoints_are_left_to_the_next_collection_when_nothing_answers(grown: World) -> None:
+    grown.server.arm(Fault("http_502", on=KIND_ENDPOINTS))
+    [(what, because)] = grown.collect().left
+    assert len(grown.asked("/endpoints")) == 3
+    assert re.fullmatch(r"endpoints of [0-9]+ models", what)
+    assert because == "3 in a row found no answer"
+
+
+def test_endpoints_are_left_alone_when_the_server_asks_for_it(grown: World) -> None:
+    """A wait of seconds too: there is no second try that would keep it."""
+    grown.server.arm(Fault("http_429", on=KIND_ENDPOINTS, times=1))
+    grown.collect()
+    assert len(grown.asked("/endpoints")) == 1
 
 
 def test_attempts_at_endpoints_are_limited_by_the_day(grown: World) -> None:
     grown.server.arm(Fault("http_502", on=KIND_ENDPOINTS))
-    for minute in range(5, 60, 6):
-        grown.collect(f"2026-06-01T12:{minute:02}:00Z")
+    for collection in range(29):
+        left = grown.collect(grown.clock.now() + 60 * SECOND * (collection > 0)).left
     assert len(grown.asked("/endpoints")) == ENDPOINTS_ATTEMPTS_MAX
+    assert left[0][1] == f"{ENDPOINTS_ATTEMPTS_MAX} attempts a day"
 
 
 def test_endpoints_stop_when_they_take_too_long(grown: World) -> None:
-    grown.server.arm(Fault("http_502", on=KIND_ENDPOINTS))
     connect = grown.connect
 
     def slow(keep: object) -> object:

@@ -319,21 +319,31 @@ def test_an_attempt_that_failed_has_a_row_and_its_fault_and_nothing_else(store: 
     ]
 
 
+WINDOW = {"start_date": "2026-06-16", "end_date": "2026-06-17"}
+
+
 @pytest.mark.parametrize(
-    ("asked", "found"), [("2026-06-16/2026-06-17", []), ("2026-06-16/2026-06-18", ["2026-06-16/2026-06-17"])]
+    ("asked", "window", "found", "held"),
+    [
+        ("2026-06-16/2026-06-17", WINDOW, [], [16, 17]),
+        ("2026-06-16/2026-06-18", WINDOW, ["2026-06-16/2026-06-17"], [16, 17]),
+        ("2026-06-17/2026-06-17", WINDOW, ["2026-06-16/2026-06-17"], [17]),
+        ("2026-06-18/2026-06-18", WINDOW, ["2026-06-16/2026-06-17"], []),
+        ("2026-06-17/2026-06-17", {}, ["0001-01-01/9999-12-31"], [17]),
+        (None, {}, [], [16, 17]),
+    ],
 )
 def test_the_dates_that_were_asked_for_are_held_against_those_answered(
-    asked: str, found: list[str], tmp_path: Path
+    asked: str | None, window: dict[str, str], found: list[str], held: list[int], tmp_path: Path
 ) -> None:
-    meta = {
-        "as_of": "2026-06-18T02:00:00Z",
-        "version": "v1",
-        "start_date": "2026-06-16",
-        "end_date": "2026-06-17",
-    }
+    """A row of a day that nobody asked for would outrank what is held of that day (R-2)."""
+    rows_of = [
+        {"date": f"2026-06-{day}", "model_permaslug": "qwen/a", "total_tokens": "1"} for day in (16, 17)
+    ]
+    payload = {"data": rows_of, "meta": {"as_of": "2026-06-19T02:00:00Z", "version": "v1"} | window}
     response = Response(
-        raw=json.dumps({"data": [], "meta": meta}).encode(),
-        captured_at=parse_instant("2026-06-18T02:00:00Z"),
+        raw=json.dumps(payload).encode(),
+        captured_at=parse_instant("2026-06-19T02:00:00Z"),
         kind=KIND_RANKINGS,
         obtained="GET",
         subject=asked,
@@ -344,6 +354,24 @@ def test_the_dates_that_were_asked_for_are_held_against_those_answered(
         Observations(store).refresh(silent)
     differing = [row for row in rows(store, "faults") if row["code"] == "window_differs"]
     assert [row["found"] for row in differing] == found
+    assert [row["day"] for row in rows(store, "volume_days")] == [
+        parse_date(f"2026-06-{day}") for day in held
+    ]
+    rejected = [row for row in rows(store, "faults") if row["code"] == "date_range"]
+    assert len(rejected) == 2 - len(held)
+
+
+def test_a_reader_without_the_lock_writes_nothing(store: Store) -> None:
+    """A writer replaces the files of a day before it names them: meanwhile they do not match."""
+    before = tables(store)
+    path = store.path / "observations" / "2026-06-18" / "prices.parquet"
+    path.write_bytes(b"new")
+    with pytest.raises(EnvironmentFailed, match="are being written by another process") as raised:
+        Observations(store).files("prices")
+    assert raised.value.code == "store_in_use"
+    assert path.read_bytes() == b"new"
+    assert Observations(store).files("volumes")
+    assert refreshed(store) == before
 
 
 def test_a_damaged_object_stops_the_refresh_and_is_named(store: Store) -> None:

@@ -162,13 +162,17 @@ def test_failed_attempts_change_nothing(forty: Store) -> None:
 def test_other_parameters_of_the_store_begin_at_the_beginning(forty: Store) -> None:
     collectors = (Collector(collector="primary", rank=1), Collector(collector="other", rank=2))
     forty.write_parameters(store_module.StoreParameters(collectors=collectors))
-    assert determine_days(forty).because == "the rules or the parameters of the store have changed"
+    assert (
+        determine_days(forty).because == "the rules, the decoders or the parameters of the store have changed"
+    )
 
 
 def test_other_rules_begin_at_the_beginning(forty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     note = recomputation.note_of
     monkeypatch.setattr(recomputation, "note_of", lambda *asked: replace(note(*asked), rules_sha256="x"))
-    assert determine_days(forty).because == "the rules or the parameters of the store have changed"
+    assert (
+        determine_days(forty).because == "the rules, the decoders or the parameters of the store have changed"
+    )
 
 
 @pytest.mark.parametrize("how", ["gone", "torn", "no note", "another register"])

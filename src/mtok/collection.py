@@ -27,7 +27,7 @@ from mtok.determination.folder import Determinations
 from mtok.methodology import load
 from mtok.observations import Observations, PayloadFault, decode_payload
 from mtok.progress import Progress
-from mtok.sources import FIRST_DAY, OpenRouter, Outcome
+from mtok.sources import FIRST_DAY, NOT_BEFORE_MAX, OpenRouter, Outcome
 
 RANKINGS_HOUR: Final = 2
 """UTC hour of D + 1 from which the totals of D are asked for: the feed turns to a new day within an hour or so."""
@@ -41,6 +41,8 @@ ENDPOINTS_DAYS: Final = 7
 """The days before today whose constituents are asked for."""
 ENDPOINTS_ATTEMPTS_MAX: Final = 80
 """Attempts at endpoints a UTC day; the client makes one for a model, and the next collection the next."""
+ENDPOINTS_FAILURES_MAX: Final = 3
+"""How many models in a row may find no answer before a collection leaves the rest to the next."""
 ENDPOINTS_SECONDS_MAX: Final = 900
 """How long one collection goes on asking for endpoints."""
 
@@ -96,19 +98,19 @@ def collect(
     outcomes: list[Outcome] = []
     before = observations.register.lines
     with connect(store.recorder()) as client:
-        if days is not None:
-            outcomes += client.rankings(*days)
-        else:
-            progress("collecting", 0, 1)
+        progress("collecting", 0, 1)
+        due = Due(observations, clock.now(), left)
+        if days is None and due.prices():
             outcomes.append(client.models())
-            due = Due(observations, clock.now())
-            for first, last in due.rankings(left):
-                outcomes += client.rankings(first, last)
-            slugs = due.endpoints(constituents(store, clock, methodology), left) if endpoints else []
+        for first, last in due.rankings(days):
+            outcomes += client.rankings(first, last)
+        if days is None and endpoints:
+            slugs = due.endpoints(constituents(store, clock, methodology))
             outcomes += _endpoints(client, clock, slugs, left, progress)
-            progress("collecting", 1, 1)
+        progress("collecting", 1, 1)
     observations.refresh(progress)
     lines = range(before, observations.register.lines)
+    left += _not_in_answers(observations, outcomes, lines)
     return Collected(
         outcomes=tuple(outcomes), left=tuple(left), lines=lines, faults=_faults(observations, lines, clock)
     )
@@ -128,30 +130,35 @@ class _Seen(NamedTuple):
 
 
 class Due:
-    """What is due at an instant, by what the primary collector has captured."""
+    """What is due at an instant, by what the primary collector has captured.
 
-    def __init__(self, observations: Observations, now: int) -> None:
+    left : takes (what is due and not to be asked for, why)
+    """
+
+    def __init__(self, observations: Observations, now: int, left: list[tuple[str, str]]) -> None:
         self._observations = observations
         self._now = now
+        self._left = left
         self._today = day_of(now)
         self._first = self._today - CATCH_UP_DAYS
-        rows = observations.rows("captures", "collector", *_Seen._fields, first_day=self._first)
+        rows = observations.rows(
+            "captures", "collector", *_Seen._fields, first_day=self._first, last_day=self._today
+        )
         self._seen = [_Seen(*row) for collector, *row in rows if collector == PRIMARY]
 
-    def rankings(self, left: list[tuple[str, str]]) -> list[tuple[int, int]]:
-        """Return the days to take rankings of: none, or the first and the last of one span."""
-        span = self._span()
+    def prices(self) -> bool:
+        """Return whether prices are to be taken: always, unless the server asks to be left alone."""
+        return self._allowed(KIND_MODELS, "prices")
+
+    def rankings(self, asked: tuple[int, int] | None) -> list[tuple[int, int]]:
+        """Return the days to take rankings of, those asked for or what is due: none, or the first and the last."""
+        span = asked or self._span()
         if span is None:
             return []
-        reason = self._wait(KIND_RANKINGS)
-        if self._attempts(KIND_RANKINGS) >= RANKINGS_ATTEMPTS_MAX:
-            reason = f"{RANKINGS_ATTEMPTS_MAX} attempts today"
-        if reason:
-            left.append((f"rankings of {format_date(span[0])} … {format_date(span[1])}", reason))
-            return []
-        return [span]
+        what = f"rankings of {format_date(span[0])} … {format_date(span[1])}"
+        return [span] if self._allowed(KIND_RANKINGS, what, RANKINGS_ATTEMPTS_MAX) else []
 
-    def endpoints(self, constituents: Iterable[str], left: list[tuple[str, str]]) -> list[str]:
+    def endpoints(self, constituents: Iterable[str]) -> list[str]:
         """Return the models to ask the endpoints of: those of `constituents` without an answer today."""
         answered = {
             one.subject
@@ -159,16 +166,19 @@ class Due:
             if one.readable or one.failure == NOBODY_SERVES_IT
         }
         wanted = [slug for slug in constituents if slug not in answered]
-        reason = self._wait(KIND_ENDPOINTS)
-        if wanted and reason:
-            left.append((f"endpoints of {len(wanted)} models", reason))
+        room = max(0, ENDPOINTS_ATTEMPTS_MAX - len(self._of_today(KIND_ENDPOINTS)))
+        if wanted and not self._allowed(KIND_ENDPOINTS, f"endpoints of {len(wanted)} models"):
             return []
-        return wanted[: max(0, ENDPOINTS_ATTEMPTS_MAX - self._attempts(KIND_ENDPOINTS))]
+        if len(wanted) > room:
+            self._left.append(
+                (f"endpoints of {len(wanted) - room} models", f"{ENDPOINTS_ATTEMPTS_MAX} attempts a day")
+            )
+        return wanted[:room]
 
     def _span(self) -> tuple[int, int] | None:
         """Return the days that are not held and, unless some are named today, those to be taken again."""
         last = self._today - (1 if second_of_day(self._now) >= RANKINGS_HOUR * 3600 else 2)
-        first_capture = min(self._observations.days(), default=self._today)
+        first_capture = min([*self._observations.days(), self._today])
         floor = max(FIRST_DAY, self._first, first_capture - 1)
         held, named_today = self._held()
         missing = [day for day in range(floor, last + 1) if day not in held]
@@ -195,15 +205,17 @@ class Due:
                 named_today.add(day)
         return held, named_today
 
-    def _wait(self, kind: str) -> str | None:
-        """Return why a kind is not to be asked for yet: the server said until when."""
-        asked = max((one.not_before or 0 for one in self._seen if one.kind == kind), default=0)
-        return (
-            f"the server asks to be left alone until {format_instant(asked)}" if asked > self._now else None
-        )
-
-    def _attempts(self, kind: str) -> int:
-        return len(self._of_today(kind))
+    def _allowed(self, kind: str, what: str, attempts_max: int | None = None) -> bool:
+        """Return whether a kind may be asked for now; else say why not."""
+        until = max((one.not_before or 0 for one in self._seen if one.kind == kind), default=0)
+        reason = None
+        if self._now < until <= self._now + NOT_BEFORE_MAX:
+            reason = f"the server asks to be left alone until {format_instant(until)}"
+        elif attempts_max is not None and len(self._of_today(kind)) >= attempts_max:
+            reason = f"{attempts_max} attempts today"
+        if reason:
+            self._left.append((what, reason))
+        return reason is None
 
     def _of_today(self, kind: str) -> list[_Seen]:
         return [one for one in self._seen if one.kind == kind and day_of(one.captured) == self._today]
@@ -256,16 +268,45 @@ def sound(kind: str, raw: bytes) -> str | None:
 def _endpoints(
     client: OpenRouter, clock: Clock, slugs: list[str], left: list[tuple[str, str]], progress: Progress
 ) -> Iterator[Outcome]:
-    start = clock.now()
+    """Ask for each model until time is up or several in a row found no answer: the next collection asks again."""
+    start, failures = clock.now(), 0
     for done, slug in enumerate(slugs):
         progress("endpoints", done, len(slugs))
+        because = None
         if clock.now() - start > ENDPOINTS_SECONDS_MAX * SECOND:
-            left.append(
-                (f"endpoints of {len(slugs) - done} models", f"{ENDPOINTS_SECONDS_MAX} s have passed")
-            )
+            because = f"{ENDPOINTS_SECONDS_MAX} s have passed"
+        elif failures >= ENDPOINTS_FAILURES_MAX:
+            because = f"{failures} in a row found no answer"
+        if because:
+            left.append((f"endpoints of {len(slugs) - done} models", because))
             return
-        yield client.endpoints(slug)
+        outcome = client.endpoints(slug)
+        failures = 0 if outcome.failure in (None, NOBODY_SERVES_IT) else failures + 1
+        yield outcome
     progress("endpoints", len(slugs), len(slugs))
+
+
+def _not_in_answers(
+    observations: Observations, outcomes: list[Outcome], lines: range
+) -> list[tuple[str, str]]:
+    """Return the days that were asked for and that no answer holds."""
+    answered = [outcome for outcome in outcomes if outcome.kind == KIND_RANKINGS and outcome.response]
+    if not answered:
+        return []
+    first = min(day_of(outcome.response.captured_at) for outcome in answered if outcome.response)
+    rows = observations.rows("volume_days", "capture", "day", "reason", first_day=first)
+    held = {day for line, day, reason in rows if line in lines and reason is None}
+    asked = {
+        day
+        for outcome in answered
+        for first, last in [map(parse_date, (outcome.subject or "").split("/"))]
+        for day in range(first, last + 1)
+    }
+    missing = sorted(asked - held)
+    if not missing:
+        return []
+    span = f"{format_date(missing[0])} … {format_date(missing[-1])}"
+    return [(f"rankings of {len(missing)} days in {span}", "OpenRouter's answer does not hold them")]
 
 
 def _faults(observations: Observations, lines: range, clock: Clock) -> Counter[str]:

@@ -33,13 +33,14 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     rules_sha256: str
     parameters_sha256: str
     store_sha256: str
+    observations: str
     first_date: str
     last_date: str
 
     @property
-    def versions(self) -> tuple[str, str, str]:
-        """The digests of what the run went by, beside the captures."""
-        return self.rules_sha256, self.parameters_sha256, self.store_sha256
+    def versions(self) -> tuple[str, ...]:
+        """What the run went by, beside the captures."""
+        return self.rules_sha256, self.parameters_sha256, self.store_sha256, self.observations
 
 
 class Determinations:

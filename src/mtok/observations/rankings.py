@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mtok.calendar import day_of, format_date, parse_date, parse_instant
+from mtok.calendar import SECOND, day_of, format_date, format_instant, parse_date, parse_instant
 from mtok.observations.faults import Faults
 from mtok.observations.numbers import token_total
 from mtok.observations.payload import PayloadFault, decode_payload
@@ -19,6 +19,9 @@ TAIL: Final = Slug("other", "", "other", "standard")
 """The market tail: everything outside the day's top 50."""
 
 NAMED_ROWS_MIN: Final = 50
+AS_OF_AHEAD_MAX: Final = 3600 * SECOND
+"""How far `meta.as_of` may lie after the capture, for clocks that differ; further ahead it would outrank every later
+capture (R-2), and counts as absent."""
 
 UNRESOLVED_REASONS: Final = frozenset(
     {
@@ -42,19 +45,20 @@ _META_FIELDS: Final = {"as_of", "version", "start_date", "end_date"}
 class Rankings:
     """instant : `meta.as_of`, else when captured · rows : (day, slug, tokens) · days : day → reason it is not held.
 
-    window : the dates `meta` declares, first/last · `readable` is false for a broken payload.
+    `readable` is false for a broken payload.
     """
 
     instant: int
     readable: bool = True
-    window: str = ""
     rows: list[tuple[int, Slug, int]] = field(default_factory=list)
     days: dict[int, str | None] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
 
 
-def decode_rankings(raw: bytes, captured_at: int) -> Rankings:
+def decode_rankings(raw: bytes, captured_at: int, asked: str | None = None) -> Rankings:
     """Return the volumes of one response. `captured_at`, an instant, counts where `meta.as_of` is absent.
+
+    asked : the dates that were asked for, first/last; rows of others are rejected, whatever `meta` declares
 
     A payload that cannot be read has no rows and one `payload_…` fault.
     """
@@ -67,8 +71,12 @@ def decode_rankings(raw: bytes, captured_at: int) -> Rankings:
         return rankings
     _read_unknown(payload, _TOP_FIELDS, "", rankings.faults)
     first, last = _read_meta(payload.get("meta"), rankings)
-    rankings.window = f"{format_date(first)}/{format_date(last)}"
-    # Over by both clocks: an `as_of` in the future does not make a day whole that was not when we asked.
+    if asked is not None:
+        first, last = _within_asked(first, last, asked, rankings.faults)
+    if rankings.instant > captured_at + AS_OF_AHEAD_MAX:
+        rankings.faults.add("as_of_future", "meta.as_of", "", format_instant(rankings.instant))
+        rankings.instant = captured_at
+    # Over by both clocks: an `as_of` ahead of ours does not make a day whole that was not when we asked.
     today = day_of(min(rankings.instant, captured_at))
     totals: dict[tuple[int, Slug], tuple[str, int]] = {}
     for number, row in enumerate(payload["data"]):
@@ -105,6 +113,14 @@ def _read_meta(meta: Any, rankings: Rankings) -> tuple[int, int]:
                 "schema_type", f"meta.{name}", "no date" if name != "as_of" else "no instant"
             )
     return window[0], window[1]
+
+
+def _within_asked(first: int, last: int, asked: str, faults: Faults) -> tuple[int, int]:
+    """Return the dates that were both asked for and declared."""
+    asked_first, asked_last = map(parse_date, asked.split("/"))
+    if (first, last) != (asked_first, asked_last):
+        faults.add("window_differs", "meta", asked, f"{format_date(first)}/{format_date(last)}")
+    return max(first, asked_first), min(last, asked_last)
 
 
 def _read_row(

@@ -30,6 +30,7 @@ from mtok.archive import (
 from mtok.archive.files import write_file
 from mtok.calendar import day_of, format_date, parse_date, parse_instant, second_of_day
 from mtok.canonical import canonical_bytes, sha256_hex
+from mtok.errors import EnvironmentFailed
 from mtok.observations.endpoints import decode_endpoints
 from mtok.observations.faults import Faults
 from mtok.observations.models import decode_models
@@ -131,10 +132,8 @@ def observe_capture(number: int, capture: Capture, raw: bytes) -> Rows:
         rows["catalogue"] = [(number, *row) for row in models.catalogue]
         rows["prices"] = [(number, *row) for row in models.prices]
     elif capture.kind == KIND_RANKINGS:
-        rankings = decode_rankings(raw, capture.instant)
+        rankings = decode_rankings(raw, capture.instant, capture.subject)
         instant, readable, faults = rankings.instant, rankings.readable, rankings.faults
-        if readable and capture.subject and capture.subject != rankings.window:
-            faults.add("window_differs", "meta", capture.subject, rankings.window)
         rows["volumes"] = [(number, day, *slug, tokens) for day, slug, tokens in rankings.rows]
         rows["volume_days"] = [(number, day, reason) for day, reason in sorted(rankings.days.items())]
     elif capture.kind == KIND_ENDPOINTS:
@@ -209,6 +208,9 @@ class _Manifest(msgspec.Struct, frozen=True):
     days: dict[str, _Sums] = {}
 
 
+_LOOKS: Final = 20
+"""How often a reader without the lock looks at files that another process is just writing."""
+
 _Members = list[tuple[int, Capture]]
 """Captures of one day, each with its line in the register."""
 
@@ -219,9 +221,8 @@ class Observations:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.folder = store.path / "observations"
-        self._manifest = _read_manifest(self.folder / "manifest.json")
-        if not store.register.holds(self._manifest.register):
-            self._manifest = _Manifest()
+        self._may_write = False
+        self._manifest = self._read_manifest()
 
     @property
     def register(self) -> Position:
@@ -239,6 +240,7 @@ class Observations:
         A capture of kind `table` is evidence behind other captures and has no rows.
         Raises EnvironmentFailed when an object that has to be read is damaged.
         """
+        self._may_write = True
         seen = self._manifest.register
         captures, end = self.store.register.read_on(seen)
         if not captures and (self.folder / "manifest.json").exists():
@@ -266,22 +268,36 @@ class Observations:
         return [parse_date(day) for day in sorted(self._manifest.days)]
 
     def files(self, table: str, first_day: int | None = None, last_day: int | None = None) -> list[str]:
-        """Return the paths of one table for captures of [first_day, last_day]; `refresh` has been called.
+        """Return the paths of one table for captures of [first_day, last_day].
 
-        A file that is missing or not as it was written is made anew first.
+        A file that is missing or not as it was written is made anew first, after `refresh`. A reader that has not
+        called it, for want of the lock, looks again and then raises EnvironmentFailed `store_in_use`.
         """
         name = f"{table}.parquet"
-        days = [
+        for _ in range(_LOOKS):
+            days = self._days_within(first_day, last_day)
+            unsound = [day for day in days if not self._sound(day, self._manifest.days[day], [name])]
+            if self._may_write:
+                for day in unsound:
+                    rebuilt = self._extend(day, None, self._members(day, self._manifest.register))
+                    self._write(days={**self._manifest.days, day: rebuilt})
+                unsound = []
+            if not unsound:
+                return [str(self.folder / day / name) for day in days]
+            self._manifest = self._read_manifest()
+        raise EnvironmentFailed(
+            "store_in_use",
+            f"the observations of {unsound[0]} in {self.store.path} are being written by another process",
+            "Run the command again when that one has ended; `mtok doctor` looks whether they are damaged.",
+        )
+
+    def _days_within(self, first_day: int | None, last_day: int | None) -> list[str]:
+        return [
             day
             for day in sorted(self._manifest.days)
             if (first_day is None or first_day <= parse_date(day))
             and (last_day is None or parse_date(day) <= last_day)
         ]
-        for day in days:
-            if not self._sound(day, self._manifest.days[day], [name]):
-                rebuilt = self._extend(day, None, self._members(day, self._manifest.register))
-                self._write(days={**self._manifest.days, day: rebuilt})
-        return [str(self.folder / day / name) for day in days]
 
     def rows(
         self, table: str, *columns: str, first_day: int | None = None, last_day: int | None = None
@@ -293,6 +309,10 @@ class Observations:
             with pq.ParquetFile(path) as file:
                 read = file.read(columns=list(columns), use_threads=False).select(list(columns))
             yield from zip(*read.to_pydict().values(), strict=True)
+
+    def _read_manifest(self) -> _Manifest:
+        manifest = _read_manifest(self.folder / "manifest.json")
+        return manifest if self.store.register.holds(manifest.register) else _Manifest()
 
     def _write(self, **changed: Any) -> None:
         self._manifest = msgspec.structs.replace(self._manifest, **changed)

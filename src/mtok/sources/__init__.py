@@ -5,7 +5,7 @@ as payloads, `openrouter` asks OpenRouter by way of `attempts`. What cannot be t
 and a remedy; one bad file never costs a good one, and what a server does is never an error but a response.
 """
 
-from mtok.sources.attempts import Limits
+from mtok.sources.attempts import NOT_BEFORE_MAX, Limits
 from mtok.sources.files import FoundFile, Refused, find_files, read_response
 from mtok.sources.openrouter import FIRST_DAY, OPENROUTER_URL, OpenRouter, Outcome, is_on_this_machine
 from mtok.sources.price_tables import price_responses
@@ -14,6 +14,7 @@ from mtok.sources.volume_tables import check_volume_source, refuse_changed_impor
 
 __all__ = [
     "FIRST_DAY",
+    "NOT_BEFORE_MAX",
     "OPENROUTER_URL",
     "PRICES",
     "VOLUMES",

@@ -299,9 +299,9 @@ class OpenRouter:
         """Return how long the server asks to wait, True where it does not say, None where that is too long."""
         if response.not_before is None:
             return True
+        self._left_alone[response.kind] = response.not_before
         wait = response.not_before - self._clock.now()
         if wait > self._limits.wait_seconds_max * SECOND:
-            self._left_alone[response.kind] = response.not_before
             return None
         return dt.timedelta(microseconds=max(wait, 0))
 

@@ -111,6 +111,11 @@ CODES: Final = {
     "date_range": Code(
         WARNING, "a row of a date that was not asked for or not over: the row is rejected", _DECODER
     ),
+    "as_of_future": Code(
+        WARNING,
+        "a response that says it was made more than an hour after it was captured; the instant of the capture counts",
+        "Check the own clock; if it is right, upstream's is wrong.",
+    ),
     "price_dynamic": Code(NOTE, 'a negative price: routers post "-1" each time', _NOTHING),
     "price_zero": Code(NOTE, "a price of 0 on a variant other than `free`", _READ_ON),
     "price_absent": Code(NOTE, "a model without a completion price", _READ_ON),

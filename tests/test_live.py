@@ -16,10 +16,15 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from structlog import get_logger
+from structlog.testing import capture_logs
 
 from mtok.archive import Store
 from mtok.calendar import parse_instant
+from mtok.day import SystemClock, tell
+from mtok.errors import EnvironmentFailed
 from mtok.replay import Recording
+from mtok.watch import Delivery, Sinks
 
 MTOK = [sys.executable, "-m", "mtok"]
 AT = "2026-06-20T02:05:00Z"
@@ -187,6 +192,41 @@ def test_sinks_are_told_although_a_run_fails(url: str, tmp_path: Path) -> None:
     found = mtok("run", "--url", url, "--at", AT, "--store", store, MTOK_METRICS_FILE=str(metrics))
     assert found.returncode == 3, found.stderr
     assert metrics.exists()
+
+
+def test_sinks_are_told_while_another_process_writes(url: str, tmp_path: Path) -> None:
+    metrics, store = tmp_path / "mtok.prom", tmp_path / "store"
+    assert mtok("run", "--url", url, "--at", AT, "--store", store).returncode == 0
+    call = ["run", "--url", url, "--at", "2026-06-20T09:00:00Z", "--log", "json", "--json"]
+    with Store.open(store).writing():
+        found = mtok(*call, "--store", store, MTOK_METRICS_FILE=str(metrics))
+    assert (found.returncode, json.loads(found.stdout)["error"]["code"]) == (3, "store_in_use")
+    logged = [json.loads(line) for line in found.stderr.splitlines() if line.startswith("{")]
+    assert "stale_prices" in [line.get("code") for line in logged if line["event"] == "alarm"]
+    assert metrics.exists()
+
+
+def test_that_nobody_could_be_told_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(*_: object) -> None:
+        raise EnvironmentFailed("store_in_use", "the tables are being written")
+
+    monkeypatch.setattr("mtok.day.watched", unreadable)
+    with capture_logs() as logged, pytest.raises(EnvironmentFailed):
+        tell(Store.create(tmp_path / "store"), SystemClock(), Sinks(log=True), get_logger())
+    assert [(line["event"], line["code"]) for line in logged] == [("not_told", "store_in_use")]
+
+
+def test_the_store_is_free_while_a_sink_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, free = Store.create(tmp_path / "store"), []
+
+    def told(*_: object) -> list[Delivery]:
+        with store.writing():
+            free.append(True)
+        return []
+
+    monkeypatch.setattr("mtok.day.deliver", told)
+    tell(store, SystemClock(), Sinks(log=True), get_logger())
+    assert free == [True]
 
 
 # ---- the timer

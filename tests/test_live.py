@@ -24,8 +24,9 @@ from mtok.calendar import parse_instant
 from mtok.cli.timer import units
 from mtok.day import SystemClock, tell
 from mtok.errors import EnvironmentFailed
-from mtok.replay import Recording
-from mtok.watch import Delivery, Sinks
+from mtok.replay import Recording, ReplayClock
+from mtok.watch import Alarm, Delivery, Sinks, Status
+from watched import at, failed, store_of
 
 MTOK = [sys.executable, "-m", "mtok"]
 AT = "2026-06-20T02:05:00Z"
@@ -235,6 +236,20 @@ def test_the_store_is_free_while_a_sink_is_told(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("mtok.day.deliver", told)
     tell(store, SystemClock(), Sinks(log=True), get_logger())
     assert free == [True]
+
+
+def test_sinks_are_handed_the_alarms_of_nine_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_of(tmp_path / "store", [failed("2026-06-14 12:00:00", "http_401")])
+    handed: list[str] = []
+
+    def told(store: Store, status: Status, alarms: list[Alarm], *_: object) -> list[Delivery]:
+        assert "http_401" not in [alarm.code for alarm in status.open]
+        handed.extend(alarm.code for alarm in alarms)
+        return []
+
+    monkeypatch.setattr("mtok.day.deliver", told)
+    tell(store, ReplayClock(at("2026-06-20 12:00:00"), 0), Sinks(log=True), get_logger())
+    assert "http_401" in handed
 
 
 # ---- the timer

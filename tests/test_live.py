@@ -16,10 +16,17 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from structlog import get_logger
+from structlog.testing import capture_logs
 
 from mtok.archive import Store
 from mtok.calendar import parse_instant
-from mtok.replay import Recording
+from mtok.cli.timer import units
+from mtok.day import SystemClock, tell
+from mtok.errors import EnvironmentFailed
+from mtok.replay import Recording, ReplayClock
+from mtok.watch import Alarm, Delivery, Sinks, Status
+from watched import at, failed, store_of
 
 MTOK = [sys.executable, "-m", "mtok"]
 AT = "2026-06-20T02:05:00Z"
@@ -138,6 +145,12 @@ def test_a_recorded_market_is_collected_at_each_of_its_instants(tmp_path: Path) 
         (["collect", "--from", "2026-06-01"], "dates_incomplete"),
         (["collect", "--url", "http://openrouter.ai/api/v1"], "url_refused"),
         (["collect", "--replay", "nowhere"], "path_missing"),
+        (["collect", "--replay", "sample", "--at", AT], "options_conflict"),
+        (["collect", "--replay", "sample", "--url", "http://127.0.0.1:1/"], "options_conflict"),
+        (["collect", "--install-timer", "print", "--replay", "sample"], "options_conflict"),
+        (["collect", "--install-timer", "print", "--url", "http://127.0.0.1:1/"], "options_conflict"),
+        (["collect", "--install-timer", "print", "--at", AT], "options_conflict"),
+        (["collect", "--install-timer", "print", "--from", "2026-06-01"], "options_conflict"),
         (["replay", "sample", "--fault", "boredom"], "replay_fault"),
     ],
 )
@@ -147,6 +160,7 @@ def test_what_cannot_be_asked(arguments: list[str], code: str, tmp_path: Path) -
     assert found.returncode == 2
     assert not store or json.loads(found.stdout)["error"]["code"] == code
     assert found.stderr.startswith("mtok: ")
+    assert code == "url_refused" or not (tmp_path / "store").exists()
 
 
 def test_sinks_are_told_by_a_run_and_by_status(url: str, tmp_path: Path) -> None:
@@ -189,6 +203,55 @@ def test_sinks_are_told_although_a_run_fails(url: str, tmp_path: Path) -> None:
     assert metrics.exists()
 
 
+def test_sinks_are_told_while_another_process_writes(url: str, tmp_path: Path) -> None:
+    metrics, store = tmp_path / "mtok.prom", tmp_path / "store"
+    assert mtok("run", "--url", url, "--at", AT, "--store", store).returncode == 0
+    call = ["run", "--url", url, "--at", "2026-06-20T09:00:00Z", "--log", "json", "--json"]
+    with Store.open(store).writing():
+        found = mtok(*call, "--store", store, MTOK_METRICS_FILE=str(metrics))
+    assert (found.returncode, json.loads(found.stdout)["error"]["code"]) == (3, "store_in_use")
+    logged = [json.loads(line) for line in found.stderr.splitlines() if line.startswith("{")]
+    assert "stale_prices" in [line.get("code") for line in logged if line["event"] == "alarm"]
+    assert metrics.exists()
+
+
+def test_that_nobody_could_be_told_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(*_: object) -> None:
+        raise EnvironmentFailed("store_in_use", "the tables are being written")
+
+    monkeypatch.setattr("mtok.day.watched", unreadable)
+    with capture_logs() as logged, pytest.raises(EnvironmentFailed):
+        tell(Store.create(tmp_path / "store"), SystemClock(), Sinks(log=True), get_logger())
+    assert [(line["event"], line["code"]) for line in logged] == [("not_told", "store_in_use")]
+
+
+def test_the_store_is_free_while_a_sink_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, free = Store.create(tmp_path / "store"), []
+
+    def told(*_: object) -> list[Delivery]:
+        with store.writing():
+            free.append(True)
+        return []
+
+    monkeypatch.setattr("mtok.day.deliver", told)
+    tell(store, SystemClock(), Sinks(log=True), get_logger())
+    assert free == [True]
+
+
+def test_sinks_are_handed_the_alarms_of_nine_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_of(tmp_path / "store", [failed("2026-06-14 12:00:00", "http_401")])
+    handed: list[str] = []
+
+    def told(store: Store, status: Status, alarms: list[Alarm], *_: object) -> list[Delivery]:
+        assert "http_401" not in [alarm.code for alarm in status.open]
+        handed.extend(alarm.code for alarm in alarms)
+        return []
+
+    monkeypatch.setattr("mtok.day.deliver", told)
+    tell(store, ReplayClock(at("2026-06-20 12:00:00"), 0), Sinks(log=True), get_logger())
+    assert "http_401" in handed
+
+
 # ---- the timer
 
 
@@ -206,16 +269,19 @@ def test_the_units_are_what_systemd_takes(tmp_path: Path) -> None:
     program = tmp_path / "mtok"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    for name, text in shown(tmp_path / 'a store, 5 % "quoted" $HOME')["files"].items():
-        words = re.sub(r'ExecStart="[^"]*"', f'ExecStart="{program}"', text)
-        (tmp_path / name).write_text(words)
-    found = subprocess.run(
-        [analyze, "verify", "--man=no", tmp_path / "mtok.timer", tmp_path / "mtok.service"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (found.returncode, found.stderr) == (0, "")
+    store = tmp_path / 'a store, 5 % "quoted" $HOME'
+    Store.create(store)
+    for files in (shown(store)["files"], units(store, "/etc/mtok/environment", system=True)):
+        for name, text in files.items():
+            words = re.sub(r'ExecStart="[^"]*"', f'ExecStart="{program}"', text)
+            (tmp_path / name).write_text(words)
+        found = subprocess.run(
+            [analyze, "verify", "--man=no", tmp_path / "mtok.timer", tmp_path / "mtok.service"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (found.returncode, found.stderr) == (0, "")
     calendar = subprocess.run(
         [analyze, "calendar", "--iterations=3", "--base-time=2026-06-20 23:51:00 UTC", "*-*-* *:5,50:00 UTC"],
         capture_output=True,
@@ -233,6 +299,41 @@ def test_the_key_is_in_no_unit(tmp_path: Path) -> None:
     assert "EnvironmentFile=-%h/.config/mtok/environment" in content["files"]["mtok.service"]
 
 
+def test_the_system_timer_runs_as_the_owner_of_the_store(tmp_path: Path) -> None:
+    store = tmp_path / "a 5 % $HOME" / "store"
+    owner = tmp_path.owner()
+    before = units(store, "/etc/mtok/environment", system=True)["mtok.service"].splitlines()
+    assert {f"User={owner}", f'ReadWritePaths="{tmp_path}"', "ProtectSystem=strict"} <= set(before)
+    assert {"PrivateTmp=yes", "NoNewPrivileges=yes"} <= set(before)
+    Store.create(store)
+    after = units(store, "/etc/mtok/environment", system=True)["mtok.service"].splitlines()
+    assert f'ReadWritePaths="{tmp_path}/a 5 %% $HOME/store"' in after
+    assert not [line for line in shown(store)["files"]["mtok.service"].splitlines() if "User=" in line]
+
+
+def crontab_of(programs: Path, text: str) -> str:
+    """Return a PATH that begins with a stand-in for crontab."""
+    programs.mkdir(exist_ok=True)
+    crontab = programs / "crontab"
+    crontab.write_text(f"#!/bin/sh\n{text}\n")
+    crontab.chmod(0o755)
+    return f"{programs}:{os.environ['PATH']}"
+
+
+def test_a_crontab_that_cannot_be_read_is_not_replaced(tmp_path: Path) -> None:
+    table = tmp_path / "table"
+    call = ["collect", "--install-timer", "cron", "--store", str(tmp_path / "store")]
+    read = '[ "$1" = -l ] || exec cat > {table}; echo "{said}" >&2; exit 1'
+    path = crontab_of(tmp_path / "bin", read.format(table=table, said="crontab: permission denied"))
+    found = mtok(*call, PATH=path)
+    assert found.returncode == 3
+    assert "permission denied" in found.stderr
+    assert not table.exists()
+    crontab_of(tmp_path / "bin", read.format(table=table, said="no crontab for $LC_ALL"))
+    assert mtok(*call, PATH=path, LC_ALL="C.UTF-8").returncode == 0
+    assert len(table.read_text().splitlines()) == 1
+
+
 def test_the_crontab_gets_one_line_a_store(tmp_path: Path) -> None:
     """A stand-in for crontab that keeps what it is given in a file, as the real one does in its spool."""
     programs = tmp_path / "bin"
@@ -243,8 +344,9 @@ def test_the_crontab_gets_one_line_a_store(tmp_path: Path) -> None:
     crontab.write_text(f'#!/bin/sh\nif [ "$1" = -l ]; then cat {table}; else cat > {table}; fi\n')
     crontab.chmod(0o755)
     path = f"{programs}:{os.environ['PATH']}"
-    for name in ("a", "b %", "a"):
-        found = mtok("collect", "--install-timer", "cron", "--store", tmp_path / name, PATH=path)
+    home = {"PATH": path, "HOME": str(tmp_path)}
+    for name in ("a", "b %", "b %", "a"):
+        found = mtok("collect", "--install-timer", "cron", "--store", tmp_path / name, **home)
         assert found.returncode == 0, found.stderr
     lines = table.read_text().splitlines()
     assert lines[0] == "0 0 * * * true"
@@ -254,6 +356,8 @@ def test_the_crontab_gets_one_line_a_store(tmp_path: Path) -> None:
         ["/bin/sh", "-c", command], capture_output=True, text=True, check=False, env={"PATH": path}
     )
     assert (tmp_path / "b %" / "store.json").exists(), ran.stderr
+    assert (ran.stdout, ran.stderr) == ("", "")
+    assert "attempt" in (tmp_path / ".mtok.log").read_text()
 
 
 def test_units_are_installed_and_the_timer_started(tmp_path: Path) -> None:

@@ -551,7 +551,8 @@ def test_every_code_the_program_knows_has_a_meaning() -> None:
         ("http_410", "http_4xx"),
         ("http_503", "http_5xx"),
         ("http_429", "http_429"),
-        ("http_302", "http_other"),
+        ("http_302", "http_3xx"),
+        ("http_redirects", "http_other"),
         ("http_body", "http_other"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import socket
 import threading
@@ -23,6 +24,7 @@ from structlog import get_logger
 from structlog.testing import capture_logs
 
 from mtok.archive import Store
+from mtok.archive.files import sweep
 from mtok.calendar import DAY
 from mtok.errors import BadCall
 from mtok.watch import Alarm, Delivery, Sinks, deliver
@@ -149,8 +151,12 @@ def mail_settings(port: int, password: str = "secret-p%40ss%2Fword") -> dict[str
     }
 
 
-def handed(store: Store, alarms: list[Alarm], to: Sinks, now: int = NOW) -> list[Delivery]:
-    return deliver(store, made_up(), alarms, to, now, get_logger())
+def handed(
+    store: Store, alarms: list[Alarm], to: Sinks, now: int = NOW, older: tuple[Alarm, ...] = ()
+) -> list[Delivery]:
+    """Deliver alarms that are open, and older ones."""
+    status = replace(made_up(), open=tuple(alarms))
+    return deliver(store, status, [*older, *alarms], to, now, get_logger())
 
 
 LATE = alarm("stale_prices", "models", "the newest is of 2026-06-20T08:00:00Z")
@@ -283,6 +289,58 @@ def test_a_message_lists_a_hundred_and_counts_the_rest(store: Store, hook: Hook)
     assert len(hook.received) == 1
 
 
+def test_what_a_sink_missed_is_sent_when_it_is_back(store: Store, hook: Hook) -> None:
+    to, missed = sinks(MTOK_WEBHOOK_URL=hook.url), replace(JUMP, subject="b/b")
+    handed(store, [JUMP], to)
+    hook.answers = [404]
+    handed(store, [missed], to, older=(JUMP,))
+    handed(store, [], to, older=(JUMP, missed))
+    assert [[one["subject"] for one in content["alarms"]] for content in hook.received] == [
+        [JUMP.subject],
+        ["b/b"],
+        ["b/b"],
+    ]
+
+
+def test_a_new_sink_is_told_nothing_from_before_it(store: Store, hook: Hook) -> None:
+    to, old = sinks(MTOK_WEBHOOK_URL=hook.url), replace(JUMP, subject="b/b", day="2026-06-14")
+    assert handed(store, [], to, older=(old,)) == [Delivery(sink="webhook", alarms=0)]
+    for _ in range(2):
+        handed(store, [JUMP], to, older=(old,))
+    assert [[one["subject"] for one in content["alarms"]] for content in hook.received] == [[JUMP.subject]]
+
+
+def test_one_process_at_a_time_tells(store: Store, hook: Hook) -> None:
+    to = sinks(MTOK_WEBHOOK_URL=hook.url)
+    (store.path / "alarms").mkdir()
+    with (store.path / "alarms" / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        [delivery] = handed(store, [JUMP], to)
+    assert delivery.failure == "another process is telling the sinks"
+    assert handed(store, [JUMP], to) == [Delivery(sink="webhook", alarms=1)]
+    assert len(hook.received) == 1
+
+
+def test_a_writer_of_the_store_may_sweep_while_deliveries_are_written(
+    store: Store, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sweeping(handle: int) -> None:
+        sweep(store.path)
+
+    monkeypatch.setattr("mtok.watch.delivery.os.fsync", sweeping)
+    assert handed(store, [JUMP], sinks(MTOK_WEBHOOK_URL=hook.url)) == [Delivery(sink="webhook", alarms=1)]
+
+
+def test_a_sink_that_fails_in_its_own_way_costs_no_other(
+    store: Store, hook: Hook, inbox: tuple[Inbox, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """httpx2 refuses such a proxy with a ValueError that shows it."""
+    monkeypatch.setenv("ALL_PROXY", "nonsense://secret@proxy.example:1")
+    web, mail = handed(store, [JUMP], sinks(MTOK_WEBHOOK_URL=hook.url, **mail_settings(inbox[1])))
+    assert web == Delivery(sink="webhook", alarms=1, failure="ValueError")
+    assert mail == Delivery(sink="mail", alarms=1)
+
+
 # ---- mail
 
 
@@ -382,12 +440,15 @@ def test_settings_are_read_from_the_environment() -> None:
     [
         ("MTOK_WEBHOOK_URL", "ftp://secret.example"),
         ("MTOK_WEBHOOK_URL", "https:///secret"),
+        ("MTOK_WEBHOOK_URL", "http://hooks.example/secret"),
         ("MTOK_WEBHOOK_URL", "https://user:secret@hooks.example"),
         ("MTOK_WEBHOOK_URL", "https://hooks.example:secret/"),
         ("MTOK_MAIL_URL", "mail.example secret"),
         ("MTOK_MAIL_URL", "smtp://u:secret@mail.example"),
         ("MTOK_MAIL_URL", "smtp://u:secret@mail.example?starttls=0"),
         ("MTOK_MAIL_URL", "smtps://u:secret@mail.example?starttls=1"),
+        ("MTOK_MAIL_URL", "smtps://u:secret%C3%A9@mail.example"),
+        ("MTOK_MAIL_URL", "smtps://secret%C3%A9@mail.example"),
         ("MTOK_MAIL_FROM", ""),
         ("MTOK_MAIL_FROM", "secret"),
         ("MTOK_MAIL_TO", ","),
@@ -455,7 +516,7 @@ def test_without_sinks_nothing_is_delivered_or_written(store: Store) -> None:
 def test_the_log_is_told_once_as_well(store: Store) -> None:
     for expected in (2, 0):
         with capture_logs() as logged:
-            deliver(store, made_up(), [LATE, JUMP, DYNAMIC], Sinks(log=True), NOW, get_logger())
+            handed(store, [LATE, JUMP, DYNAMIC], Sinks(log=True))
         alarms = [entry for entry in logged if entry["event"] == "alarm"]
         assert len(alarms) == expected
         assert all({"code", "subject", "found", "severity", "day"} <= entry.keys() for entry in alarms)

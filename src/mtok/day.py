@@ -19,7 +19,7 @@ from mtok.observations import Observations
 from mtok.progress import Progress, silent
 from mtok.watch.delivery import Delivery, deliver
 from mtok.watch.sinks import Sinks
-from mtok.watch.status import Status, status_of
+from mtok.watch.status import Status, status_of, watched
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -93,12 +93,26 @@ def standing(store: Store, now: int, days: int) -> Status:
 
 
 def tell(store: Store, clock: Clock, sinks: Sinks, log: FilteringBoundLogger) -> list[Delivery]:
-    """Bring the observations up to date and tell every sink what it has not been told of what is odd or late."""
-    with store.writing():
-        Observations(store).refresh(silent)
-        now = clock.now()
-        status = status_of(store, now, TOLD_DAYS)
-        return deliver(store, status, status.open, sinks, now, log)
+    """Tell every sink what it has not been told of what is odd or late, with the observations up to date.
+
+    While another process writes to the store they are taken as they are: what is late is told all the same. Nobody
+    waits for the store while a sink is being told. Raises EnvironmentFailed, and logs it, when they cannot be read.
+    """
+    try:
+        try:
+            with store.writing():
+                Observations(store).refresh(silent)
+                now = clock.now()
+                status, alarms = watched(store, now, TOLD_DAYS)
+        except EnvironmentFailed as error:
+            if error.code != "store_in_use":
+                raise
+            now = clock.now()
+            status, alarms = watched(store, now, TOLD_DAYS)
+    except EnvironmentFailed as error:
+        log.warning("not_told", code=error.code, found=error.found)
+        raise
+    return deliver(store, status, alarms, sinks, now, log)
 
 
 def determine_days(

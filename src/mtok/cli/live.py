@@ -84,22 +84,28 @@ def collect(
     from mtok.day import collect_due
 
     path, days = named_store(store), days_in_order(first, last)
+    not_with = {"--url": url, "--at": at}
+    if install_timer:
+        _alone("--install-timer", {**not_with, "--replay": replay, "--from": first, "--to": last})
+    if replay is not None:
+        _alone("--replay", not_with)
     if install_timer:
         from mtok.cli.timer import install
 
         answer(*install(install_timer, path), as_json=as_json)
         return
-    opened = Store.create(path)
-    with progress_bar() as progress:
-        if replay is not None:
-            from mtok.replay import collect_recorded
+    if replay is not None:
+        from mtok.replay import collect_recorded
 
-            collected = collect_recorded(opened, _recording(replay), days=days, progress=progress)
-        else:
-            clock = _clock(at, url)
-            collected = collect_due(
-                opened, _connect(clock, url, log), clock, days=_whole(days), progress=progress
-            )
+        recording = _recording(replay)
+        opened = Store.create(path)
+        with progress_bar() as progress:
+            collected = collect_recorded(opened, recording, days=days, progress=progress)
+    else:
+        clock, whole = _clock(at, url), _whole(days)
+        opened = Store.create(path)
+        with progress_bar() as progress:
+            collected = collect_due(opened, _connect(clock, url, log), clock, days=whole, progress=progress)
     answer(collected_content(collected), collected_page(collected), as_json=as_json)
     _leave(collected)
 
@@ -296,6 +302,17 @@ def _connect(clock: Clock, url: str | None, log: str) -> Callable[[Callable[[Res
     return lambda keep: OpenRouter(
         clock, keep=keep, log=said, key=key, url=url or OPENROUTER_URL, sound=sound
     )
+
+
+def _alone(option: str, others: dict[str, str | None]) -> None:
+    """Raise BadCall where others are given that an option makes no use of."""
+    from mtok.errors import BadCall
+
+    given = " and ".join(name for name, value in others.items() if value is not None)
+    if given:
+        raise BadCall(
+            "options_conflict", f"{option} makes no use of {given}", f"Leave out {given}, or {option}."
+        )
 
 
 def _whole(days: tuple[int | None, int | None]) -> tuple[int, int] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import shlex
 import subprocess
 import sys
@@ -20,6 +22,7 @@ SYSTEM_SETTINGS: Final = Path("/etc/mtok/environment")
 _SYSTEM_UNITS: Final = Path("/etc/systemd/system")
 _USER_UNITS: Final = Path("~/.config/systemd/user")
 _CRON_MARK: Final = "# mtok"
+_CRON_LOG: Final = Path("~/.mtok.log")
 
 _SERVICE: Final = """\
 [Unit]
@@ -36,6 +39,11 @@ Nice=5
 NoNewPrivileges=yes
 PrivateTmp=yes
 """
+_SYSTEM_SERVICE: Final = """\
+User={user}
+ProtectSystem=strict
+ReadWritePaths={folder}
+"""
 _TIMER: Final = f"""\
 [Unit]
 Description=mtok at minutes 5 and 50 of every hour
@@ -50,17 +58,27 @@ WantedBy=timers.target
 """
 
 
-def units(store: Path, settings: str) -> dict[str, str]:
-    """Return the systemd units by file name. settings : the file of environment variables, never read here."""
-    command = " ".join(_quoted_for_systemd(word) for word in _command(store))
-    return {"mtok.service": _SERVICE.format(settings=settings, command=command), "mtok.timer": _TIMER}
+def units(store: Path, settings: str, *, system: bool = False) -> dict[str, str]:
+    """Return the systemd units by file name. settings : the file of environment variables, never read here.
+
+    Those of the system run as the owner of the store's folder and may write there alone; where it does not exist yet,
+    of the nearest folder above it that does.
+    """
+    command = " ".join(_quoted_for_systemd(word).replace("$", "$$") for word in _command(store))
+    service = _SERVICE.format(settings=settings, command=command)
+    if system:
+        wanted = store.resolve()
+        folder = next(path for path in (wanted, *wanted.parents) if path.exists())
+        service += _SYSTEM_SERVICE.format(user=_owner(folder), folder=_quoted_for_systemd(str(folder)))
+    return {"mtok.service": service, "mtok.timer": _TIMER}
 
 
 def cron_line(store: Path) -> str:
     """Return the line of a crontab; its last words tell it from those of other stores."""
     settings = shlex.quote(str(USER_SETTINGS.expanduser()))
     command = f"[ -r {settings} ] && set -a && . {settings} && set +a; exec {shlex.join(_command(store))}"
-    return f"{MINUTES} * * * * {command} {_CRON_MARK} {store.resolve()}".replace("%", r"\%")
+    log = shlex.quote(str(_CRON_LOG.expanduser()))
+    return _escaped_for_cron(f"{MINUTES} * * * * {command} >/dev/null 2>>{log} ") + _cron_mark(store)
 
 
 def install(where: Where, store: Path) -> tuple[dict[str, Any], Page]:
@@ -72,12 +90,13 @@ def install(where: Where, store: Path) -> tuple[dict[str, Any], Page]:
         return _printed(store)
     if where == "cron":
         line = cron_line(store)
-        lines = [old for old in _crontab() if not old.endswith(f"{_CRON_MARK} {store.resolve()}")]
+        lines = [old for old in _crontab() if not old.endswith(_cron_mark(store))]
         _told(["crontab", "-"], "\n".join([*lines, line]) + "\n")
         return {"installed": "cron", "line": line}, [f"crontab: {line}", *_about_settings(USER_SETTINGS)]
     system = where == "system"
     folder = _SYSTEM_UNITS if system else _USER_UNITS.expanduser()
-    files = units(store, str(SYSTEM_SETTINGS) if system else f"%h/{USER_SETTINGS.relative_to('~')}")
+    settings = str(SYSTEM_SETTINGS) if system else f"%h/{USER_SETTINGS.relative_to('~')}"
+    files = units(store, settings, system=system)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         write_file(folder / name, text.encode())
@@ -118,16 +137,38 @@ def _command(store: Path) -> list[str]:
 
 
 def _quoted_for_systemd(word: str) -> str:
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{escaped}"'
 
 
-def _crontab() -> list[str]:
+def _owner(folder: Path) -> str:
+    user = folder.stat().st_uid
     try:
-        found = subprocess.run(["crontab", "-l"], capture_output=True, text=True, check=False)
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)
+
+
+def _cron_mark(store: Path) -> str:
+    return _escaped_for_cron(f"{_CRON_MARK} {store.resolve()}")
+
+
+def _escaped_for_cron(text: str) -> str:
+    return text.replace("%", r"\%")
+
+
+def _crontab() -> list[str]:
+    """Return the lines there are; none only where crontab itself says so, as they are written back."""
+    command, environment = ["crontab", "-l"], os.environ | {"LC_ALL": "C"}
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     except FileNotFoundError:
         raise _failed("crontab", "it is not installed") from None
-    return found.stdout.splitlines() if found.returncode == 0 else []
+    if found.returncode == 0:
+        return found.stdout.splitlines()
+    if "no crontab for" in found.stderr:
+        return []
+    raise _failed(shlex.join(command), found.stderr.strip() or f"exit status {found.returncode}")
 
 
 def _told(command: list[str], content: str | None = None) -> None:

@@ -154,6 +154,11 @@ CODES: Final = {
     "http_429": Code(NOTE, "too many requests: the server asked to be left alone", _RETRIED),
     "http_timeout": Code(NOTE, "no answer in time", _RETRIED),
     "http_connection": Code(NOTE, "no connection, or one that broke", _RETRIED),
+    "http_3xx": Code(
+        NOTE,
+        "a redirect; one on the same host is followed, and its end is an attempt of its own",
+        "Nothing; if nothing comes of it, `stale_prices` will say so.",
+    ),
     "http_4xx": Code(
         WARNING,
         "the server refused the request with another status of 400 to 499",
@@ -173,7 +178,7 @@ CODES: Final = {
         NOTE, "a row of an imported table that sums several variants", "See docs/tables.md."
     ),
 }
-"""Codes in the order of the document. `http_4xx`, `http_5xx` and `http_other` stand for all that have no row."""
+"""Codes in the order of the document. `http_3xx` to `http_5xx` and `http_other` stand for all that have no row."""
 
 UNKNOWN: Final = Code(WARNING, "a code this version has no words for", "Look at what was found.")
 

@@ -2,19 +2,22 @@
 
 `alarms/delivered.jsonl` in the store has a line for each delivery of an alarm to a sink, of the last 60 days. It is
 not derived: without it everything open is sent again. Notes are not sent. What was late and no longer is, is said
-to be over, once.
+to be over, once. One process at a time delivers: it holds `alarms/lock`, and needs no lock of the store.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import fcntl
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from mtok.archive import Store
-from mtok.archive.files import write_file
+from mtok.archive.files import sync_folder
 from mtok.calendar import DAY, format_instant, parse_instant
 from mtok.canonical import canonical_bytes
 from mtok.watch.alarms import Alarm
@@ -59,16 +62,21 @@ def deliver(
 ) -> list[Delivery]:
     """Tell every sink what it has not been told of `alarms`, and return what came of it; nothing here is fatal.
 
-    The caller is the one writer of the store.
+    A sink that has never been told anything is told of the open ones of `status` alone, and of none before them.
     """
     deliveries = []
     if sinks.metrics_file:
         deliveries.append(_write_metrics(sinks, status))
-    if sinks.log:
-        deliveries.append(_tell(store, "log", _logged(log), alarms, now))
-    for name, sink in (("webhook", sinks.webhook), ("mail", sinks.mail)):
-        if sink:
-            deliveries.append(_tell(store, name, sink.send, alarms, now))
+    told: dict[str, Callable[[Message], None]] = {"log": _logged(log)} if sinks.log else {}
+    told |= {name: sink.send for name, sink in (("webhook", sinks.webhook), ("mail", sinks.mail)) if sink}
+    if told:
+        with _alone(store) as alone:
+            for name, send in told.items():
+                deliveries.append(
+                    _tell(store, name, send, alarms, status.open, now)
+                    if alone
+                    else Delivery(sink=name, alarms=0, failure="another process is telling the sinks")
+                )
     for delivery in deliveries:
         said = msgspec.structs.asdict(delivery)
         if delivery.failure:
@@ -95,22 +103,49 @@ def _write_metrics(sinks: Sinks, status: Status) -> Delivery:
             write_metrics(sinks.metrics_file, status)
     except OSError as error:
         failure = f"{sinks.metrics_file}: {error.strerror or type(error).__name__}"
+    except Exception as error:
+        failure = f"{sinks.metrics_file}: {type(error).__name__}"
     return Delivery(sink="metrics", alarms=0, failure=failure)
 
 
+@contextmanager
+def _alone(store: Store) -> Iterator[bool]:
+    """Hold the lock of deliveries; yields whether no other process has it. Where it cannot be made, nobody has."""
+    path = _path(store).with_name("lock")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        lock = path.open("a+b")
+    except OSError:
+        yield True
+        return
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
 def _tell(
-    store: Store, sink: str, send: Callable[[Message], None], alarms: Iterable[Alarm], now: int
+    store: Store,
+    sink: str,
+    send: Callable[[Message], None],
+    alarms: Sequence[Alarm],
+    open_alarms: Sequence[Alarm],
+    now: int,
 ) -> Delivery:
     entries = _read(store)
     own = [entry for entry in entries if entry.sink == sink]
     told = {(entry.day, entry.code, entry.subject) for entry in own if entry.state == SENT}
-    listed = list(alarms)
-    new = [
+    untold = [
         alarm
-        for alarm in listed
+        for alarm in alarms
         if code_of(alarm.code).severity != NOTE and (alarm.day, alarm.code, alarm.subject) not in told
     ]
-    over = _over(own, listed)
+    opened = set(open_alarms)
+    new = untold if own else [alarm for alarm in untold if alarm in opened]
+    over = _over(own, alarms)
     if not new and not over:
         return Delivery(sink=sink, alarms=0)
     failure = None
@@ -119,14 +154,16 @@ def _tell(
         at = format_instant(now)
         added = [
             _Entry(at=at, sink=sink, state=state, day=one.day, code=one.code, subject=one.subject)
-            for state, ones in ((SENT, new), (OVER, over))
+            for state, ones in ((SENT, untold), (OVER, over))
             for one in ones
         ]
         _write(store, [*entries, *added], now)
     except SinkFailed as error:
         failure = str(error)
     except OSError as error:
-        failure = f"{error.filename or _path(store)}: {error.strerror}"
+        failure = f"{error.filename or _path(store)}: {error.strerror or type(error).__name__}"
+    except Exception as error:  # its text may hold a password
+        failure = type(error).__name__
     return Delivery(sink=sink, alarms=len(new), over=len(over), failure=failure)
 
 
@@ -180,10 +217,16 @@ def _read(store: Store) -> list[_Entry]:
 
 
 def _write(store: Store, entries: Iterable[_Entry], now: int) -> None:
+    """Replace the file whole, under a name meanwhile that a writer of the store, who sweeps it, leaves alone."""
     path = _path(store)
     path.parent.mkdir(exist_ok=True)
     kept = [entry for entry in entries if parse_instant(entry.at) > now - REMEMBERED]
-    write_file(path, b"".join(canonical_bytes(msgspec.to_builtins(entry)) + b"\n" for entry in kept))
+    with path.with_suffix(".new").open("wb") as file:
+        file.writelines(canonical_bytes(msgspec.to_builtins(entry)) + b"\n" for entry in kept)
+        file.flush()
+        os.fsync(file.fileno())
+    path.with_suffix(".new").replace(path)
+    sync_folder(path.parent)
 
 
 def _path(store: Store) -> Path:

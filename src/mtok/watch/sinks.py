@@ -159,6 +159,11 @@ def _webhook(environ: Mapping[str, str]) -> Webhook | None:
     parts = _url("MTOK_WEBHOOK_URL", url, ("http", "https"))
     if parts.username or parts.password:
         raise _bad("MTOK_WEBHOOK_URL", "holds a user or password before the host")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise _bad(
+            "MTOK_WEBHOOK_URL",
+            "is http:// to another machine, which would show the path to everybody on the way",
+        )
     return Webhook(url=url)
 
 
@@ -181,12 +186,15 @@ def _mail(environ: Mapping[str, str]) -> Mail | None:
     tls = "implicit" if parts.scheme == "smtps" else "starttls" if options else ""
     if parts.password and not tls and parts.hostname not in _LOOPBACK:
         raise _bad("MTOK_MAIL_URL", "would send a password over a connection without TLS")
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if not (user + password).isascii():
+        raise _bad("MTOK_MAIL_URL", "has a user or password with other characters than ASCII")
     return Mail(
         host=parts.hostname or "",
         port=parts.port or (_SMTPS_PORT if tls == "implicit" else _SUBMISSION_PORT),
         tls=tls,
-        user=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
+        user=user,
+        password=password,
         sender=sender,
         recipients=recipients,
     )

@@ -95,6 +95,13 @@ def status_of(store: Store, now: int, days: int = STATUS_DAYS, methodology: str 
 
     Raises EnvironmentFailed when observations or records cannot be read.
     """
+    return watched(store, now, days, methodology)[0]
+
+
+def watched(
+    store: Store, now: int, days: int = STATUS_DAYS, methodology: str = "1.0"
+) -> tuple[Status, tuple[Alarm, ...]]:
+    """Return the status as `status_of` does, and every alarm of its days, not the open ones alone."""
     observations, engine = Observations(store), Engine()
     today = day_of(now)
     first_day = today - days + 1
@@ -106,7 +113,7 @@ def status_of(store: Store, now: int, days: int = STATUS_DAYS, methodology: str 
     alarms += _disk_alarms(free_bytes, now)
     captures = _captures(observations, engine, first_day, now)
     yesterday = format_date(today - 1)
-    return Status(
+    status = Status(
         store=str(store.path),
         at=format_instant(now),
         methodology=methodology,
@@ -124,6 +131,7 @@ def status_of(store: Store, now: int, days: int = STATUS_DAYS, methodology: str 
         open=tuple(alarm for alarm in alarms if max(alarm.day, alarm.since[:10]) >= yesterday),
         days=_days(store, captures, alarms, engine, freshness, range(today, first_day - 1, -1), methodology),
     )
+    return status, tuple(alarms)
 
 
 def longest_gap(seconds: Iterable[int], end: int) -> int:

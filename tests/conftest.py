@@ -25,10 +25,11 @@ def recordings() -> Path:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A tmpfs of 300 kB."""
+def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A tmpfs of 300 kB, or of the size it is parametrized with."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "mtok-test", folder], check=True)
+    size = getattr(request, "param", "300k")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "mtok-test", folder], check=True)
     yield folder
     subprocess.run(["umount", folder], check=True)

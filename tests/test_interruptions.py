@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -204,17 +204,8 @@ with kills.world(pathlib.Path(sys.argv[1]), sys.argv[2]) as world:
 """
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A tmpfs of 4 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "mtok-test", folder], check=True)
-    yield folder
-    subprocess.run(["umount", folder], check=True)
-
-
 @pytest.mark.root
+@pytest.mark.parametrize("small_disk", ["4m"], indirect=True)
 @pytest.mark.parametrize("work", ["collect", "run"])
 def test_a_disk_that_is_full_after_any_number_of_pages_tears_nothing(
     work: str, small_disk: Path, tmp_path: Path
@@ -228,6 +219,7 @@ def test_a_disk_that_is_full_after_any_number_of_pages_tears_nothing(
 
 
 @pytest.mark.root
+@pytest.mark.parametrize("small_disk", ["4m"], indirect=True)
 @pytest.mark.parametrize("command", ["collect", "run"])
 def test_the_command_says_that_the_disk_is_full_and_completes_when_there_is_room(
     command: str, small_disk: Path, recording: Path, tmp_path: Path

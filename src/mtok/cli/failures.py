@@ -22,7 +22,6 @@ from mtok.errors import EnvironmentFailed, MtokError
 
 INTERRUPTED: Final = 130
 READER_GONE: Final = 141
-INTERNAL: Final = 3
 DEBUG: Final = "MTOK_DEBUG"
 
 _REMEDIES: Final = {

@@ -252,12 +252,51 @@ class Determination(_Record, frozen=True, kw_only=True, dict=True):
         return sha256_hex(self.canonical)
 
 
+class File(_Record, frozen=True, kw_only=True):
+    """A published file: where it is under `publication/`, and its digest."""
+
+    path: str
+    sha256: str
+
+
+class PublishedRecord(Determination, frozen=True, kw_only=True, dict=True):
+    """A determination as it was published: one vintage of (series, methodology, date), `docs/formats.md`.
+
+    stage : prelim, final, informational or backfill · vintage : 0, 1, 2, … · supersedes : the one before
+    known_at : instant of the publication · reason : code of why this vintage stands beside the one before or is late
+    determination_sha256 : digest of the determination alone, as later records name it
+    observations, prices : the files of the day that were published with it
+    """
+
+    stage: str
+    vintage: int
+    known_at: str
+    determination_sha256: str
+    observations: File
+    prices: File
+    policy_sha256: str
+    supersedes: int | None = None
+    reason: str | None = None
+
+    @cached_property
+    def determination(self) -> Determination:
+        """The determination that was published, without what publication added."""
+        fields = {name: getattr(self, name) for name in Determination.__struct_fields__}
+        return Determination(**fields)
+
+
 _DECODER = msgspec.json.Decoder(Determination, strict=False)
+_PUBLISHED_DECODER = msgspec.json.Decoder(PublishedRecord, strict=False)
 
 
 def decode_determination(raw: bytes) -> Determination:
     """Return the record in canonical JSON. Raises msgspec.MsgspecError for anything else."""
     return _DECODER.decode(raw)
+
+
+def decode_published(raw: bytes) -> PublishedRecord:
+    """Return the published record in canonical JSON. Raises msgspec.MsgspecError for anything else."""
+    return _PUBLISHED_DECODER.decode(raw)
 
 
 def read_line(line: bytes) -> Determination:
@@ -285,6 +324,13 @@ def point(record: Determination) -> dict[str, Any]:
         "origin",
     )
     averages = ("average_7d", "average_7d_days", "average_30d", "average_30d_days", "price_index")
-    return {name: getattr(record, name) for name in names + averages} | msgspec.structs.asdict(
-        record.diagnostics
-    )
+    found = {name: getattr(record, name) for name in names + averages}
+    if isinstance(record, PublishedRecord):
+        found |= {
+            "stage": record.stage,
+            "vintage": record.vintage,
+            "published_at": record.known_at,
+            "reason": record.reason,
+            "record_sha256": record.sha256,
+        }
+    return found | msgspec.structs.asdict(record.diagnostics)

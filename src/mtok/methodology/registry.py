@@ -124,7 +124,7 @@ def load(methodology: str) -> Methodology:
         raise EnvironmentFailed(
             "methodology_changed",
             f"the files of methodology {methodology} are not those it was frozen with",
-            "Install mtok again; a changed rule is a new version (docs/rulebook-1.0.md, R-12).",
+            "Install mtok again; a changed rule is a new version (R-12).",
         )
     return loaded
 

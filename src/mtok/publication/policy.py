@@ -34,11 +34,15 @@ SOURCE_LATE: Final = "source_late"
 
 @dataclass(frozen=True, kw_only=True)
 class Due:
-    """What a date is to be printed as. as_of : instant · reason : code, where it is not as scheduled"""
+    """What a date is to be printed as.
+
+    as_of : instant · reason : code, where it is not as scheduled · single : it is determined apart from other dates
+    """
 
     stage: Stage
     as_of: int
     reason: str | None = None
+    single: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +89,10 @@ class Policy:
         change = abs(Fraction(after) - Fraction(before))
         return Stage.FINAL if change >= self.correction_min_change * Fraction(before) else None
 
-    def next_due(self, day: int, now: int) -> int:
-        """Return the next instant after `now` at which an unpublished or preliminary date is due."""
-        end = (day + 1) * DAY
-        return end + (self.prelim if now < end + self.prelim else self.final)
+    @property
+    def hours(self) -> tuple[int, int]:
+        """When prelim and final are due, from the end of the fixing date."""
+        return self.prelim, self.final
 
 
 def whole_second(instant: int) -> int:

@@ -187,6 +187,8 @@ def _are_hashes(values: Sequence[bytes]) -> bool:
 def check_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes) -> bool:
     """Return whether `proof` shows that the leaf hash `leaf` is number `index` of the tree of `size` and `root`.
 
+    `size` and `root` belong together, out of one signed checkpoint: a root alone fits trees of several sizes.
+
     >>> check_inclusion(0, 1, leaf_hash(b"a"), [], leaf_hash(b"a"))
     True
     """

@@ -82,8 +82,8 @@ def _key_material(text: str, what: str) -> tuple[str, bytes, bytes]:
 class PublicKey:
     """Whose signatures are believed: a name and an Ed25519 key of 32 bytes. Raises NoteRefused for a bad one.
 
-    >>> str(PublicKey(name="log.example", key=bytes(32)))
-    'log.example+f3e73440+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
+    >>> str(PublicKey(name="log.example", key=bytes(range(32))))
+    'log.example+5d23591e+AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f'
     """
 
     name: str

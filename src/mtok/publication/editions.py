@@ -16,7 +16,9 @@ from mtok.engine import Engine
 from mtok.methodology import Methodology
 from mtok.observations import Observations
 from mtok.progress import Progress
-from mtok.publication.facts import Facts, facts_bytes, facts_of
+from mtok.publication.facts import Facts
+from mtok.publication.facts_evidence import facts_of
+from mtok.publication.facts_file import facts_bytes
 from mtok.publication.policy import Due
 from mtok.publication.vintages import Vintage
 from mtok.records import Absent, Constituent, Determination, File, PublishedRecord
@@ -97,7 +99,6 @@ class Edition:
     name: str
 
 
-
 def make_edition(
     determined: Determined,
     captures: Iterable[Capture],
@@ -161,9 +162,7 @@ def _published(
     prices: File,
     policy_sha256: str,
 ) -> PublishedRecord:
-    fields: dict[str, Any] = {
-        name: getattr(record, name) for name in Determination.__struct_fields__
-    }
+    fields: dict[str, Any] = {name: getattr(record, name) for name in Determination.__struct_fields__}
     return PublishedRecord(
         **fields,
         stage=due.stage,

@@ -85,9 +85,7 @@ class Entries:
 
     def undetermined(self, series: str, methodology: str, date: str, stage: str, failure: str) -> None:
         """State that a day could not be determined."""
-        self._add(
-            "nodata", series=series, methodology=methodology, date=date, stage=stage, failure=failure
-        )
+        self._add("nodata", series=series, methodology=methodology, date=date, stage=stage, failure=failure)
 
     def prices(self, date: str, stage: str, constituents: int, path: str, sha256: str) -> None:
         """Name a day's table of posted prices."""
@@ -101,9 +99,9 @@ class Entries:
         """Name the as-of table, as it is with the entries before this one."""
         self._add("asof", known_at=self.known_at, vintages=table.count(b"\n"), sha256=sha256_hex(table))
 
-    def _add(self, kind: str, **fields: Any) -> None:
+    def _add(self, entry_type: str, **fields: Any) -> None:
         self.listed.append(
-            canonical_bytes({"v": ENTRY_VERSION, "type": kind, "time": self.known_at, **fields})
+            canonical_bytes({"v": ENTRY_VERSION, "type": entry_type, "time": self.known_at, **fields})
         )
 
 

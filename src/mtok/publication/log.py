@@ -30,7 +30,7 @@ from mtok.proofs import (
 
 _WIDTH: Final = 256
 _FROM_MIRROR: Final = (
-    "Copy the folder publication/ from the mirror or a backup over this one; `mtok verify` says when it is whole."
+    "Copy publication/ from the mirror or a backup over this one; `mtok verify` says when it is whole."
 )
 
 
@@ -54,7 +54,8 @@ class Log:
             raise EnvironmentFailed(
                 "checkpoint_refused",
                 f"{path}: {error}",
-                "See that the key of this log is in the store's folder keys/ (`mtok keys show`). " + _FROM_MIRROR,
+                "See that the key of this log is in the store's folder keys/ (`mtok keys show`). "
+                + _FROM_MIRROR,
             ) from None
 
     def signers(self, keys: Sequence[PublicKey]) -> tuple[PublicKey, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from mtok.archive import Store
-from mtok.calendar import format_instant, parse_instant
+from mtok.calendar import day_of, format_instant, parse_instant
 from mtok.canonical import sha256_hex
 from mtok.errors import BadCall, EnvironmentFailed
 from mtok.methodology import load
@@ -23,9 +23,9 @@ from mtok.publication.editions import Edition, Files
 from mtok.publication.entries import Entries, Entry, read_entries
 from mtok.publication.keys import Keyring
 from mtok.publication.policy import load_policy
-from mtok.publication.published import Published
+from mtok.publication.published import FOLDER, Published
+from mtok.publication.remaking import remake
 from mtok.publication.sealing import Pending, Sealing
-from mtok.publication.views import views_of
 from mtok.publication.vintages import Vintages
 
 _MILLISECOND: Final = 1000
@@ -42,7 +42,7 @@ class Press:
         self.store = store
         self.now = now
         self.policy = load_policy()
-        self.published = Published(store)
+        self.published = Published(store.path / FOLDER)
         self._progress = progress
         self._keyring = Keyring(store.path / "keys")
         self.key = _current_key(self._keyring, self.published)
@@ -58,9 +58,13 @@ class Press:
         stamped = now - now % _MILLISECOND
         self.known_at = format_instant(stamped if last is None else max(stamped, last + _MILLISECOND))
 
-    def publish_editions(self, editions: Sequence[Edition], failures: Sequence[tuple[str, str, str]] = ()) -> None:
+    def publish_editions(
+        self, editions: Sequence[Edition], failures: Sequence[tuple[str, str, str]] = ()
+    ) -> None:
         """Publish dates, in order. failures : (date, stage, code) of those that could not be determined."""
-        entries, files, proofs = Entries(self.known_at), {}, {}
+        entries = Entries(self.known_at)
+        files: Files = {}
+        proofs: dict[str, int] = {}
         methodologies = sorted({record.methodology for edition in editions for record in edition.records})
         for methodology in methodologies or [VERSIONS[-1].methodology]:
             files |= self._announce(entries, methodology)
@@ -154,8 +158,14 @@ class Press:
         for entry in read_entries(entry.encode() for entry in pending.entries):
             if entry.get("kind") == "key_rotation":
                 keys = [self._keyring.find(PublicKey.parse(entry[name])) for name in ("old_key", "new_key")]
-        checkpoint = self._sealing.complete(pending, keys, lambda: views_of(self.store), self._progress)
-        self.published = Published(self.store)
+        day = day_of(parse_instant(pending.known_at)) - 1
+        checkpoint = self._sealing.complete(
+            pending,
+            keys,
+            lambda: remake(Published(self.published.folder), keys[-1].public, self.policy, day),
+            self._progress,
+        )
+        self.published = Published(self.published.folder)
         self.key = keys[-1]
         return checkpoint
 

@@ -54,8 +54,7 @@ def publish(
 ) -> Publication:
     """Publish every date that is due at `now`, in order, up to `last_day`; the caller holds the lock and has refreshed.
 
-    Raises AnswerIsNo (`no_volumes`) when nothing was ever published and no capture holds volumes, and what `Press` and a
-    damaged archive raise.
+    Raises AnswerIsNo (`no_volumes`) when nothing was ever published and no capture holds volumes, else as `Press`.
     """
     press = Press(store, now, outside, progress)
     resumed, warning = press.resumed, press.warning
@@ -107,7 +106,9 @@ def restate(
         )
     date = format_date(day)
     calendar = _Calendar(press, observations)
-    in_force = {name: press.published.vintages.in_force((name, calendar.methodology, date)) for name in series}
+    in_force = {
+        name: press.published.vintages.in_force((name, calendar.methodology, date)) for name in series
+    }
     missing = [name for name, vintage in in_force.items() if vintage is None]
     if missing:
         raise AnswerIsNo(
@@ -293,9 +294,7 @@ class _Calendar:
         """Return the edition of a date. only : the series it is published for, None for all"""
         date = format_date(determined.day)
         names = self._names if only is None else [name for name in self._names if name in only]
-        vintages = {
-            name: self._press.published.vintages.of((name, self.methodology, date)) for name in names
-        }
+        vintages = {name: self._press.published.vintages.of((name, self.methodology, date)) for name in names}
         return make_edition(
             determined, self._captures, vintages, self._press.known_at, self._press.policy.sha256
         )

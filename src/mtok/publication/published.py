@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from mtok.archive import Store
 from mtok.calendar import format_date, parse_date, parse_instant
 from mtok.canonical import sha256_hex
 from mtok.errors import EnvironmentFailed
@@ -18,14 +18,18 @@ from mtok.publication.vintages import Vintage, Vintages
 from mtok.records import Determination, PublishedRecord, decode_published
 
 
+FOLDER: Final = "publication"
+"""Where a store publishes."""
+
+
 class Published:
-    """The folder `publication/` of a store, as it is at the last checkpoint. Everything is read when it is asked for.
+    """A folder `publication/`, as it is at the last checkpoint. Everything is read when it is asked for.
 
     Signatures are not checked here: `mtok verify` does that, and the publisher before it signs.
     """
 
-    def __init__(self, store: Store) -> None:
-        self.folder = store.path / "publication"
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.log = Log(self.folder / "log")
         self.size = _size(self.folder / "log" / "checkpoint")
         self.raw_entries = self.log.entries(self.size)
@@ -53,6 +57,24 @@ class Published:
         record = decode_published(raw)
         record.__dict__["canonical"] = raw
         return record
+
+    def outline(self, vintage: Vintage) -> PublishedRecord:
+        """Return a published record without its constituents and captures: what a point and a feed say of it."""
+        record = self.record(vintage)
+        outlined = msgspec.structs.replace(
+            record,
+            inputs=msgspec.structs.replace(record.inputs, captures=(), seen=(), endpoints=()),
+            constituents=(),
+            left_out=(),
+            conflicts=(),
+            discarded=(),
+            absent=(),
+            without_volume=(),
+            earlier=(),
+            move=record.move and msgspec.structs.replace(record.move, constituents=()),
+        )
+        outlined.__dict__["sha256"] = vintage.record_sha256
+        return outlined
 
     def in_force(
         self,

@@ -87,12 +87,17 @@ class Sealing:
         """Raise AnswerIsNo where the head outside is ahead of the log or another one; return a warning without any."""
         mine = self.log.head()
         if self._outside is None or not self._outside.exists():
-            return None if mine is None else "no head is remembered outside the store: an older copy would not be noticed"
+            return (
+                None
+                if mine is None
+                else "no head is remembered outside the store: an older copy would not be noticed"
+            )
         size, root = read_head(self._outside)
         if mine is None or mine[0] < size:
             raise AnswerIsNo(
                 "log_behind",
-                f"the log has {mine[0] if mine else 0} entries, but {self._outside} remembers {size}: this is an older copy",
+                f"the log has {mine[0] if mine else 0} entries, but {self._outside} remembers {size}: this is an older "
+                "copy",
                 "Nothing was signed. Copy publication/ from the mirror, which has the rest, and publish again.",
             )
         if self.log.head_of(size) != (size, root):
@@ -123,7 +128,9 @@ class Sealing:
         made = views()
         for path, raw in made.items():
             _replace(self.folder / path, raw)
-        sums = self._sums_before(keys) | {path: sha256_hex(raw) for path, raw in (pending.files | made).items()}
+        sums = self._sums_before(keys) | {
+            path: sha256_hex(raw) for path, raw in (pending.files | made).items()
+        }
         text = "".join(f"{sums[path]}  {path}\n" for path in sorted(sums))
         _replace(self.folder / SUMS, sign_note(text, keys[-1]))
         (self.folder / _PENDING / f"{pending.size}.json").unlink()

@@ -13,6 +13,8 @@ from mtok import __version__
 from mtok.cli.failures import reported
 from mtok.cli.live import commands as live_commands
 from mtok.cli.options import AsJson, AsOf, Format, From, SeriesId, StorePath, To, VolumeSource, answer
+from mtok.cli.publishing import commands as publishing_commands
+from mtok.cli.publishing import keys
 
 app = typer.Typer(
     help="The open reference price for AI tokens: one exact, explained value a day and company.",
@@ -22,6 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(live_commands)
+app.add_typer(publishing_commands)
+app.add_typer(keys, name="keys")
 
 
 def _version(asked: bool) -> None:

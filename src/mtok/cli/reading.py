@@ -39,6 +39,27 @@ def day_of_text(text: str | None, option: str) -> int | None:
         ) from None
 
 
+def needed_day(text: str, argument: str) -> int:
+    """Return the day of a date the user had to type. Raises BadCall."""
+    day = day_of_text(text, argument)
+    assert day is not None
+    return day
+
+
+def known_series(asked: str) -> str:
+    """Return one of the six series that are published. Raises BadCall for anything else."""
+    known = [entry.series for entry in load(METHODOLOGY).series]
+    if asked not in known:
+        raise _unknown_series(asked, known)
+    return asked
+
+
+def _unknown_series(asked: str, choices: Sequence[str]) -> BadCall:
+    close = get_close_matches(asked.lower(), choices, n=1)
+    meant = f"Did you mean {close[0]}? " if close else ""
+    return BadCall("series_unknown", f"series {asked!r} is unknown", f"{meant}Known: {', '.join(choices)}.")
+
+
 def instant_of_text(text: str | None, option: str) -> int | None:
     """Return the instant the user typed, None for none. Raises BadCall."""
     try:
@@ -89,12 +110,7 @@ class Records:
             )
         if asked in known:
             return asked
-        choices = sorted({*known, *self.held})
-        close = get_close_matches(asked.lower(), choices, n=1)
-        meant = f"Did you mean {close[0]}? " if close else ""
-        raise BadCall(
-            "series_unknown", f"series {asked!r} is unknown", f"{meant}Known: {', '.join(choices)}."
-        )
+        raise _unknown_series(asked, sorted({*known, *self.held}))
 
     def of_source(self, asked: str | None) -> list[str]:
         """Return the ids of every series of a volume source, in the order of R-1.

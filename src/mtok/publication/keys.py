@@ -11,11 +11,22 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from mtok.archive import Store
 from mtok.archive.files import sync_folder
 from mtok.errors import BadCall, EnvironmentFailed
 from mtok.notes import NoteRefused, PrivateKey, PublicKey
 
 _MODE: Final = 0o400
+
+
+def keyring_of(store: Store) -> Keyring:
+    """Return the keys of a store."""
+    return Keyring(store.path / "keys")
+
+
+def has_key(store: Store) -> bool:
+    """Return whether a store can publish at all."""
+    return any(keyring_of(store).folder.glob("*.key"))
 
 
 class Keyring:

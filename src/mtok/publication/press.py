@@ -7,7 +7,7 @@ open and close a publication, and seals it.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ from mtok.notes import Checkpoint, PrivateKey, PublicKey
 from mtok.progress import Progress
 from mtok.publication.editions import Edition, Files
 from mtok.publication.entries import Entries, Entry, read_entries
-from mtok.publication.keys import Keyring
+from mtok.publication.keys import Keyring, keyring_of
 from mtok.publication.policy import load_policy
 from mtok.publication.published import FOLDER, Published
 from mtok.publication.remaking import remake
@@ -31,22 +31,31 @@ from mtok.publication.vintages import Vintages
 _MILLISECOND: Final = 1000
 
 
+Outside = Callable[[str], Path | None]
+"""By the origin of a log, the file outside the store that remembers its last head; None where nobody does."""
+
+
+def nowhere(_: str) -> None:
+    """Remember the head of no log outside its store."""
+
+
 class Press:
     """Publishes in the log of a store, whose lock the caller holds.
 
-    now : instant · outside : the file that remembers the last head outside the store, None where nobody does
+    now : instant
     Raises BadCall without a key, AnswerIsNo or EnvironmentFailed where it must not sign.
     """
 
-    def __init__(self, store: Store, now: int, outside: Path | None, progress: Progress) -> None:
+    def __init__(self, store: Store, now: int, outside: Outside, progress: Progress) -> None:
         self.store = store
         self.now = now
         self.policy = load_policy()
         self.published = Published(store.path / FOLDER)
         self._progress = progress
-        self._keyring = Keyring(store.path / "keys")
-        self.key = _current_key(self._keyring, self.published)
-        self._sealing = Sealing(self.published.folder, self.key.public.name, outside)
+        self._keyring = keyring_of(store)
+        self.key = current_key(self._keyring, self.published)
+        origin = self.key.public.name
+        self._sealing = Sealing(self.published.folder, origin, outside(origin))
         self.warning = self._sealing.refuse_behind()
         self.published.log.checkpoint(self._keyring.public())
         pending = self._sealing.pending()
@@ -186,7 +195,7 @@ def rotation_message(old: PublicKey, new: PublicKey) -> bytes:
     return f"mtok key rotation\n{old.name}\n{old}\n{new}\n".encode()
 
 
-def _current_key(keyring: Keyring, published: Published) -> PrivateKey:
+def current_key(keyring: Keyring, published: Published) -> PrivateKey:
     """Return the key that signs now. Raises BadCall where it is not at hand."""
     rotations: list[Entry] = [entry for entry in published.entries if entry.get("kind") == "key_rotation"]
     if rotations:

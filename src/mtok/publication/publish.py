@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 from mtok.archive import KIND_MODELS, Store
 from mtok.calendar import DAY, day_of, format_date, format_instant, parse_date, parse_instant
-from mtok.errors import AnswerIsNo, BadCall, BadInput, EnvironmentFailed
+from mtok.errors import AnswerIsNo, BadInput, EnvironmentFailed
 from mtok.methodology import in_force, load
 from mtok.observations import Observations
 from mtok.progress import Progress
 from mtok.publication.editions import Determined, Edition, determine_dates, make_edition
 from mtok.publication.policy import SOURCE_LATE, Due, Stage, whole_second
-from mtok.publication.press import Press
+from mtok.publication.press import Outside, Press
 from mtok.publication.vintages import Vintage
 from mtok.records import Determination, PublishedRecord
 
@@ -47,7 +46,7 @@ def publish(
     store: Store,
     observations: Observations,
     now: int,
-    outside: Path | None,
+    outside: Outside,
     *,
     last_day: int | None = None,
     progress: Progress,
@@ -60,7 +59,7 @@ def publish(
     resumed, warning = press.resumed, press.warning
     records: list[PublishedRecord] = []
     failed: list[tuple[str, str]] = []
-    calendar = _Calendar(press, observations)
+    calendar = Calendar(press, observations)
     while dues := calendar.due(last_day)[: press.policy.dates_max]:
         editions, failures = _determine(press, observations, calendar, dues, progress)
         if not editions and not failures:
@@ -69,7 +68,7 @@ def publish(
         records += [record for edition in editions for record in edition.records]
         failed += [(date, code) for date, _, code in failures]
         press = Press(store, now, outside, progress)
-        calendar = _Calendar(press, observations)
+        calendar = Calendar(press, observations)
     return Publication(
         records=tuple(records),
         failed=tuple(failed),
@@ -82,79 +81,10 @@ def publish(
     )
 
 
-def restate(
-    store: Store,
-    observations: Observations,
-    now: int,
-    outside: Path | None,
-    *,
-    series: Sequence[str],
-    day: int,
-    reason: str,
-    progress: Progress,
-) -> Publication:
-    """Publish a corrected vintage of one date beside the one in force, from everything seen at `now`.
-
-    Raises BadCall for an unknown reason, AnswerIsNo where nothing is in force or nothing would change.
-    """
-    press = Press(store, now, outside, progress)
-    if reason not in press.policy.reasons:
-        raise BadCall(
-            "reason_unknown",
-            f"reason {reason!r} is not in the policy",
-            f"Known: {', '.join(press.policy.reasons)}.",
-        )
-    date = format_date(day)
-    calendar = _Calendar(press, observations)
-    in_force = {
-        name: press.published.vintages.in_force((name, calendar.methodology, date)) for name in series
-    }
-    missing = [name for name, vintage in in_force.items() if vintage is None]
-    if missing:
-        raise AnswerIsNo(
-            "not_published",
-            f"{missing[0]} of {date} was never published",
-            "`mtok publish` publishes what is due; only what is published can be restated.",
-        )
-    due = Due(stage=Stage.FINAL, as_of=whole_second(now), reason=reason)
-    calendar.check_archive(day)
-    [determined] = determine_dates(
-        observations, load(calendar.methodology), [day], due, calendar.before(day, due.as_of), progress
-    )
-    changed: dict[str, Stage] = {}
-    for record in determined.records:
-        vintage = in_force.get(record.series)
-        if vintage is None or (record.value, record.quality) == (vintage.value, vintage.quality):
-            continue
-        stage = press.policy.restated(day, now, vintage.value, record.value)
-        if stage is not None:
-            changed[record.series] = stage
-    if not changed:
-        raise AnswerIsNo(
-            "nothing_to_restate",
-            f"{date} determined again says what is published of {', '.join(series)}, or differs by less than "
-            f"{float(press.policy.correction_min_change):.2%}",
-            "Nothing was published.",
-        )
-    [stage] = set(changed.values())
-    edition = calendar.edition(replace(determined, due=replace(due, stage=stage)), only=changed)
-    press.publish_editions([edition])
-    return Publication(
-        records=edition.records,
-        failed=(),
-        size=press.published.size,
-        known_at=press.known_at,
-        resumed=press.resumed,
-        next_due=format_instant(calendar.next_due()),
-        passed_over=(),
-        warning=press.warning,
-    )
-
-
 def _determine(
     press: Press,
     observations: Observations,
-    calendar: _Calendar,
+    calendar: Calendar,
     dues: Sequence[tuple[int, Due]],
     progress: Progress,
 ) -> tuple[list[Edition], list[tuple[str, str, str]]]:
@@ -203,7 +133,7 @@ def _next_group(waiting: deque[tuple[int, Due]], floor: int, now: int) -> tuple[
     return days, due
 
 
-class _Calendar:
+class Calendar:
     """Which dates are due in a publication, and what they link to and rest on."""
 
     def __init__(self, press: Press, observations: Observations) -> None:

@@ -17,7 +17,6 @@ from mtok.publication.log import Log
 from mtok.publication.vintages import Vintage, Vintages
 from mtok.records import Determination, PublishedRecord, decode_published
 
-
 FOLDER: Final = "publication"
 """Where a store publishes."""
 

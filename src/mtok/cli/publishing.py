@@ -73,8 +73,8 @@ def restate(
 ) -> None:
     """Publish a corrected vintage of a date beside the one in force, determined from everything seen now.
 
-    On the day of its final print it takes the place of the one in force, later it is informational. The exit status is 1
-    when nothing would change.
+    On the day of its final print it takes the place of the one in force, later it is informational. The exit status is
+    1 when nothing would change.
     """
     from mtok.archive import Store
     from mtok.cli.publications import outside_head, publication_content, publication_page

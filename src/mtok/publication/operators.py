@@ -65,7 +65,8 @@ def restate(
             least = press.policy.correction_min_change
             raise AnswerIsNo(
                 "nothing_to_restate",
-                f"{date} determined again says what is published of {', '.join(series)}, or differs by less than {least}",
+                f"{date} determined again says what is published of {', '.join(series)}, or differs by less than "
+                f"{least}",
                 "Nothing was published.",
             )
         [stage] = set(changed.values())

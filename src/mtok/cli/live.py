@@ -120,9 +120,10 @@ def run(
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Collect what is due, determine what it changes, publish what is due of it, and tell the sinks what is odd or late.
+    """Collect what is due, determine and publish what it changes, and tell the sinks what is odd or late.
 
-    What the timer starts. A store without a signing key (`mtok keys new`) publishes nothing. It may be run at any time and as often as you like: it takes up what was missed, in order.
+    What the timer starts. It may be run at any time and as often as you like: it takes up what was missed, in order.
+    A store without a signing key (`mtok keys new`) publishes nothing.
     """
     from mtok.archive import Store
     from mtok.cli.collected import collected_content, collected_page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,9 @@ from mtok.publication.log import Log
 from mtok.publication.vintages import Vintage, Vintages
 from mtok.records import Determination, PublishedRecord, decode_published
 
+_KEPT_RECORDS: Final = 512
+"""Of the last that were read; a date's links reach thirty days back in six series."""
+
 FOLDER: Final = "publication"
 """Where a store publishes."""
 
@@ -30,10 +34,16 @@ class Published:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.log = Log(self.folder / "log")
-        self.size = _size(self.folder / "log" / "checkpoint")
+        self.size = self.size_of(folder)
         self.raw_entries = self.log.entries(self.size)
         self.entries: list[Entry] = read_entries(self.raw_entries)
         self.vintages = Vintages(self.entries)
+        self.record = lru_cache(_KEPT_RECORDS)(self._record)
+
+    @staticmethod
+    def size_of(folder: Path) -> int:
+        """Return how many entries the log of a folder has, 0 without a checkpoint."""
+        return _size(folder / "log" / "checkpoint")
 
     @property
     def known_at(self) -> int | None:
@@ -44,7 +54,7 @@ class Published:
         """Return the ids of the series that have vintages."""
         return sorted({vintage.series for vintage in self.vintages.all()})
 
-    def record(self, vintage: Vintage) -> PublishedRecord:
+    def _record(self, vintage: Vintage) -> PublishedRecord:
         """Return a published record. Raises EnvironmentFailed when it is not the one that was published."""
         path = self.folder / vintage.path
         try:
@@ -107,12 +117,16 @@ class Published:
         found = self.in_force(series, methodology, first_day, last_day, as_of=as_of)
         return [self.record(vintage) for vintage in found]
 
-    def before(self, series: str, methodology: str, day: int, as_of: int, days: int) -> list[Determination]:
+    def before(
+        self, series: str, methodology: str, day: int, as_of: int, days: int, *, known_at: int | None = None
+    ) -> list[Determination]:
         """Return the determinations one of `day` links to, oldest first (R-0): of each of the `days` before it the one
         in force with the greatest `as_of` not after `as_of`, and the last printed one where all of them are withheld.
+
+        known_at : publications after this instant are not looked at
         """
         found: list[Determination] = []
-        for record in self._back_from(series, methodology, day, as_of):
+        for record in self._back_from(series, methodology, day, as_of, known_at):
             within = parse_date(record.date) >= day - days
             if not within and any(one.value is not None for one in found):
                 break
@@ -120,11 +134,15 @@ class Published:
                 found.append(record.determination)
         return found[::-1]
 
-    def _back_from(self, series: str, methodology: str, day: int, as_of: int) -> Iterator[PublishedRecord]:
+    def _back_from(
+        self, series: str, methodology: str, day: int, as_of: int, known_at: int | None
+    ) -> Iterator[PublishedRecord]:
         """Yield, from the day before backwards, what was in force of each date for one who asked at `as_of`."""
         for date in reversed(self.vintages.dates()):
             if date < format_date(day):
-                record = self._seen(self.vintages.of((series, methodology, date)), as_of)
+                vintages = self.vintages.of((series, methodology, date))
+                known = [one for one in vintages if known_at is None or one.known_at <= known_at]
+                record = self._seen(known, as_of)
                 if record is not None:
                     yield record
 

@@ -38,7 +38,7 @@ TIMELESS = [
     path
     for name in (
         "archive observations sources methodology engine determination records.py canonical.py quantities.py "
-        "calendar.py errors.py"
+        "calendar.py proofs.py notes.py errors.py"
     ).split()
     for path in ([SOURCE / name] if name.endswith(".py") else sorted((SOURCE / name).rglob("*.py")))
     if path not in OUTWARD

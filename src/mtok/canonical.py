@@ -7,6 +7,7 @@ writes RFC 8785 bytes, much faster than a general implementation; a test holds t
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from typing import Any, Final
@@ -45,3 +46,18 @@ def canonical_bytes(content: Any) -> bytes:
 def sha256_hex(raw: bytes) -> str:
     """Return the sha256 of `raw`, 64 lower-case hexadecimal digits."""
     return hashlib.sha256(raw).hexdigest()
+
+
+def from_base64(text: str) -> bytes:
+    """Return the bytes that `text` is the base64 of; raises ValueError unless it is what an encoder writes.
+
+    >>> from_base64("/w==")
+    b'\\xff'
+    """
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except ValueError:
+        raw = b""
+    if not text or base64.b64encode(raw).decode() != text:
+        raise ValueError(f"{len(text)} characters that are not canonical base64")
+    return raw

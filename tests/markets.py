@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from mtok.calendar import DAY, SECOND, format_date, parse_date, parse_instant
 from mtok.canonical import sha256_hex
 from mtok.day import determine_days
 from mtok.determination.folder import Determinations
-from mtok.records import Absent, Constituent, Determination
+from mtok.records import Absent, Constituent, Determination, LeftOut
 
 SERIES = ("openai", "google-gemini", "anthropic", "deepseek", "qwen", "moonshot")
 
@@ -137,9 +138,7 @@ def summary(record: Determination) -> dict[str, Any]:
         "N": record.n,
         "W": record.w,
         "rankings": record.inputs.rankings.sha256 if record.inputs.rankings else None,
-        "inputs": sorted(
-            (parse_instant(capture.captured_at), capture.sha256) for capture in record.inputs.captures
-        ),
+        "seen": [(day.date, day.captures, day.sha256) for day in record.inputs.seen],
         "constituents": {
             row.constituent: (
                 row.tokens,
@@ -194,6 +193,35 @@ def rests_on_its_captures(record: Determination) -> bool:
     )
 
 
+def lists_what_it_names(record: Determination, found: dict[str, Any]) -> bool:
+    """Whether the record lists the captures it refers to and no other, numbered as the reference sees them."""
+    rows: list[Constituent | Absent | LeftOut] = [*record.constituents, *record.absent, *record.left_out]
+    named = {name for row in rows for name in row.captures} | {row.capture for row in record.discarded}
+    listed = [
+        (capture.id, (parse_instant(capture.captured_at), capture.collector, capture.rank, capture.sha256))
+        for capture in record.inputs.captures
+    ]
+    seen = [(f"c{place}", capture) for place, capture in enumerate(found["inputs"], start=1)]
+    return listed == [(name, capture) for name, capture in seen if name in named] and len(listed) == len(
+        named
+    )
+
+
+def _seen_days(inputs: list[tuple[int, str, int, str]]) -> list[tuple[str, int, str]]:
+    """Return date, number and digest of each day of captures, made with nothing but the standard library."""
+    days: dict[str, list[dict[str, str]]] = {}
+    for microseconds, collector, rank, sha256 in inputs:
+        instant = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=microseconds)
+        fraction = f".{instant:%f}".rstrip("0").rstrip(".")
+        captured_at = f"{instant:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+        listed = {"captured_at": captured_at, "collector": collector, "rank": str(rank), "sha256": sha256}
+        days.setdefault(f"{instant:%Y-%m-%d}", []).append(listed)
+    lists = {day: json.dumps(listed, separators=(",", ":"), sort_keys=True) for day, listed in days.items()}
+    return [
+        (day, len(listed), hashlib.sha256(lists[day].encode()).hexdigest()) for day, listed in days.items()
+    ]
+
+
 def expected_summary(found: dict[str, Any]) -> dict[str, Any]:
     """Return what the reference says, rounded at the places the rules name."""
     bounds = found["value"] is not None
@@ -205,7 +233,7 @@ def expected_summary(found: dict[str, Any]) -> dict[str, Any]:
         "N": found["N"],
         "W": found["W"],
         "rankings": found["rankings"],
-        "inputs": sorted(found["inputs"]),
+        "seen": _seen_days(found["inputs"]),
         "constituents": {
             plain_name(name): (
                 row["tokens"],

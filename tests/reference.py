@@ -308,7 +308,7 @@ def make_view(seen: Iterable[Capture], fixing: int) -> View:
         if in_window and capture.models is not None:
             by_day.setdefault(capture.day, []).append(capture)
     for captures in by_day.values():
-        captures.sort(key=lambda capture: (capture.second, capture.sha256))
+        captures.sort(key=lambda c: (c.second, c.sha256, c.collector, c.captured_at))
     return View(fixing, by_day)
 
 
@@ -622,7 +622,7 @@ def determine(
         "N": None if exact is None else numerator,
         "W": weight,
         "rankings": rankings.sha256 if rankings else None,
-        "inputs": sorted((capture.captured_at, capture.sha256) for capture in inputs),
+        "inputs": [(c.captured_at, c.collector, c.rank, c.sha256) for c in inputs],
         "constituents": constituents,
         "left_out": left_out,
         "discarded": discarded_captures(view, [*constituents, *left_out]),

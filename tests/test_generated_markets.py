@@ -17,6 +17,7 @@ from markets import (
     determine,
     expected,
     expected_summary,
+    lists_what_it_names,
     make_store,
     rests_on_its_captures,
     summary,
@@ -45,6 +46,7 @@ def _assert_agrees(seed: int) -> dict[tuple[str, str], Determination]:
     for key in sorted(wanted):
         assert summary(records[key]) == expected_summary(wanted[key]), (seed, key)
         assert rests_on_its_captures(records[key]), (seed, key)
+        assert lists_what_it_names(records[key], wanted[key]), (seed, key)
     return records
 
 

@@ -163,7 +163,7 @@ def test_other_parameters_of_the_store_begin_at_the_beginning(forty: Store) -> N
     collectors = (Collector(collector="primary", rank=1), Collector(collector="other", rank=2))
     forty.write_parameters(store_module.StoreParameters(collectors=collectors))
     assert (
-        determine_days(forty).because == "the rules, the decoders or the parameters of the store have changed"
+        determine_days(forty).because == "the rules, the formats or the parameters of the store have changed"
     )
 
 
@@ -171,7 +171,7 @@ def test_other_rules_begin_at_the_beginning(forty: Store, monkeypatch: pytest.Mo
     note = recomputation.note_of
     monkeypatch.setattr(recomputation, "note_of", lambda *asked: replace(note(*asked), rules_sha256="x"))
     assert (
-        determine_days(forty).because == "the rules, the decoders or the parameters of the store have changed"
+        determine_days(forty).because == "the rules, the formats or the parameters of the store have changed"
     )
 
 

@@ -49,6 +49,7 @@ from mtok.records import (
     LeftOut,
     Move,
     RankingsCapture,
+    SeenDay,
 )
 
 WIDTH = 80
@@ -141,6 +142,10 @@ def today(**changes: object) -> Determination:
                     sha256=str(hour) * 64,
                 )
                 for hour in (1, 2, 3)
+            ),
+            seen=(
+                SeenDay(date="2025-12-31", captures=48, sha256="e" * 64),
+                SeenDay(date="2026-01-02", captures=3, sha256="f" * 64),
             ),
             rankings=RankingsCapture(as_of="2026-01-03T08:00:00.5Z", sha256="d" * 64),
         ),
@@ -523,8 +528,8 @@ def test_the_receipt_in_80_columns() -> None:
         "Responses exactly as they were received, by sha256.",
         "volumes      rankings-daily as of 2026-01-03T08:00:00.5Z",
         "             " + "d" * 64,
-        "prices       3 responses of the price list, 2026-01-02T01:00:00Z to",
-        "             2026-01-02T03:00:00Z; those behind the prices above:",
+        "prices       51 responses of the price list, 2025-12-31 to 2026-01-02; those",
+        "             behind the prices above:",
         "  c1         2026-01-02T01:00:00Z by primary (rank 1)",
         "             " + "1" * 64,
         "  c2         2026-01-02T02:00:00Z by primary (rank 1)",
@@ -620,7 +625,7 @@ def test_a_day_without_any_volume_has_a_receipt_too() -> None:
         reasons=("no_volumes",),
         constituents=(),
         left_out=(),
-        inputs=Inputs(captures=()),
+        inputs=Inputs(captures=(), seen=()),
         diagnostics=convert({**dict.fromkeys(counts, 0), "weight_basis": "total_tokens"}, Diagnostics),
     )
     page = lines(receipt_page(nothing, None, WIDTH))

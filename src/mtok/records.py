@@ -7,11 +7,14 @@ numbers are strings and absent fields are left out. `docs/records.md` describes 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from mtok.canonical import canonical_bytes, sha256_hex
+
+FORMAT: Final = "mtok-records-2"
+"""Which fields records have; a run goes on only from records of the same format."""
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -19,12 +22,20 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class InputCapture(_Record, frozen=True, kw_only=True):
-    """A capture the determination was given; `id` is how the rest of the record refers to it."""
+    """A capture the record refers to. `id` : `c<n>`, the n-th of all captures seen in the window, in order of time."""
 
     id: str
     captured_at: str
     collector: str
     rank: int
+    sha256: str
+
+
+class SeenDay(_Record, frozen=True, kw_only=True):
+    """The ranked price captures of a UTC day that were seen: how many, and the digest of their list (R-0)."""
+
+    date: str
+    captures: int
     sha256: str
 
 
@@ -52,9 +63,10 @@ class EndpointsCapture(_Record, frozen=True, kw_only=True):
 
 
 class Inputs(_Record, frozen=True, kw_only=True):
-    """All a recomputation reads (R-0)."""
+    """All a recomputation reads (R-0): `captures` those the record refers to, `seen` all of the window, by digest."""
 
     captures: tuple[InputCapture, ...]
+    seen: tuple[SeenDay, ...]
     rankings: RankingsCapture | None = None
     rejected_rankings: tuple[RejectedRankings, ...] = ()
     endpoints: tuple[EndpointsCapture, ...] = ()

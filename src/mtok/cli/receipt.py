@@ -239,11 +239,10 @@ def _evidence(record: Determination, names: dict[str, str], width: int) -> Page:
     for rejected in inputs.rejected_rankings:
         lines += _named("rejected", f"volumes as of {rejected.as_of}, {rejected.reason}", rejected.sha256)
     used = {capture for row in record.constituents for capture in row.captures}
-    first_and_last = [capture.captured_at for capture in (*inputs.captures[:1], *inputs.captures[-1:])]
-    if first_and_last:
-        given = (
-            f"{counted(len(inputs.captures), 'response')} of the price list, {' to '.join(first_and_last)}"
-        )
+    if inputs.seen:
+        count = counted(sum(day.captures for day in inputs.seen), "response")
+        days = dict.fromkeys(day.date for day in (inputs.seen[0], inputs.seen[-1]))
+        given = f"{count} of the price list, {' to '.join(days)}"
         lines += labelled("prices", f"{given}; those behind the prices above:", width)
     for capture in inputs.captures:
         if capture.id in used:

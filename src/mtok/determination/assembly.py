@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
@@ -10,6 +11,7 @@ import msgspec
 
 from mtok.archive import RANKINGS_DAILY
 from mtok.calendar import format_date, format_instant
+from mtok.canonical import sha256_hex
 from mtok.determination.first_party import first_party_gap, own_prices
 from mtok.determination.inputs import Evidence, VisibleCapture
 from mtok.determination.quality import (
@@ -37,6 +39,7 @@ from mtok.records import (
     LeftOut,
     RankingsCapture,
     RejectedRankings,
+    SeenDay,
 )
 
 RUNGS: Final = {1: "direct", 2: "fallback", 3: "carried", 4: "launch"}
@@ -76,14 +79,16 @@ class Day:
         self._request = request
         self._results = results
         self._day = day
-        seen = evidence.price_captures_of(day - request.days_before, day + request.days_after)
+        first_day, last_day = day - request.days_before, day + request.days_after
+        seen = evidence.price_captures_of(first_day, last_day)
         self._captures = {visible.number: _input(place, visible) for place, visible in enumerate(seen, 1)}
         self._backcast = any(visible.archive and visible.rank == 1 and visible.day == day for visible in seen)
         market = results.markets.get(day)
         volumes = evidence.volume_captures[market["capture"]] if market else None
         self._market = _market(market) if market else None
         self._inputs = Inputs(
-            captures=tuple(self._captures.values()),
+            captures=(),
+            seen=tuple(_seen_days(evidence, first_day, last_day)),
             rankings=_rankings(volumes) if volumes else None,
             rejected_rankings=tuple(
                 _rejected(evidence.volume_captures[number], reason)
@@ -111,6 +116,11 @@ class Day:
         printed = quality != WITHHELD
         n, w = found.totals.n, found.totals.w
         constituents = tuple(self._constituent(row, w) for row in priced)
+        left_out = tuple(self._left_out(row) for row in rows if row["class"] not in _PRICED)
+        discarded = tuple(one for row in sorted(rows, key=_name) for one in self._discarded(row))
+        without_row = tuple(self._absent(row) for row in absent)
+        resting: list[Constituent | LeftOut | Absent] = [*constituents, *left_out, *without_row]
+        named = {name for row in resting for name in row.captures} | {row.capture for row in discarded}
         own = self._own_prices(series, constituents)
         source = request.volume_source
         return Determination(
@@ -135,20 +145,18 @@ class Day:
                 first_party_gap=first_party_gap(constituents, own),
             ),
             constituents=constituents,
-            left_out=tuple(self._left_out(row) for row in rows if row["class"] not in _PRICED),
+            left_out=left_out,
             conflicts=tuple(
                 _conflict(row) for row in rows if row["class"] == "direct" and row["conflict_grade"]
             ),
-            discarded=tuple(
-                discarded for row in sorted(rows, key=_name) for discarded in self._discarded(row)
-            ),
-            absent=tuple(self._absent(row) for row in absent),
+            discarded=discarded,
+            absent=without_row,
             without_volume=tuple(
                 sorted(
                     {_name(row) for row in self._results.needed[self._day, series]} - set(map(_name, rows))
                 )
             ),
-            inputs=self._with_endpoints(own),
+            inputs=self._inputs_of(named, own),
             rules_sha256=methodology.rules_sha256,
             parameters_sha256=methodology.parameters_sha256,
         )
@@ -170,7 +178,8 @@ class Day:
         own = own_prices(self._endpoints, self._described, entry.own_providers)
         return {row.constituent: own[row.constituent] for row in constituents if row.constituent in own}
 
-    def _with_endpoints(self, own: dict[str, int]) -> Inputs:
+    def _inputs_of(self, named: set[str], own: dict[str, int]) -> Inputs:
+        """Return the inputs of one series: of the captures those it names, of the endpoints those it rests on."""
         used = [observed for observed in self._endpoints if observed.slug in own]
         endpoints = [
             EndpointsCapture(
@@ -178,7 +187,8 @@ class Day:
             )
             for observed in sorted(used, key=lambda observed: observed.slug)
         ]
-        return msgspec.structs.replace(self._inputs, endpoints=tuple(endpoints))
+        captures = [capture for capture in self._captures.values() if capture.id in named]
+        return msgspec.structs.replace(self._inputs, captures=tuple(captures), endpoints=tuple(endpoints))
 
     def _evidence(self, row: Row) -> list[tuple[int, str | None]]:
         return self._results.evidence[self._day, row["slug"], row["variant"]]
@@ -243,6 +253,15 @@ def _input(place: int, visible: VisibleCapture) -> InputCapture:
         rank=visible.rank,
         sha256=visible.sha256,
     )
+
+
+def _seen_days(evidence: Evidence, first_day: int, last_day: int) -> Iterator[SeenDay]:
+    """Yield the days of [first_day, last_day] on which a price capture was seen, each with the digest of its list."""
+    for day in range(first_day, last_day + 1):
+        if seen := evidence.price_captures_of(day, day):
+            yield SeenDay(
+                date=format_date(day), captures=len(seen), sha256=sha256_hex(evidence.capture_list(day))
+            )
 
 
 def _rankings(visible: VisibleCapture) -> RankingsCapture:

@@ -34,13 +34,14 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     parameters_sha256: str
     store_sha256: str
     observations: str
+    records: str
     first_date: str
     last_date: str
 
     @property
     def versions(self) -> tuple[str, ...]:
         """What the run went by, beside the captures."""
-        return self.rules_sha256, self.parameters_sha256, self.store_sha256, self.observations
+        return self.rules_sha256, self.parameters_sha256, self.store_sha256, self.observations, self.records
 
 
 class Determinations:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from mtok.archive import KIND_ENDPOINTS, KIND_MODELS, StoreParameters
 from mtok.calendar import DAY, SECOND, format_instant
+from mtok.canonical import canonical_bytes
 from mtok.determination.first_party import EndpointsObservation
 from mtok.engine import Engine
 from mtok.methodology import Methodology
@@ -92,6 +93,7 @@ class Evidence:
         self._price_captures: defaultdict[int, list[VisibleCapture]] = defaultdict(list)
         for visible in _numbered(prices, unit=SECOND):
             self._price_captures[visible.day].append(visible)
+        self._capture_lists: dict[int, bytes] = {}
         endpoints = [visible for visible in seen if visible.kind == KIND_ENDPOINTS and visible.rank == 1]
         self._endpoints_captures = {
             (visible.day, visible.subject): visible for visible in _numbered(endpoints, unit=1)
@@ -114,6 +116,25 @@ class Evidence:
     def price_captures_of(self, first_day: int, last_day: int) -> list[VisibleCapture]:
         """Return the ranked price captures of [first_day, last_day] in order of time."""
         return [visible for day in range(first_day, last_day + 1) for visible in self._price_captures[day]]
+
+    def capture_list(self, day: int) -> bytes:
+        """Return the canonical JSON of the ranked price captures of a day, in order of time: `[]` when none was seen.
+
+        Records name it by its sha256 (R-0). It says nothing of who asks: the same for every series and fixing day.
+        """
+        if day not in self._capture_lists:
+            self._capture_lists[day] = canonical_bytes(
+                [
+                    {
+                        "captured_at": format_instant(visible.instant),
+                        "collector": visible.collector,
+                        "rank": visible.rank,
+                        "sha256": visible.sha256,
+                    }
+                    for visible in self.price_captures_of(day, day)
+                ]
+            )
+        return self._capture_lists[day]
 
     def endpoints_of(self, day: int) -> list[EndpointsObservation]:
         """Return the endpoints captures of a day: of each slug the latest readable one by the primary collector."""
@@ -210,7 +231,8 @@ def _ranked(row: tuple[Any, ...], parameters: StoreParameters) -> VisibleCapture
 def _numbered(captures: Iterable[VisibleCapture], *, unit: int) -> list[VisibleCapture]:
     """Return captures in order of time, numbered; in the same `unit` (µs) the greater sha256 is the later one."""
     ordered = sorted(
-        captures, key=lambda visible: (visible.instant // unit, visible.sha256, visible.collector)
+        captures,
+        key=lambda visible: (visible.instant // unit, visible.sha256, visible.collector, visible.instant),
     )
     return [replace(visible, number=number) for number, visible in enumerate(ordered)]
 

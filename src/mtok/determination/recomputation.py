@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import msgspec
 
+from mtok import records
 from mtok.archive import KIND_ENDPOINTS, KIND_MODELS, RANKINGS_DAILY, Capture, Store
 from mtok.calendar import day_of, format_date, parse_date
 from mtok.canonical import canonical_bytes, sha256_hex
 from mtok.determination.folder import Determinations, LastRun
 from mtok.methodology import Methodology
-from mtok.observations import Observations
-from mtok.observations.tables import FORMAT
+from mtok.observations import Observations, tables
 from mtok.records import Determination
 
 
@@ -54,7 +54,7 @@ def find_start(
     if last_run is None or not store.register.holds(last_run.register):
         return Start(because="no earlier run to go on from")
     if last_run.versions != note_of(store, observations, methodology, 0, 0).versions:
-        return Start(because="the rules, the decoders or the parameters of the store have changed")
+        return Start(because="the rules, the formats or the parameters of the store have changed")
     affected = set(_affected(store, observations, methodology, volume_source, last_run))
     first_of_all, last = parse_date(last_run.first_date), parse_date(last_run.last_date)
     named = {day for day, is_named in affected if is_named}
@@ -93,7 +93,8 @@ def note_of(
         rules_sha256=methodology.rules_sha256,
         parameters_sha256=methodology.parameters_sha256,
         store_sha256=sha256_hex(canonical_bytes(msgspec.to_builtins(store.parameters))),
-        observations=FORMAT,
+        observations=tables.FORMAT,
+        records=records.FORMAT,
         first_date=format_date(first_day),
         last_date=format_date(last_day),
     )

@@ -13,6 +13,8 @@ from mtok.cli.words import METHODOLOGY
 from mtok.determination.folder import Determinations
 from mtok.errors import AnswerIsNo, BadCall
 from mtok.methodology import load
+from mtok.publication.published import Published
+from mtok.publication.vintages import Vintage
 from mtok.records import Determination
 
 
@@ -80,6 +82,27 @@ def days_in_order(first: str | None, last: str | None) -> tuple[int | None, int 
             "dates_out_of_order", f"--from {first} is after --to {last}", "Give the earlier date to --from."
         )
     return first_day, last_day
+
+
+def published_vintage(published: Published, series: str, day: int, asked: int | None) -> Vintage:
+    """Return the vintage asked for, without one the one in force. Raises AnswerIsNo where there is none."""
+    key = (series, METHODOLOGY, format_date(day))
+    vintages = published.vintages.of(key)
+    in_force = published.vintages.in_force(key)
+    if asked is None and in_force is not None:
+        return in_force
+    if asked is not None and asked < len(vintages):
+        return vintages[asked]
+    held = (
+        f"{format_date(day)} has {counted(len(vintages), 'vintage')}"
+        if vintages
+        else "it was never published"
+    )
+    raise AnswerIsNo(
+        "not_published",
+        f"{series} of {format_date(day)}{'' if asked is None else f', vintage {asked}'}: {held}",
+        "`mtok publish` publishes what is due.",
+    )
 
 
 class Records:

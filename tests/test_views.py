@@ -49,7 +49,7 @@ from mtok.publication.views import (
     sums_text,
     vintages_files,
 )
-from mtok.records import Determination, File, PublishedRecord, point_fields
+from mtok.records import Determination, File, PublishedRecord, RankingsCapture, point_fields
 from mtok.sources.sample import sample_responses
 
 ORIGIN = "index.example.org/prices/log"
@@ -77,6 +77,7 @@ def published(record: Determination, vintage: int, stage: str, known_at: str, **
     fields = {name: getattr(record, name) for name in Determination.__struct_fields__}
     file = File(path=f"observations/{record.date}.parquet", sha256="0" * 64)
     added: dict[str, Any] = {
+        "as_of": f"{day_after(record.date)}T06:00:00Z",
         "stage": stage,
         "vintage": vintage,
         "known_at": known_at,
@@ -601,6 +602,9 @@ def test_what_is_a_revision_and_what_is_not(qwen: list[PublishedRecord]) -> None
     assert said_of(first, replace(record, reason="parser_bug")) == [
         f"Qwen, {day}: was {record.value}, is {record.value} {unit}."
     ]
+    assert said_of(replace(first, value="0.000000"), replace(record, value="0.000001")) == [
+        f"Qwen, {day}: was 0.000000, is 0.000001 {unit} (up from 0, which has no percentage)."
+    ]
     assert said_of(first, replace(withdrawn, vintage=0, methodology="1.0", date="2026-06-11")) == []
 
 
@@ -786,6 +790,19 @@ def test_the_citation_has_the_line_openrouter_asks_for(vintages: list[PublishedR
     before = citation_file(as_of=None, origin=ORIGIN, size=1, example=None).decode()
     assert before.startswith("Source: OpenRouter (openrouter.ai/rankings). Licensed")
     assert rankings_as_of([]) is None
+
+
+def test_the_latest_rankings_are_found_by_time_and_named_verbatim(qwen: list[PublishedRecord]) -> None:
+    def resting_on(*instants: str) -> list[PublishedRecord]:
+        found = [RankingsCapture(as_of=as_of, sha256="3" * 64) for as_of in instants]
+        return [replace(qwen[0], inputs=replace(qwen[0].inputs, rankings=one)) for one in found]
+
+    assert (
+        rankings_as_of(resting_on("2026-06-21T02:00:00Z", "2026-06-21T02:00:00.500Z"))
+        == "2026-06-21T02:00:00.500Z"
+    )
+    without = replace(qwen[0], inputs=replace(qwen[0].inputs, rankings=None))
+    assert rankings_as_of([without]) is None
 
 
 def test_the_readme_says_what_the_folder_is_and_how_to_verify_it() -> None:

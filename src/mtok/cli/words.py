@@ -23,7 +23,7 @@ from mtok.cli.figures import (
     told_apart,
 )
 from mtok.methodology import Parameters, load
-from mtok.records import Constituent, Determination
+from mtok.records import Constituent, Determination, PublishedRecord
 
 METHODOLOGY: Final = "1.0"
 """The version whose records are read, and whose companies are known."""

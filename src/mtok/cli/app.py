@@ -253,29 +253,41 @@ def explain(
 @app.command(epilog="Example: mtok demo --store store")
 @reported
 def demo(*, store: StorePath = None, as_json: AsJson = False) -> None:
-    """Run everything on the bundled sample and show the board.
+    """Run everything on the bundled sample: collect, determine, publish, verify, and show the board.
 
     Without --store it makes a temporary one, says where, and leaves it there, so that the commands it proposes
     work; delete the folder when you have seen enough.
     """
     from mtok.archive import Store
     from mtok.cli.board import board_content, board_page
+    from mtok.cli.demonstration import demonstrate
     from mtok.cli.reading import Records
     from mtok.cli.summaries import next_steps, run_content
     from mtok.cli.terminal import page_width, progress_bar
-    from mtok.day import determine_days
-    from mtok.replay import Recording, collect_recorded
+    from mtok.cli.verification import report_content, report_page
 
     path = store or Path(tempfile.mkdtemp(prefix="mtok-demo-"))
     opened = Store.create(path)
     with progress_bar() as progress:
-        collect_recorded(opened, Recording.sample(), progress=progress)
-        run = determine_days(opened, progress=progress)
+        run, report, key = demonstrate(opened, progress)
     records = Records(path, None)
     history, day = records.history(records.of_source(run.volume_source), None)
-    content = {"store": str(path), "run": run_content(run), "board": board_content(history, day)}
-    page = [*board_page(history, day, page_width()), "", *next_steps(path, day, temporary=store is None)]
+    content = {
+        "store": str(path),
+        "run": run_content(run),
+        "board": board_content(history, day),
+        "verified": report_content(report, str(path)),
+    }
+    page = [
+        *board_page(history, day, page_width()),
+        "",
+        *report_page(report, str(path), ""),
+        "",
+        *next_steps(path, day, key, temporary=store is None),
+    ]
     answer(content, page, as_json=as_json)
+    if not report.ok:
+        raise typer.Exit(1)
 
 
 @app.command(epilog="Example: mtok backup /mnt/disk/mtok --store store")

@@ -267,9 +267,8 @@ def _evidence(record: Determination, names: dict[str, str], width: int) -> Page:
 def _published(record: Determination, width: int) -> Page:
     if not isinstance(record, PublishedRecord):
         return []
-    reason = f", {record.reason}" if record.reason else ""
-    text = f"{instant_text(record.known_at)}, {record.stage}, vintage {record.vintage}{reason}; `mtok evidence` proves it"
-    return labelled("published", text, width)
+    said = [instant_text(record.known_at), record.stage, f"vintage {record.vintage}", record.reason or ""]
+    return labelled("published", f"{', '.join(filter(None, said))}; `mtok evidence` proves it", width)
 
 
 def _named(label: str, text: str, sha256: str) -> Page:

@@ -410,7 +410,7 @@ def test_bytes_cannot_move_from_one_hash_to_another() -> None:
         assert not check_inclusion(0, 2, leaf, [sibling], root)
 
 
-@pytest.mark.parametrize("value", [b"", bytes(31), bytes(33), bytes(64)])
+@pytest.mark.parametrize("value", [b"", bytes(31), bytes(33), bytes(64)], ids=len)
 def test_what_is_no_hash_proves_nothing(value: bytes) -> None:
     assert not check_inclusion(0, 1, value, [], value)
     assert not check_consistency(1, value, 1, value, [])

@@ -196,12 +196,10 @@ def _read(raw: bytes) -> tuple[dict[str, str], list[list[Any]]]:
     file = pq.ParquetFile(pa.BufferReader(raw), read_dictionary=texts)
     about = file.metadata
     content = sum(about.row_group(number).total_byte_size for number in range(about.num_row_groups))
-    if about.num_rows > ROWS_MAX or not 0 <= content <= CONTENT_BYTES_MAX:
-        unreadable(
-            "the file",
-            f"{about.num_rows} rows of {content} bytes, more than {ROWS_MAX} rows or "
-            f"{CONTENT_BYTES_MAX} bytes",
-        )
+    if about.num_rows > ROWS_MAX:
+        unreadable("the file", f"{about.num_rows} rows, more than {ROWS_MAX}")
+    if content > CONTENT_BYTES_MAX:
+        unreadable("the file", f"{content} bytes unpacked, more than {CONTENT_BYTES_MAX}")
     noted = {key.decode(): value.decode() for key, value in (about.metadata or {}).items()}
     table = file.read(use_threads=False)
     table.validate(full=True)

@@ -59,7 +59,8 @@ def show(value: object) -> str:
 
 def equal(found: object, expected: object, what: str) -> None:
     """Raise Refused, with both, unless what was found is what was computed here."""
-    need(found == expected, f"{what} is {show(found)}; expected {show(expected)}")
+    if found != expected:
+        raise Refused(f"{what} is {show(found)}; expected {show(expected)}")
 
 
 # ---- text forms (formats.md, Conventions)
@@ -386,6 +387,7 @@ class Place:
     def __init__(self, path: str) -> None:
         self.path = Path(path)
         self.zip: zipfile.ZipFile | None = None
+        self.once: dict[tuple[str, ...], Any] = {}  # what was read and checked before
         if self.path.is_dir():
             return
         try:
@@ -405,10 +407,14 @@ class Place:
         """Return the paths of all files, sorted; links and other strange things are among them, to be refused."""
         if self.zip is not None:
             return sorted(name for name in self.zip.namelist() if not name.endswith("/"))
+        if ("files",) in self.once:
+            return list(self.once["files",])
         found = []
         for folder, folders, names in os.walk(self.path):
             links = [name for name in folders if (Path(folder) / name).is_symlink()]
             found += [(Path(folder) / name).relative_to(self.path).as_posix() for name in names + links]
+
+        self.once["files",] = sorted(found)
         return sorted(found)
 
     def read(self, path: str) -> bytes:
@@ -478,7 +484,8 @@ DIAGNOSTICS = fields(
     "unpaid_tokens ineligible_tokens market_tail_tokens? market_tokens? named_rows? smallest_named_tokens? "
     "absent_constituents?, name weight_basis, decimal price_coverage? missing_price_share? imputed_token_share? "
     "fallback_share? conflict_share? unpaid_share? ineligible_share? top_constituent_share? hhi? "
-    "effective_constituents? market_tail_share? truncation_exposure? unseen_ratio? truncation_low? truncation_high? first_party_gap?"
+    "effective_constituents? market_tail_share? truncation_exposure? unseen_ratio? truncation_low? "
+    "truncation_high? first_party_gap?"
 )
 TAKEN = ("market_tail_tokens", "market_tokens", "named_rows", "smallest_named_tokens", "first_party_gap")
 RECORD = {
@@ -556,10 +563,8 @@ def shape(value: Any, wanted: Any, where: str, unknown: set[str]) -> None:
     """Raise Refused unless a value has the shape; names of fields that no document has are added to `unknown`."""
     if isinstance(wanted, str):
         text = "true" if value is True else value
-        need(
-            isinstance(text, str) and re.fullmatch(KINDS[wanted], text),
-            f"{where} is {show(value)}, no {wanted}",
-        )
+        if not isinstance(text, str) or not re.fullmatch(KINDS[wanted], text):
+            raise Refused(f"{where} is {show(value)}, no {wanted}")
         if wanted in ("date", "instant"):
             (day if wanted == "date" else instant)(value)
     elif isinstance(wanted, list):
@@ -578,6 +583,13 @@ def shape(value: Any, wanted: Any, where: str, unknown: set[str]) -> None:
                 need(name.endswith("?"), f"{where}.{plain} is missing")
         if "*" not in wanted:
             unknown |= {show(name) for name in value if name not in wanted and name + "?" not in wanted}
+
+
+def read_named(place: Place, path: str, expected: str, wanted: Any) -> Any:
+    """Return canonical JSON of a shape whose digest another file names."""
+    if (path, expected) not in place.once:
+        place.once[path, expected] = read_shape(place.read_digest(path, expected), wanted, path, set())
+    return place.once[path, expected]
 
 
 def read_shape(raw: bytes, wanted: Any, where: str, unknown: set[str]) -> Any:
@@ -1067,7 +1079,7 @@ def check_earlier(case: Case) -> str:
 def capture_list(place: Place, seen: Json, as_of: str) -> list[Json]:
     """Return the captures seen of a day: digest, count, order, day (records.md), and none after `as_of` (R-0)."""
     path = f"captures/{seen['date']}/{seen['sha256']}.json"
-    found: list[Json] = read_shape(place.read_digest(path, seen["sha256"]), [CAPTURE], path, set())
+    found: list[Json] = read_named(place, path, seen["sha256"], [CAPTURE])
     equal(seen["captures"], str(len(found)), f"{path}: captures")
     at = [instant(one["captured_at"]) for one in found]
     order = [(when[:2], one["sha256"], one["collector"], when) for when, one in zip(at, found)]
@@ -1148,7 +1160,7 @@ def check_methodology(case: Case) -> Parameters:
 
 def prices_table(place: Place, path: str, expected: str) -> Json:
     """Return a table of posted prices: its digest, and its rows sorted, each once (formats.md, Posted prices)."""
-    table: Json = read_shape(place.read_digest(path, expected), PRICES, "prices", set())
+    table: Json = read_named(place, path, expected, PRICES)
     order = [(row["series"], row["constituent"]) for row in table["prices"]]
     need(order == sorted(set(order)), f"{path}: rows not sorted by series and constituent, or one twice")
     return table
@@ -1258,7 +1270,8 @@ def tell(report: Report, record: Json, logged: tuple[int, Checkpoint] | None) ->
     )
     report.remarks += [
         f"{record['series']} on {record['date']}: {what}, {record['quality']}",
-        f"said at {record['known_at']} ({record['stage']}, vintage {record['vintage']}), as seen until {record['as_of']}",
+        f"said at {record['known_at']} ({record['stage']}, vintage {record['vintage']}), "
+        f"as seen until {record['as_of']}",
     ]
     if logged:
         index, head = logged
@@ -1279,7 +1292,7 @@ SERIES = "openai google-gemini anthropic deepseek qwen moonshot".split()  # R-1,
 
 
 class Log(NamedTuple):
-    """A log that was read: entries as bytes and as objects, the sizes at which publications end, keys and since when."""
+    """A log that was read: entries as bytes and as objects, the sizes at which publications end, keys since when."""
 
     raw: list[bytes]
     entries: list[Json]
@@ -1456,7 +1469,7 @@ def check_files(place: Place, log: Log) -> str:
             need(entry["date"] not in days, f"{at}: raw of {entry['date']} a second time")
             days.add(entry["date"])
             path = f"raw/{entry['date']}/{entry['sha256']}.json"
-            rows = read_shape(place.read_digest(path, entry["sha256"]), RAW, path, set())
+            rows = read_named(place, path, entry["sha256"], RAW)
             equal(entry["captures"], str(len(rows)), f"{at}: captures")
             need(
                 all(row["captured_at"].startswith(entry["date"]) for row in rows),

@@ -550,8 +550,8 @@ def test_every_help_text_has_an_example(command: str) -> None:
 def test_the_reference_names_every_command_and_option() -> None:
     parts = re.split(r"^## ", DOCUMENT.read_text(encoding="utf-8"), flags=re.MULTILINE)
     documented = {part.split("\n", 1)[0].strip("`").removeprefix("mtok "): part for part in parts}
-    for command, options in _commands().items():
-        command = command.partition(" ")[0]
+    for name, options in _commands().items():
+        command = name.partition(" ")[0]
         assert command in documented
         missing = [
             option

@@ -174,6 +174,14 @@ def test_without_a_key_it_says_what_that_does_not_show(parcel: Files, tmp_path: 
     assert len(given.stdout.splitlines()) < 40
 
 
+def test_a_console_with_few_characters(parcel: Files, tmp_path: Path) -> None:
+    folder, copied = write(parcel, tmp_path / "parcel"), shutil.copy(VERIFIER, tmp_path / "verify.py")
+    command = [sys.executable, copied, str(folder)]
+    done = subprocess.run(command, env={"PYTHONIOENCODING": "ascii"}, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.isascii()
+
+
 def test_another_key_fails_and_a_bad_call_is_told_from_a_failure(parcel: Files, tmp_path: Path) -> None:
     folder = write(parcel, tmp_path / "parcel")
     wrong = run(folder, "--key", OTHER.vkey, folder=tmp_path)

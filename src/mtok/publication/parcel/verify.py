@@ -1681,6 +1681,8 @@ def main(arguments: list[str]) -> int:
     except Refused as error:
         parser.error(f"--key: {error}")
     report, key = check_path(asked.path, given)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a console may have fewer characters
     write(report, key, given is not None, asked.json)
     return 0 if all(line.ok for line in report.lines) else 1
 

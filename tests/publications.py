@@ -425,8 +425,8 @@ class Publisher:
                 "vintage": str(vintage),
                 "known_at": time,
                 "determination_sha256": digest(canonical(determinations[series])),
-                "observations": observations,
-                "prices": prices,
+                "observations": dict(observations),
+                "prices": dict(prices),
                 "policy_sha256": policy,
             }
             if vintage:

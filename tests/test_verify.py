@@ -551,7 +551,12 @@ LIES: list[tuple[str, Callable[[Json], object], str, str]] = [
     ("absent one less", lambda record: record["absent"].pop(), "diagnostics_differ", "diagnostics."),
     ("seen", put("inputs.seen.0.captures", bumped), "inputs_differ", "inputs.seen[0].captures"),
     ("capture", put("inputs.captures.0.sha256", "0" * 64), "inputs_differ", "inputs.captures[0]"),
-    ("reference", lambda record: record["constituents"][0]["captures"].pop(), "inputs_differ", ""),
+    (
+        "reference",
+        lambda record: record["constituents"][0]["captures"].append("c99999"),
+        "inputs_differ",
+        "inputs",
+    ),
     ("number", put("w", lambda text: f"0{text}"), "record_malformed", "w"),
     ("negative tokens", put("constituents.0.tokens", "-1"), "record_malformed", "constituents[0].tokens"),
     (
@@ -715,10 +720,13 @@ def leaves(content: Any, way: str = "") -> Iterator[str]:
 NOT_FROM_THE_RECORD = {
     "origin",
     "inputs.rankings.sha256",
-    "inputs.rankings.as_of",
-    "diagnostics.market_tokens",  # one token more is no other share of six decimals
     "diagnostics.named_rows",
     "without_volume.#",
+    "left_out.#.constituent",
+    "absent.#.constituent",
+    # a unit more is no other share, bound or price of six decimals
+    *("diagnostics.market_tokens", "diagnostics.market_tail_tokens", "diagnostics.smallest_named_tokens"),
+    "absent.#.price_seconds",
 }
 """What nothing else in a record repeats: the rules say it, from the observations."""
 
@@ -966,7 +974,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+        for name, value in {"Content_Length": str(len(body)), **headers}.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(body)

@@ -25,7 +25,7 @@ from mtok.observations import EndpointRow, decode_endpoints
 from mtok.quantities import PRICE_SECONDS_PER_USD_PER_MTOK
 from mtok.records import Constituent, Determination, decode_determination
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "rulebook-1.0.md"
+DOCUMENT = Path(__file__).parents[1] / "src" / "mtok" / "methodology" / "v1" / "rulebook.md"
 DEEPSEEK = ("DeepSeek",)
 GOOGLE = ("Google", "Google AI Studio")
 

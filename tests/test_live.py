@@ -22,10 +22,11 @@ from structlog.testing import capture_logs
 from mtok.archive import Store
 from mtok.calendar import parse_instant
 from mtok.cli.timer import units
-from mtok.day import SystemClock, tell
+from mtok.day import SystemClock
 from mtok.errors import EnvironmentFailed
 from mtok.replay import Recording, ReplayClock
 from mtok.watch import Alarm, Delivery, Sinks, Status
+from mtok.watch.telling import tell
 from watched import at, failed, store_of
 
 MTOK = [sys.executable, "-m", "mtok"]
@@ -219,7 +220,7 @@ def test_that_nobody_could_be_told_is_logged(tmp_path: Path, monkeypatch: pytest
     def unreadable(*_: object) -> None:
         raise EnvironmentFailed("store_in_use", "the tables are being written")
 
-    monkeypatch.setattr("mtok.day.watched", unreadable)
+    monkeypatch.setattr("mtok.watch.telling.watched", unreadable)
     with capture_logs() as logged, pytest.raises(EnvironmentFailed):
         tell(Store.create(tmp_path / "store"), SystemClock(), Sinks(log=True), get_logger())
     assert [(line["event"], line["code"]) for line in logged] == [("not_told", "store_in_use")]
@@ -233,7 +234,7 @@ def test_the_store_is_free_while_a_sink_is_told(tmp_path: Path, monkeypatch: pyt
             free.append(True)
         return []
 
-    monkeypatch.setattr("mtok.day.deliver", told)
+    monkeypatch.setattr("mtok.watch.telling.deliver", told)
     tell(store, SystemClock(), Sinks(log=True), get_logger())
     assert free == [True]
 
@@ -247,7 +248,7 @@ def test_sinks_are_handed_the_alarms_of_nine_days(tmp_path: Path, monkeypatch: p
         handed.extend(alarm.code for alarm in alarms)
         return []
 
-    monkeypatch.setattr("mtok.day.deliver", told)
+    monkeypatch.setattr("mtok.watch.telling.deliver", told)
     tell(store, ReplayClock(at("2026-06-20 12:00:00"), 0), Sinks(log=True), get_logger())
     assert "http_401" in handed
 

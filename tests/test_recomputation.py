@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from random import Random
@@ -175,7 +176,9 @@ def test_other_rules_begin_at_the_beginning(forty: Store, monkeypatch: pytest.Mo
     )
 
 
-@pytest.mark.parametrize("how", ["gone", "torn", "no note", "another register"])
+@pytest.mark.parametrize(
+    "how", ["gone", "torn", "no note", "another format", "no format", "another register"]
+)
 def test_what_is_missing_is_made_again(how: str, forty: Store) -> None:
     before = files(forty)
     month = forty.path / "determinations" / "1.0" / "all" / "rankings-daily" / "qwen" / "2026-07.jsonl"
@@ -187,6 +190,10 @@ def test_what_is_missing_is_made_again(how: str, forty: Store) -> None:
         month.write_bytes(month.read_bytes()[:-9])
     elif how == "no note":
         note.write_bytes(b"{")
+    elif how == "another format":
+        note.write_bytes(note.read_bytes().replace(b'"records":"mtok-records-', b'"records":"mtok-records-0'))
+    elif how == "no format":
+        note.write_bytes(re.sub(b',"records":"[^"]*"', b"", note.read_bytes()))
     else:
         note.write_bytes(note.read_bytes().replace(b'"head":"', b'"head":"0'))
     run = determine_days(forty)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from markets import Taken, determine, expected, expected_summary, make_store, summary
+from markets import Taken, determine, expected, expected_summary, lists_what_it_names, make_store, summary
 from mtok.archive import KIND_MODELS, KIND_RANKINGS
 from mtok.calendar import parse_instant
 from mtok.records import Determination
@@ -82,6 +82,7 @@ def test_all_recorded_days_agree_with_the_reference(market: list[Taken], records
     assert found.keys() == wanted.keys()
     for key in sorted(wanted):
         assert found[key] == expected_summary(wanted[key]), key
+        assert lists_what_it_names(records[key], wanted[key]), key
 
 
 def test_a_determination_sees_nothing_after_its_as_of(market: list[Taken], tmp_path: Path) -> None:
@@ -91,4 +92,5 @@ def test_a_determination_sees_nothing_after_its_as_of(market: list[Taken], tmp_p
     assert max(date for _, date in records) == "2026-06-20"
     for key in sorted(wanted):
         assert summary(records[key]) == expected_summary(wanted[key]), key
+        assert lists_what_it_names(records[key], wanted[key]), key
         assert records[key].as_of == "2026-06-21T14:00:00Z"

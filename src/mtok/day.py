@@ -1,32 +1,25 @@
 """One day of mtok, to be read first: collect → observe → determine → publish.
 
 Responses are archived as they came, observations are made from them, the rules of the version in force turn these
-into determination records. Publishing has its place here when it exists. One process at a time writes to a store.
+into determination records. What is due of them is published: frozen, put into the transparency log, signed. One
+process at a time writes to a store.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
 
 from mtok.archive import Store
 from mtok.calendar import Clock
 from mtok.collection import Collected, Connect, collect
 from mtok.determination.run import Run, run_range
-from mtok.errors import AnswerIsNo, EnvironmentFailed
+from mtok.errors import AnswerIsNo
 from mtok.observations import Observations
 from mtok.progress import Progress, silent
-from mtok.watch.delivery import Delivery, deliver
-from mtok.watch.sinks import Sinks
-from mtok.watch.status import Status, status_of, watched
-
-if TYPE_CHECKING:
-    from structlog.typing import FilteringBoundLogger
-
-
-TOLD_DAYS: Final = 9
-"""The days a run looks at for what is odd: today and those whose volumes are asked for again, and one more."""
+from mtok.publication.keys import has_key
+from mtok.publication.press import Outside, nowhere
+from mtok.publication.publish import Publication, publish
 
 
 class SystemClock:
@@ -39,19 +32,29 @@ class SystemClock:
 
 @dataclass(frozen=True, kw_only=True)
 class DayRun:
-    """What `run_day` did. determined : None while no capture holds any volumes."""
+    """What `run_day` did.
+
+    determined : None while no capture holds any volumes · published : None also where the store has no signing key
+    """
 
     collected: Collected
     determined: Run | None
+    published: Publication | None
 
 
 def run_day(
-    store: Store, connect: Connect, clock: Clock, *, endpoints: bool = True, progress: Progress = silent
+    store: Store,
+    connect: Connect,
+    clock: Clock,
+    *,
+    outside: Outside = nowhere,
+    endpoints: bool = True,
+    progress: Progress = silent,
 ) -> DayRun:
-    """Collect what is due now, then bring every determination up to date.
+    """Collect what is due now, bring every determination up to date, and publish the dates that are due.
 
     The same again takes up what is due then. What upstream failed to answer stands in the outcomes of `collected`;
-    the determinations are made all the same.
+    the rest is done all the same. outside : where the head of the log is remembered outside the store, by origin
     """
     with store.writing():
         observations = Observations(store)
@@ -60,8 +63,11 @@ def run_day(
         try:
             determined = run_range(store, observations, progress=progress)
         except AnswerIsNo:
-            determined = None
-        return DayRun(collected=collected, determined=determined)
+            return DayRun(collected=collected, determined=None, published=None)
+        published = None
+        if has_key(store):
+            published = publish(store, observations, clock.now(), outside, progress=progress)
+        return DayRun(collected=collected, determined=determined, published=published)
 
 
 def collect_due(
@@ -79,40 +85,14 @@ def collect_due(
         return collect(store, observations, connect, clock, days=days, progress=progress)
 
 
-def standing(store: Store, now: int, days: int) -> Status:
-    """Return the status of a store at `now` with its observations up to date, where this process may write them."""
-    try:
-        with store.writing():
-            Observations(store).refresh(silent)
-    except PermissionError:
-        pass
-    except EnvironmentFailed as error:
-        if error.code != "store_in_use":  # whoever uses it brings them up to date
-            raise
-    return status_of(store, now, days)
-
-
-def tell(store: Store, clock: Clock, sinks: Sinks, log: FilteringBoundLogger) -> list[Delivery]:
-    """Tell every sink what it has not been told of what is odd or late, with the observations up to date.
-
-    While another process writes to the store they are taken as they are: what is late is told all the same. Nobody
-    waits for the store while a sink is being told. Raises EnvironmentFailed, and logs it, when they cannot be read.
-    """
-    try:
-        try:
-            with store.writing():
-                Observations(store).refresh(silent)
-                now = clock.now()
-                status, alarms = watched(store, now, TOLD_DAYS)
-        except EnvironmentFailed as error:
-            if error.code != "store_in_use":
-                raise
-            now = clock.now()
-            status, alarms = watched(store, now, TOLD_DAYS)
-    except EnvironmentFailed as error:
-        log.warning("not_told", code=error.code, found=error.found)
-        raise
-    return deliver(store, status, alarms, sinks, now, log)
+def publish_due(
+    store: Store, clock: Clock, outside: Outside, *, last_day: int | None = None, progress: Progress = silent
+) -> Publication:
+    """Publish every date that is due now, up to `last_day` (`mtok.publication`)."""
+    with store.writing():
+        observations = Observations(store)
+        observations.refresh(progress)
+        return publish(store, observations, clock.now(), outside, last_day=last_day, progress=progress)
 
 
 def determine_days(

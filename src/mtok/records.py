@@ -318,25 +318,19 @@ def read_line(line: bytes) -> Determination:
     return record
 
 
+_POINT: Final = (
+    *("date", "series", "value", "unit", "methodology", "quality", "reasons", "notes", "as_of", "origin"),
+    *("average_7d", "average_7d_days", "average_30d", "average_30d_days", "price_index"),
+)
+_PUBLISHED_POINT: Final = ("stage", "vintage", "published_at", "reason", "record_sha256")
+
+
 def point(record: Determination) -> dict[str, Any]:
     """Return the record as a point: one flat object, the same from command line, API and files.
 
-    Absent fields are None, decimals are text, counts are integers.
+    Absent fields are None, decimals are text, counts are integers. A published record says too which vintage it is.
     """
-    names = (
-        "date",
-        "series",
-        "value",
-        "unit",
-        "methodology",
-        "quality",
-        "reasons",
-        "notes",
-        "as_of",
-        "origin",
-    )
-    averages = ("average_7d", "average_7d_days", "average_30d", "average_30d_days", "price_index")
-    found = {name: getattr(record, name) for name in names + averages}
+    found = {name: getattr(record, name) for name in _POINT}
     if isinstance(record, PublishedRecord):
         found |= {
             "stage": record.stage,
@@ -346,3 +340,9 @@ def point(record: Determination) -> dict[str, Any]:
             "record_sha256": record.sha256,
         }
     return found | msgspec.structs.asdict(record.diagnostics)
+
+
+def point_fields(kind: type[Determination]) -> tuple[str, ...]:
+    """Return the fields of the points of Determination or PublishedRecord, in their order."""
+    published = _PUBLISHED_POINT if issubclass(kind, PublishedRecord) else ()
+    return (*_POINT, *published, *Diagnostics.__struct_fields__)

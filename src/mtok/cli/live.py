@@ -120,18 +120,21 @@ def run(
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Collect what is due, determine what it changes, and tell the sinks what is odd or late.
+    """Collect what is due, determine and publish what it changes, and tell the sinks what is odd or late.
 
     What the timer starts. It may be run at any time and as often as you like: it takes up what was missed, in order.
+    A store without a signing key (`mtok keys new`) publishes nothing.
     """
     from mtok.archive import Store
     from mtok.cli.collected import collected_content, collected_page
     from mtok.cli.logs import is_logged, logger
+    from mtok.cli.publications import outside_head, publication_content, publication_page
     from mtok.cli.reading import named_store
     from mtok.cli.summaries import run_content, run_page
     from mtok.cli.terminal import progress_bar
-    from mtok.day import run_day, tell
+    from mtok.day import run_day
     from mtok.watch.sinks import Sinks
+    from mtok.watch.telling import tell
 
     path, clock, sinks = (
         named_store(store),
@@ -141,7 +144,7 @@ def run(
     opened = Store.create(path)
     try:
         with progress_bar() as progress:
-            done = run_day(opened, _connect(clock, url, log), clock, progress=progress)
+            done = run_day(opened, _connect(clock, url, log), clock, outside=outside_head, progress=progress)
     except Exception:
         with suppress(Exception):  # what went wrong first is what is said
             tell(opened, clock, sinks, logger(log))
@@ -150,9 +153,12 @@ def run(
     content: dict[str, Any] = {
         "collected": collected_content(done.collected),
         "determined": run_content(done.determined) if done.determined else None,
+        "published": publication_content(done.published) if done.published else None,
         "delivered": [{"sink": one.sink, "alarms": one.alarms, "failure": one.failure} for one in told],
     }
     page = collected_page(done.collected)
+    if done.published:
+        page += publication_page(done.published)
     if done.determined:
         page += run_page(done.determined, path)
     answer(content, page, as_json=as_json)
@@ -186,8 +192,9 @@ def status(
     from mtok.cli.reading import instant_of_text, named_store
     from mtok.cli.standing import status_content, status_page
     from mtok.cli.terminal import page_width
-    from mtok.day import SystemClock, standing, tell
+    from mtok.day import SystemClock
     from mtok.watch.sinks import Sinks
+    from mtok.watch.telling import standing, tell
 
     opened, clock, asked = Store.open(named_store(store)), SystemClock(), instant_of_text(at, "--at")
     if deliver:

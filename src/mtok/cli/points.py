@@ -1,39 +1,16 @@
-"""One series as a table for people and as JSON, CSV and Parquet for machines; the same points in each."""
+"""One series as a table for people, or in one of the formats for machines (`mtok.points`)."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Sequence
-from decimal import Decimal
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from mtok.calendar import parse_date, parse_instant
 from mtok.cli.figures import ABSENT, TIED, day_text, meaningful_places, number, on_the_point
 from mtok.cli.layout import WIDTH_MIN, Heading, Page, columns, hairline, wrapped
 from mtok.cli.words import change, company, quality
-from mtok.records import Determination, point
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-_TEXTS: Final = {"series", "unit", "methodology", "quality", "origin", "weight_basis"}
-_LISTS: Final = {"reasons", "notes"}
-_COUNTS: Final = {
-    *(
-        "average_7d_days",
-        "average_30d_days",
-        "token_weight",
-        "constituents",
-        "market_tail_tokens",
-        "market_tokens",
-    ),
-    *("named_rows", "smallest_named_tokens", "absent_constituents", "observed_tokens", "direct_tokens"),
-    *("fallback_tokens", "imputed_tokens", "missing_tokens", "unpaid_tokens", "ineligible_tokens"),
-}
-
+from mtok.points import points_csv, points_json, points_parquet
+from mtok.records import Determination
 
 COLUMNS_EXPLAINED: Final = (
     "day: change since the print before. 7-day, 30-day: averages of the printed values. index: posted prices alone, "
@@ -89,75 +66,14 @@ def _with_reasons(line: str, record: Determination, width: int) -> Page:
 
 def points_bytes(form: str, series: str, records: Sequence[Determination]) -> bytes:
     """Return the records in a format: table, json, csv or parquet."""
+    kind = type(records[0])
     match form:
         case "json":
-            return points_json(series, records).encode()
+            return points_json(series, records, kind)
         case "csv":
-            return points_csv(records).encode()
+            return points_csv(records, kind)
         case "parquet":
-            return points_parquet(records)
+            return points_parquet(records, kind)
     return (
         "".join(f"{line.rstrip()}\n" for line in points_page(records, WIDTH_MIN)).replace(TIED, " ").encode()
     )
-
-
-def points_json(series: str, records: Sequence[Determination]) -> str:
-    """Return the records as points, with what they have in common beside them."""
-    content = {
-        "series": series,
-        "unit": records[-1].unit,
-        "methodology": records[-1].methodology,
-        "points": [point(record) for record in records],
-    }
-    return json.dumps(content, indent=2) + "\n"
-
-
-def points_csv(records: Sequence[Determination]) -> str:
-    """Return the records as CSV: a header, then a line a point; lists are joined by spaces, absent is empty."""
-    points = [point(record) for record in records]
-    target = io.StringIO()
-    writer = csv.DictWriter(target, list(points[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in points)
-    return target.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    return " ".join(value) if isinstance(value, (tuple, list)) else value
-
-
-def points_parquet(records: Sequence[Determination]) -> bytes:
-    """Return the records as Parquet: dates, instants and decimals in their own types, counts as 64-bit integers."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    points = [point(record) for record in records]
-    fields = [(name, _type(name)) for name in points[0]]
-    arrays = [pa.array([_typed(name, row[name]) for row in points], kind) for name, kind in fields]
-    sink = io.BytesIO()
-    pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), sink, compression="zstd")
-    return sink.getvalue()
-
-
-def _type(name: str) -> pa.DataType:
-    import pyarrow as pa
-
-    if name == "date":
-        return pa.date32()
-    if name == "as_of":
-        return pa.timestamp("us", tz="UTC")
-    if name in _LISTS:
-        return pa.list_(pa.string())
-    if name in _TEXTS:
-        return pa.string()
-    return pa.int64() if name in _COUNTS else pa.decimal128(38, 6)
-
-
-def _typed(name: str, value: Any) -> Any:
-    if value is None or name in _TEXTS or name in _COUNTS:
-        return value
-    if name in _LISTS:
-        return list(value)
-    if name == "as_of":
-        return parse_instant(value)
-    return parse_date(value) if name == "date" else Decimal(value)

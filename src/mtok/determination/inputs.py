@@ -7,9 +7,9 @@ for prices (R-3). So no order of rows or of import can matter.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from mtok.archive import KIND_ENDPOINTS, KIND_MODELS, StoreParameters
 from mtok.calendar import DAY, SECOND, format_instant
@@ -18,7 +18,7 @@ from mtok.determination.first_party import EndpointsObservation
 from mtok.engine import Engine
 from mtok.methodology import Methodology
 from mtok.observations.endpoints import EndpointRow
-from mtok.observations.tables import TABLES, Observations
+from mtok.observations.tables import TABLES
 
 _NUMBERING: Final = {
     "registered": "INTEGER",
@@ -34,6 +34,25 @@ _NEEDED: Final = {
     "prices": "observed.dimension = 'completion'",
 }
 """What the rules of every version read of these tables, most of which is of other companies and dimensions."""
+
+
+class Observed(Protocol):
+    """What is read of observations: those of a store, or those published of a fixing date."""
+
+    @property
+    def parameters(self) -> StoreParameters:
+        """Who ranks how."""
+        ...
+
+    def files(self, table: str, first_day: int | None = None, last_day: int | None = None) -> list[str]:
+        """Return the paths of one table for captures of [first_day, last_day]."""
+        ...
+
+    def rows(
+        self, table: str, *columns: str, first_day: int | None = None, last_day: int | None = None
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of one table for captures of [first_day, last_day]."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +96,7 @@ class Evidence:
 
     def __init__(
         self,
-        observations: Observations,
+        observations: Observed,
         engine: Engine,
         *,
         volume_source: str,
@@ -140,6 +159,10 @@ class Evidence:
         """Return the endpoints captures of a day: of each slug the latest readable one by the primary collector."""
         return self._endpoints[day]
 
+    def endpoints_captures_of(self, day: int) -> list[VisibleCapture]:
+        """Return the captures behind `endpoints_of`, in the same order."""
+        return [visible for (on, _), visible in sorted(self._endpoints_captures.items()) if on == day]
+
     def load_prices(self, first_day: int, last_day: int) -> None:
         """Load the catalogue and prices of the captures of [first_day, last_day]."""
         within = self.price_captures_of(first_day, last_day)
@@ -197,13 +220,13 @@ class Evidence:
 
 
 def _seen(
-    engine: Engine, observations: Observations, first_day: int | None, as_of: int | None
+    engine: Engine, observations: Observed, first_day: int | None, as_of: int | None
 ) -> list[VisibleCapture]:
     """Return the readable captures seen at `as_of` (R-0), each with the rank in force on its day (R-6)."""
     names = "capture, instant, captured, collector, kind, subject, volume_source, sha256, origin"
     observed = engine.scan(TABLES["captures"], observations.files("captures", first_day))
     limit = f"AND instant <= {as_of:d}" if as_of is not None else ""
-    parameters = observations.store.parameters
+    parameters = observations.parameters
     return [
         _ranked(row, parameters)
         for row in engine.rows(f"SELECT {names} FROM {observed} WHERE readable {limit}")
@@ -230,10 +253,12 @@ def _ranked(row: tuple[Any, ...], parameters: StoreParameters) -> VisibleCapture
 
 def _numbered(captures: Iterable[VisibleCapture], *, unit: int) -> list[VisibleCapture]:
     """Return captures in order of time, numbered; in the same `unit` (µs) the greater sha256 is the later one."""
-    ordered = sorted(
-        captures,
-        key=lambda visible: (visible.instant // unit, visible.sha256, visible.collector, visible.instant),
-    )
+
+    def place(visible: VisibleCapture) -> tuple[int, str, str, int, int]:
+        instant = visible.instant
+        return instant // unit, visible.sha256, visible.collector, instant, visible.captured
+
+    ordered = sorted(captures, key=place)
     return [replace(visible, number=number) for number, visible in enumerate(ordered)]
 
 

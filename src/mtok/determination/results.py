@@ -10,7 +10,7 @@ from mtok.engine import Engine
 from mtok.methodology import Rule
 
 Row = dict[str, Any]
-"""A row of a rule's table by column name; `docs/rulebook-1.0.md` says which file makes which table."""
+"""A row of a rule's table by column name; `src/mtok/methodology/v1/rulebook.md` says which file makes which table."""
 
 
 class Results:

@@ -124,9 +124,21 @@ def load(methodology: str) -> Methodology:
         raise EnvironmentFailed(
             "methodology_changed",
             f"the files of methodology {methodology} are not those it was frozen with",
-            "Install mtok again; a changed rule is a new version (docs/rulebook-1.0.md, R-12).",
+            "Install mtok again; a changed rule is a new version (R-12).",
         )
     return loaded
+
+
+def documents(methodology: str) -> dict[str, bytes]:
+    """Return the files of a version as they are: `rules/….sql`, `parameters.toml`, `rulebook.md`."""
+    [version] = [version for version in VERSIONS if version.methodology == methodology]
+    folder = files("mtok.methodology") / version.folder
+    rules = sorted((entry.name, entry.read_bytes()) for entry in (folder / "rules").iterdir())
+    return {
+        **{f"rules/{name}": raw for name, raw in rules if name.endswith(".sql")},
+        "parameters.toml": (folder / "parameters" / f"{methodology}.toml").read_bytes(),
+        "rulebook.md": (folder / "rulebook.md").read_bytes(),
+    }
 
 
 def read(version: Version) -> Methodology:

@@ -26,6 +26,7 @@ from mtok.archive import (
     Capture,
     Position,
     Store,
+    StoreParameters,
 )
 from mtok.archive.files import write_file
 from mtok.calendar import day_of, format_date, parse_date, parse_instant, second_of_day
@@ -223,6 +224,11 @@ class Observations:
         self.folder = store.path / "observations"
         self._may_write = False
         self._manifest = self._read_manifest()
+
+    @property
+    def parameters(self) -> StoreParameters:
+        """The parameters of the store."""
+        return self.store.parameters
 
     @property
     def register(self) -> Position:

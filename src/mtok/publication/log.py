@@ -1,0 +1,184 @@
+"""The transparency log on disk, `publication/log/`: entry bundles, hash tiles, heads and the signed checkpoint.
+
+The layout is c2sp.org/tlog-tiles. What is written here is read back and hashed a second way before it is signed: a
+root that was signed over a flipped bit could never be taken back.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from mtok.archive.files import sync_folder, temporary_path, write_file
+from mtok.errors import EnvironmentFailed
+from mtok.notes import Checkpoint, NoteRefused, PrivateKey, PublicKey, open_note, sign_note
+from mtok.proofs import (
+    Tree,
+    bundle_path,
+    bundles_of,
+    decode_bundle,
+    encode_bundle,
+    leaf_hash,
+    root_of_tiles,
+    tile_bytes,
+    tile_path,
+    tiles_of,
+)
+
+_WIDTH: Final = 256
+_FROM_MIRROR: Final = (
+    "Copy publication/ from the mirror or a backup over this one; `mtok verify` says when it is whole."
+)
+
+
+class Log:
+    """The folder `publication/log/`. Only `append`, `claim` and `sign` write."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def checkpoint(self, keys: Sequence[PublicKey]) -> Checkpoint | None:
+        """Return the signed head, None while there is none.
+
+        Raises EnvironmentFailed when it is damaged or signed by none of `keys`.
+        """
+        path = self.folder / "checkpoint"
+        if not path.exists():
+            return None
+        try:
+            return Checkpoint.parse(open_note(path.read_bytes(), keys).text)
+        except NoteRefused as error:
+            raise EnvironmentFailed(
+                "checkpoint_refused",
+                f"{path}: {error}",
+                "See that the key of this log is in the store's folder keys/ (`mtok keys show`). "
+                + _FROM_MIRROR,
+            ) from None
+
+    def signers(self, keys: Sequence[PublicKey]) -> tuple[PublicKey, ...]:
+        """Return which of `keys` have signed the checkpoint there is."""
+        return open_note((self.folder / "checkpoint").read_bytes(), keys).signed_by
+
+    def entries(self, size: int) -> list[bytes]:
+        """Return the first `size` entries, from the bundles. Raises EnvironmentFailed naming a bundle that is bad."""
+        found: list[bytes] = []
+        for index, width in bundles_of(size):
+            path = self.folder / bundle_path(index, width)
+            try:
+                bundle = decode_bundle(path.read_bytes())
+            except FileNotFoundError:
+                raise _damaged(path, "is missing") from None
+            except ValueError as error:
+                raise _damaged(path, f"is damaged: {error}") from None
+            if len(bundle) != width:
+                raise _damaged(path, f"holds {len(bundle)} entries, not {width}")
+            found += bundle
+        return found
+
+    def append(self, entries: Sequence[bytes], old_size: int) -> Tree:
+        """Write the bundles and tiles that `entries` need beyond the first `old_size`; return their tree.
+
+        A file that is there has to have these very bytes: nothing is ever written twice.
+        """
+        tree = Tree(map(leaf_hash, entries))
+        written = set(bundles_of(old_size))
+        for index, width in bundles_of(len(entries)):
+            if (index, width) not in written:
+                within = entries[index * _WIDTH : index * _WIDTH + width]
+                write_once(self.folder / bundle_path(index, width), encode_bundle(within))
+        written_tiles = set(tiles_of(old_size))
+        for tile in tiles_of(len(entries)):
+            if tile not in written_tiles:
+                write_once(self.folder / tile_path(*tile), tile_bytes(tree, *tile))
+        return tree
+
+    def read_back(self, size: int) -> Tree:
+        """Return the tree of the bundles on disk. Raises EnvironmentFailed unless the tiles have the same root."""
+        tree = Tree(map(leaf_hash, self.entries(size)))
+        try:
+            of_tiles = root_of_tiles(size, lambda path: (self.folder / path).read_bytes())
+        except (FileNotFoundError, ValueError) as error:
+            raise _damaged(self.folder / "tile", f"cannot be read: {error}") from None
+        if of_tiles != tree.root():
+            raise _damaged(self.folder / "tile", "has another root than the entries")
+        return tree
+
+    def head(self) -> tuple[int, bytes] | None:
+        """Return size and root of the greatest head ever claimed, None while there is none."""
+        sizes = [int(path.name) for path in (self.folder / "heads").glob("*") if path.name.isdigit()]
+        return self.head_of(max(sizes)) if sizes else None
+
+    def head_of(self, size: int) -> tuple[int, bytes] | None:
+        """Return a size and the root that was claimed for it, None where none was."""
+        path = self.folder / "heads" / str(size)
+        return read_head(path) if path.exists() else None
+
+    def claim(self, size: int, root: bytes) -> None:
+        """Make it impossible that another root is ever signed for this size.
+
+        Raises EnvironmentFailed (`log_forked`) where another one is claimed already.
+        """
+        path = self.folder / "heads" / str(size)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = temporary_path(path)
+        with temporary.open("wb") as file:
+            file.write(head_line(size, root))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            if path.read_bytes() != head_line(size, root):
+                raise EnvironmentFailed(
+                    "log_forked",
+                    f"{path} has another root than the {size} entries there are now",
+                    f"Nothing was signed. {_FROM_MIRROR}",
+                ) from None
+        finally:
+            temporary.unlink()
+        sync_folder(path.parent)
+
+    def sign(self, checkpoint: Checkpoint, keys: Sequence[PrivateKey]) -> bytes:
+        """Sign a head that was claimed, and publish it; return the note."""
+        note = sign_note(checkpoint.text, *keys)
+        write_file(self.folder / "checkpoint", note)
+        return note
+
+
+def head_line(size: int, root: bytes) -> bytes:
+    """Return what a head file holds."""
+    return f"{size} {base64.b64encode(root).decode()}\n".encode()
+
+
+def read_head(path: Path) -> tuple[int, bytes]:
+    """Return size and root of a head file. Raises EnvironmentFailed for anything but what `head_line` writes."""
+    raw = path.read_bytes()
+    try:
+        size, root = raw.decode().split()
+        found = int(size), base64.b64decode(root, validate=True)
+    except ValueError:
+        raise _damaged(path, "is damaged") from None
+    if raw != head_line(*found):
+        raise _damaged(path, "is damaged")
+    return found
+
+
+def write_once(path: Path, raw: bytes) -> None:
+    """Write a file that never changes. Raises EnvironmentFailed where another one has its name."""
+    if path.exists():
+        if path.read_bytes() != raw:
+            raise EnvironmentFailed(
+                "published_differs",
+                f"{path} is there with other bytes than those to publish",
+                f"Nothing published is ever written over. {_FROM_MIRROR}",
+            )
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, raw)
+
+
+def _damaged(path: Path, what: str) -> EnvironmentFailed:
+    return EnvironmentFailed("log_damaged", f"{path} {what}", f"Nothing was signed. {_FROM_MIRROR}")

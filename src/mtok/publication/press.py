@@ -1,0 +1,219 @@
+"""The press of a store: what every publication has in common, whatever is published.
+
+It refuses to begin where it must not sign, completes what was interrupted, stamps the time, writes the entries that
+open and close a publication, and seals it.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from mtok.archive import Store
+from mtok.calendar import day_of, format_instant, parse_instant
+from mtok.canonical import sha256_hex
+from mtok.errors import BadCall, EnvironmentFailed
+from mtok.methodology import load
+from mtok.methodology.registry import VERSIONS, documents
+from mtok.notes import Checkpoint, PrivateKey, PublicKey
+from mtok.progress import Progress
+from mtok.publication.editions import Edition, Files
+from mtok.publication.entries import Entries, Entry, read_entries
+from mtok.publication.keys import Keyring, keyring_of
+from mtok.publication.policy import load_policy
+from mtok.publication.published import FOLDER, Published
+from mtok.publication.remaking import remake
+from mtok.publication.sealing import Pending, Sealing
+from mtok.publication.vintages import Vintages
+
+_MILLISECOND: Final = 1000
+
+
+Outside = Callable[[str], Path | None]
+"""By the origin of a log, the file outside the store that remembers its last head; None where nobody does."""
+
+
+def nowhere(_: str) -> None:
+    """Remember the head of no log outside its store."""
+
+
+class Press:
+    """Publishes in the log of a store, whose lock the caller holds.
+
+    now : the instant it is asked at
+    Raises BadCall without a key, AnswerIsNo or EnvironmentFailed where it must not sign.
+    """
+
+    def __init__(self, store: Store, now: int, outside: Outside, progress: Progress) -> None:
+        self.store = store
+        self.instant = now
+        self.policy = load_policy()
+        self.published = Published(store.path / FOLDER)
+        self._progress = progress
+        self._keyring = keyring_of(store)
+        self.key = current_key(self._keyring, self.published)
+        origin = self.key.public.name
+        self._sealing = Sealing(self.published.folder, origin, outside(origin))
+        self.warning = self._sealing.refuse_behind()
+        self.published.log.checkpoint(self._keyring.public())
+        pending = self._sealing.pending()
+        self.resumed = pending is not None
+        if pending is not None:
+            self._complete(pending)
+        self._refuse_wrong_clock()
+        last = self.published.known_at
+        stamped = now - now % _MILLISECOND
+        self.known_at = format_instant(stamped if last is None else max(stamped, last + _MILLISECOND))
+
+    def publish_editions(
+        self, editions: Sequence[Edition], failures: Sequence[tuple[str, str, str]] = ()
+    ) -> None:
+        """Publish dates, in order. failures : (date, stage, code) of those that could not be determined."""
+        entries = Entries(self.known_at)
+        files: Files = {}
+        proofs: dict[str, int] = {}
+        methodologies = sorted({record.methodology for edition in editions for record in edition.records})
+        for methodology in methodologies or [VERSIONS[-1].methodology]:
+            files |= self._announce(entries, methodology)
+        failed = {date: (stage, code) for date, stage, code in failures}
+        by_date = {edition.date: edition for edition in editions}
+        for date in sorted(by_date.keys() | failed.keys()):
+            if date in failed:
+                stage, code = failed[date]
+                for series in load(VERSIONS[-1].methodology).series:
+                    entries.undetermined(series.series, VERSIONS[-1].methodology, date, stage, code)
+                continue
+            edition = by_date[date]
+            files |= edition.files
+            if self._last_raw(date) != edition.raw[1]:
+                entries.raw(date, *edition.raw)
+            for record in edition.records:
+                proofs[f"proofs/{record.series}/{date}.{record.vintage}.tlog-proof"] = len(entries.listed)
+                entries.record(record)
+            proofs[f"proofs/prices/{edition.name}.tlog-proof"] = len(entries.listed)
+            entries.prices(
+                date, edition.stage, edition.constituents, edition.prices.path, edition.prices.sha256
+            )
+        self._publish(entries, files, proofs)
+
+    def publish_notice(self, kind: str, text: str, **concerning: str | None) -> None:
+        """Publish a notice."""
+        entries = Entries(self.known_at)
+        files = self._announce(entries, VERSIONS[-1].methodology)
+        entries.notice(kind, text, **concerning)
+        self._publish(entries, files, {})
+
+    def rotate(self, new: PrivateKey) -> None:
+        """Publish that `new`, which is in the keyring, signs from now on."""
+        old = self.key
+        message = rotation_message(old.public, new.public)
+        self.publish_notice(
+            "key_rotation",
+            f"From the next publication on this log is signed by key {new.public.id.hex()}.",
+            old_key=str(old.public),
+            new_key=str(new.public),
+            old_signature=base64.b64encode(old.sign(message)).decode(),
+            new_signature=base64.b64encode(new.sign(message)).decode(),
+        )
+
+    def _announce(self, entries: Entries, methodology: str) -> Files:
+        """Announce a version where the log does not have it as it is now; return the files that belong to it."""
+        version, found = load(methodology), documents(methodology)
+        [listed] = [one for one in VERSIONS if one.methodology == methodology]
+        rulebook = found.pop("rulebook.md")
+        files = {f"methodology/{methodology}/{name}": raw for name, raw in found.items()}
+        files[f"rulebooks/{sha256_hex(rulebook)}.md"] = rulebook
+        files[f"policies/{self.policy.sha256}.toml"] = self.policy.raw
+        announced = [
+            entry
+            for entry in self.published.entries
+            if entry["type"] == "method" and entry["methodology"] == methodology
+        ]
+        now = (sha256_hex(rulebook), self.policy.sha256)
+        before = [(entry["rulebook_sha256"], entry["policy_sha256"]) for entry in announced[-1:]]
+        if before == [now]:
+            return {}
+        reason = "the text of the rulebook or the policy has changed" if before else "first publication"
+        entries.method(version, listed.effective_from, *now, reason)
+        return files
+
+    def _last_raw(self, date: str) -> str | None:
+        found = [
+            entry["sha256"]
+            for entry in self.published.entries
+            if entry["type"] == "raw" and entry["date"] == date
+        ]
+        return found[-1] if found else None
+
+    def _publish(self, entries: Entries, files: Files, proofs: dict[str, int]) -> None:
+        """Close a publication with the as-of table, freeze it, and complete it."""
+        vintages = Vintages([*self.published.entries, *read_entries(entries.listed)])
+        entries.asof(vintages.table())
+        size = self.published.size
+        pending = Pending(
+            size=size,
+            known_at=self.known_at,
+            entries=[entry.decode() for entry in entries.listed],
+            files=files,
+            proofs={path: size + index for path, index in proofs.items()},
+        )
+        self._sealing.decide(pending)
+        self._complete(pending)
+
+    def _complete(self, pending: Pending) -> Checkpoint:
+        keys = [self.key]
+        for entry in read_entries(entry.encode() for entry in pending.entries):
+            if entry.get("kind") == "key_rotation":
+                keys = [self._keyring.find(PublicKey.parse(entry[name])) for name in ("old_key", "new_key")]
+        day = day_of(parse_instant(pending.known_at)) - 1
+        checkpoint = self._sealing.complete(
+            pending,
+            keys,
+            lambda: remake(Published(self.published.folder), keys[-1].public, self.policy, day),
+            self._progress,
+        )
+        self.published = Published(self.published.folder)
+        self.key = keys[-1]
+        return checkpoint
+
+    def _refuse_wrong_clock(self) -> None:
+        """Raise EnvironmentFailed where the clock is behind what has happened already."""
+        last = self.published.known_at
+        if last is not None and self.instant < last - self.policy.clock_skew_max:
+            raise EnvironmentFailed(
+                "clock_behind",
+                f"this machine's clock says {format_instant(self.instant)}; the last publication was at "
+                f"{format_instant(last)}",
+                "Set the clock (`timedatectl`, an NTP service) and run the same command again; nothing was signed.",
+            )
+
+
+def rotation_message(old: PublicKey, new: PublicKey) -> bytes:
+    """Return what both keys sign when one replaces the other (docs/formats.md, "Key rotation")."""
+    return f"mtok key rotation\n{old.name}\n{old}\n{new}\n".encode()
+
+
+def current_key(keyring: Keyring, published: Published) -> PrivateKey:
+    """Return the key that signs now. Raises BadCall where it is not at hand."""
+    rotations: list[Entry] = [entry for entry in published.entries if entry.get("kind") == "key_rotation"]
+    if rotations:
+        return keyring.find(PublicKey.parse(rotations[-1]["new_key"]))
+    keys = keyring.private()
+    if published.size:
+        checkpoint_keys = published.log.signers(keyring.public())
+        return keyring.find(checkpoint_keys[0])
+    if not keys:
+        raise BadCall(
+            "key_missing",
+            f"{keyring.folder} has no signing key",
+            "Make one: mtok keys new --origin index.example.org/log",
+        )
+    if len(keys) > 1:
+        raise BadCall(
+            "key_ambiguous",
+            f"{keyring.folder} has {len(keys)} keys and nothing is published yet",
+            "Leave the one there that is to sign.",
+        )
+    return keys[0]

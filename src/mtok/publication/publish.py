@@ -1,0 +1,268 @@
+"""What is published when: the dates that are due, in order, each as the policy says, and corrections beside them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mtok.archive import KIND_MODELS, Store
+from mtok.calendar import DAY, day_of, format_date, format_instant, parse_date, parse_instant
+from mtok.errors import AnswerIsNo, BadInput, EnvironmentFailed
+from mtok.methodology import in_force, load
+from mtok.observations import Observations
+from mtok.progress import Progress
+from mtok.publication.editions import Determined, Edition, determine_dates, make_edition
+from mtok.publication.policy import SOURCE_LATE, Due, Stage, whole_second
+from mtok.publication.press import Outside, Press
+from mtok.publication.vintages import Vintage
+from mtok.records import Determination, PublishedRecord
+
+_SHOWN_DAYS: Final = 31
+"""rankings-daily shows the last thirty days: what it does not hold by then it never will."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publication:
+    """What a call published.
+
+    records : in order · failed : (date, code) of dates that could not be determined · size : of the log · known_at : of
+    the last publication · resumed : an interrupted one was completed first · next_due : instant from which there is
+    something to publish again · passed_over : days with volumes before the first published one: they stay unpublished
+    """
+
+    records: tuple[PublishedRecord, ...]
+    failed: tuple[tuple[str, str], ...]
+    size: int
+    known_at: str
+    resumed: bool
+    next_due: str
+    passed_over: tuple[str, ...]
+    warning: str | None
+
+
+def publish(
+    store: Store,
+    observations: Observations,
+    now: int,
+    outside: Outside,
+    *,
+    last_day: int | None = None,
+    progress: Progress,
+) -> Publication:
+    """Publish every date that is due at `now`, in order, up to `last_day`; the caller holds the lock and has refreshed.
+
+    Raises AnswerIsNo (`no_volumes`) when nothing was ever published and no capture holds volumes, else as `Press`.
+    """
+    press = Press(store, now, outside, progress)
+    resumed, warning = press.resumed, press.warning
+    records: list[PublishedRecord] = []
+    failed: list[tuple[str, str]] = []
+    calendar = Calendar(press, observations)
+    while dues := calendar.due(last_day)[: press.policy.dates_max]:
+        editions, failures = _determine(press, observations, calendar, dues, progress)
+        if not editions and not failures:
+            break
+        press.publish_editions(editions, failures)
+        records += [record for edition in editions for record in edition.records]
+        failed += [(date, code) for date, _, code in failures]
+        press = Press(store, now, outside, progress)
+        calendar = Calendar(press, observations)
+    return Publication(
+        records=tuple(records),
+        failed=tuple(failed),
+        size=press.published.size,
+        known_at=format_instant(press.published.known_at or now),
+        resumed=resumed,
+        next_due=format_instant(calendar.next_due()),
+        passed_over=tuple(map(format_date, calendar.passed_over)),
+        warning=warning,
+    )
+
+
+def _determine(
+    press: Press,
+    observations: Observations,
+    calendar: Calendar,
+    dues: Sequence[tuple[int, Due]],
+    progress: Progress,
+) -> tuple[list[Edition], list[tuple[str, str, str]]]:
+    """Return the editions of dates that are due, and (date, stage, code) of those that cannot be determined.
+
+    `as_of` never falls from one date to the next, so that each sees the ones before it (R-0).
+    """
+    calendar.check_archive(dues[0][0])
+    waiting, now = deque(dues), whole_second(press.instant)
+    floor = calendar.as_of_before(dues[0][0])
+    done: list[Determined] = []
+    failures: list[tuple[str, str, str]] = []
+
+    def determined(days: Sequence[int], due: Due) -> list[Determined]:
+        before = calendar.before(days[0], due.as_of, done)
+        found = determine_dates(observations, load(calendar.methodology), days, due, before, progress)
+        return list(found)
+
+    while waiting:
+        days, due = _next_group(waiting, floor, now)
+        try:
+            found = determined(days, due)
+        except BadInput as error:
+            if len(days) > 1:
+                waiting.extendleft((day, replace(due, single=True)) for day in reversed(days))
+            else:
+                failures.append((format_date(days[0]), due.stage, error.code))
+            continue
+        if due.stage != Stage.PRELIM and due.as_of < now and not found[0].has_volumes:
+            later = replace(due, as_of=now, reason=SOURCE_LATE)
+            again = determined(days, later)
+            found, due = (again, later) if again[0].has_volumes else (found, due)
+        floor = due.as_of
+        done += [one for one in found if one.has_volumes or not calendar.is_retried(one.day)]
+    return [calendar.edition(one) for one in done], failures
+
+
+def _next_group(waiting: deque[tuple[int, Due]], floor: int, now: int) -> tuple[list[int], Due]:
+    """Take the next dates that are determined together: consecutive ones with the same stage, `as_of` and reason."""
+    day, due = waiting.popleft()
+    if due.as_of < floor:
+        due = replace(due, as_of=now)
+    days = [day]
+    while waiting and not due.single and waiting[0] == (days[-1] + 1, due):
+        days.append(waiting.popleft()[0])
+    return days, due
+
+
+class Calendar:
+    """Which dates are due in a publication, and what they link to and rest on."""
+
+    def __init__(self, press: Press, observations: Observations) -> None:
+        self._press = press
+        self._observations = observations
+        self.methodology = in_force(day_of(press.instant) - 1)
+        self._names = [entry.series for entry in load(self.methodology).series]
+        self._captures = press.store.register.read()
+        self._held = self._held_days()
+        dates = press.published.vintages.dates()
+        self._first = parse_date(dates[0]) if dates else min(self._held, default=None)
+        failures = [entry for entry in press.published.entries if "failure" in entry]
+        self._failed = {(entry["date"], entry["stage"]) for entry in failures}
+
+    @property
+    def passed_over(self) -> list[int]:
+        """The days with volumes before the first published one: a series does not grow backwards."""
+        return sorted(day for day in self._held if self._first is not None and day < self._first)
+
+    def due(self, last_day: int | None) -> list[tuple[int, Due]]:
+        """Return the dates that are due, in order. Raises AnswerIsNo when there never were any volumes."""
+        if self._first is None:
+            raise AnswerIsNo(
+                "no_volumes",
+                f"no capture in {self._press.store.path} holds volumes of any day",
+                "Collect or import responses of rankings-daily first.",
+            )
+        last = day_of(self._press.instant) - 1
+        last = last if last_day is None else min(last, last_day)
+        found = ((day, self._due(day)) for day in range(self._first, last + 1))
+        return [(day, due) for day, due in found if due is not None]
+
+    def next_due(self) -> int:
+        """Return the instant from which something will be due that is not yet."""
+        now, day = self._press.instant, day_of(self._press.instant) - 1
+        hours = [(day + more + 1) * DAY + after for more in (0, 1) for after in self._press.policy.hours]
+        return min(instant for instant in hours if instant > now)
+
+    def _due(self, day: int) -> Due | None:
+        policy, now, date = self._press.policy, self._press.instant, format_date(day)
+        due = policy.scheduled(day, now)
+        if due is None:
+            return None
+        own = self._first_own_day()
+        if own is None or day < own:
+            due = Due(stage=Stage.BACKFILL, as_of=whole_second(now))
+        vintage = self._in_force(day)
+        if (date, due.stage) in self._failed or (vintage is None and (date, Stage.FINAL) in self._failed):
+            return None
+        if vintage is None or (vintage.stage == Stage.PRELIM and due.stage != Stage.PRELIM):
+            return due
+        if self.is_retried(day):
+            stage = Stage.BACKFILL if due.stage == Stage.BACKFILL else Stage.FINAL
+            return Due(stage=stage, as_of=whole_second(now), reason=SOURCE_LATE)
+        return None
+
+    def is_retried(self, day: int) -> bool:
+        """Whether a date was published without volumes and there are some now."""
+        vintage = self._in_force(day)
+        return (
+            vintage is not None
+            and vintage.stage != Stage.PRELIM
+            and vintage.without_volumes
+            and day in self._held
+        )
+
+    def as_of_before(self, day: int) -> int:
+        """Return the `as_of` of the last date published before a day, 0 without one."""
+        published = self._press.published
+        for date in reversed(published.vintages.dates()):
+            vintage = published.vintages.in_force((self._names[0], self.methodology, date))
+            if date < format_date(day) and vintage is not None:
+                return parse_instant(published.record(vintage).as_of or "")
+        return 0
+
+    def before(self, day: int, as_of: int, done: Sequence[Determined] = ()) -> dict[str, list[Determination]]:
+        """Return what a date links to, by series, oldest first. done : dates determined but not yet published"""
+        days = load(self.methodology).parameters.number("averages", "previous_days")
+        found: dict[str, list[Determination]] = {}
+        for number, name in enumerate(self._names):
+            listed = self._press.published.before(name, self.methodology, day, as_of, days)
+            by_date = {record.date: record for record in listed}
+            by_date |= {format_date(one.day): one.records[number] for one in done if one.day < day}
+            found[name] = [by_date[date] for date in sorted(by_date)]
+        return found
+
+    def edition(self, determined: Determined, only: Collection[str] | None = None) -> Edition:
+        """Return the edition of a date. only : the series it is published for, None for all"""
+        date = format_date(determined.day)
+        names = self._names if only is None else [name for name in self._names if name in only]
+        vintages = {name: self._press.published.vintages.of((name, self.methodology, date)) for name in names}
+        return make_edition(
+            determined, self._captures, vintages, self._press.known_at, self._press.policy.sha256
+        )
+
+    def check_archive(self, first_day: int) -> None:
+        """Read the object of every capture dates from `first_day` on may rest on.
+
+        Raises EnvironmentFailed naming one that is missing or damaged, or where a capture is later than the clock.
+        """
+        policy, now = self._press.policy, self._press.instant
+        since = first_day - load(self.methodology).parameters.number("window", "input_days_before")
+        for capture in self._captures:
+            if capture.instant > now + policy.clock_skew_max:
+                raise EnvironmentFailed(
+                    "clock_behind",
+                    f"this machine's clock says {format_instant(now)}; a capture was made at {capture.captured_at}",
+                    "Set the clock (`timedatectl`, an NTP service) and run the same command again; nothing was signed.",
+                )
+            if day_of(capture.instant) >= since:
+                self._press.store.objects.get(capture.sha256)
+
+    def _in_force(self, day: int) -> Vintage | None:
+        key = (self._names[0], self.methodology, format_date(day))
+        return self._press.published.vintages.in_force(key)
+
+    def _held_days(self) -> set[int]:
+        """Return the days a capture has whole volumes of, among those of the last month where some are published."""
+        dates = self._press.published.vintages.dates()
+        first = day_of(self._press.instant) - _SHOWN_DAYS if dates else None
+        rows = self._observations.rows("volume_days", "day", "reason", first_day=first)
+        return {day for day, reason in rows if reason is None}
+
+    def _first_own_day(self) -> int | None:
+        """Return the day of the first price list captured by the store's own collector, None without any."""
+        parameters = self._press.store.parameters
+        for capture in self._captures:
+            if capture.kind == KIND_MODELS and capture.failure is None:
+                entry = parameters.in_force(capture.collector, day_of(capture.instant))
+                if entry and entry.rank == 1 and not entry.archive:
+                    return day_of(capture.instant)
+        return None

@@ -1,0 +1,229 @@
+"""Every published record computed again: from the published observations, or from the raw responses behind them.
+
+Level *rules*: the frozen rules run over `observations/…` give the record to the byte. Level *decoding*: the raw
+objects, for whoever holds them, give these very observations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import msgspec
+
+from mtok.archive import Capture, Store
+from mtok.archive.files import write_file
+from mtok.calendar import parse_date, parse_instant
+from mtok.canonical import canonical_bytes, plain
+from mtok.determination.assembly import Request
+from mtok.determination.inputs import Evidence
+from mtok.engine import Engine
+from mtok.errors import MtokError
+from mtok.methodology import load
+from mtok.observations import Observations
+from mtok.progress import Progress
+from mtok.proofs import bundle_path, bundles_of
+from mtok.publication.facts import Facts
+from mtok.publication.facts_evidence import facts_of, redetermine
+from mtok.publication.facts_file import read_facts
+from mtok.publication.published import Published
+from mtok.records import Determination, PublishedRecord
+
+_SHOWN_MAX: Final = 80
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A place where what is published is not what the same inputs give. where : path · found : what was met"""
+
+    where: str
+    found: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recomputed:
+    """What was computed again. records : how many · differences : in order"""
+
+    records: int
+    differences: tuple[Difference, ...]
+
+
+def recompute(folder: Path, progress: Progress) -> Recomputed:
+    """Run the rules over the published observations of a folder `publication/` and compare every record."""
+    published = Published(folder)
+    editions = list(_editions(published))
+    differences: list[Difference] = []
+    for done, records in enumerate(editions):
+        progress("recomputing", done, len(editions))
+        differences += _compare(published, records)
+    progress("recomputing", len(editions), len(editions))
+    return Recomputed(records=sum(map(len, editions)), differences=tuple(differences))
+
+
+def redecode(folder: Path, store: Store, progress: Progress) -> Recomputed:
+    """Decode the raw objects of a store and compare what they give with the published observations."""
+    published = Published(folder)
+    editions = list(_editions(published))
+    differences: list[Difference] = []
+    facts: list[tuple[PublishedRecord, Facts]] = []
+    for records in editions:
+        try:
+            facts.append((records[0], _facts(published, records[0])))
+        except MtokError as error:
+            differences.append(Difference(where=records[0].observations.path, found=error.found))
+    named = {sha256 for _, found in facts for sha256 in _named(found)}
+    with TemporaryDirectory(prefix="mtok-verify-") as temporary:
+        again = _store_of(store, named, Path(temporary))
+        try:
+            Observations(again).refresh(progress)
+        except MtokError as error:
+            return Recomputed(records=0, differences=(Difference(where=str(store.path), found=error.found),))
+        for done, (record, published_facts) in enumerate(facts):
+            progress("decoding", done, len(facts))
+            if _decoded(again, record) != published_facts:
+                found = "the raw objects of the store give other observations, or some of them are not there"
+                differences.append(Difference(where=record.observations.path, found=found))
+        progress("decoding", len(facts), len(facts))
+    return Recomputed(records=sum(map(len, editions)), differences=tuple(differences))
+
+
+def fetch(read: Callable[[str], bytes], folder: Path, progress: Progress) -> None:
+    """Copy what `recompute` reads of a publication into an empty folder."""
+
+    def keep(path: str) -> bytes:
+        raw = read(path)
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        write_file(folder / path, raw)
+        return raw
+
+    keep("log/checkpoint")
+    for index, width in bundles_of(Published.size_of(folder)):
+        keep(f"log/{bundle_path(index, width)}")
+    vintages = list(Published(folder).vintages.all())
+    for done, vintage in enumerate(vintages):
+        progress("fetching", done, len(vintages))
+        record = msgspec.json.decode(keep(vintage.path), type=_Named)
+        if not (folder / record.observations.path).exists():
+            keep(record.observations.path)
+    progress("fetching", len(vintages), len(vintages))
+
+
+class _Path(msgspec.Struct):
+    path: str
+
+
+class _Named(msgspec.Struct):
+    observations: _Path
+
+
+def _editions(published: Published) -> Iterator[list[PublishedRecord]]:
+    """Yield the records that were published together of each date, by date and time."""
+    vintages = sorted(published.vintages.all(), key=lambda vintage: (vintage.date, vintage.index))
+    for _, together in groupby(vintages, key=lambda vintage: (vintage.date, vintage.known_at)):
+        yield [published.record(vintage) for vintage in together]
+
+
+def _facts(published: Published, record: PublishedRecord) -> Facts:
+    return read_facts((published.folder / record.observations.path).read_bytes())
+
+
+def _compare(published: Published, records: list[PublishedRecord]) -> Iterator[Difference]:
+    first = records[0]
+    where = first.observations.path
+    day, as_of, known_at = (
+        parse_date(first.date),
+        parse_instant(first.as_of or ""),
+        parse_instant(first.known_at),
+    )
+    version = load(first.methodology)
+    days = version.parameters.number("averages", "previous_days")
+    before = {
+        entry.series: published.before(entry.series, first.methodology, day, as_of, days, known_at=known_at)
+        for entry in version.series
+    }
+    try:
+        facts = _facts(published, first)
+        if (facts.day, facts.as_of, facts.methodology) != (day, as_of, first.methodology):
+            raise ValueError("they are of another date, as_of or methodology")
+        found = {record.series: record for record in redetermine(facts, before)}
+    except (MtokError, OSError, ValueError) as error:
+        yield Difference(where=where, found=str(error).splitlines()[0])
+        return
+    for record in records:
+        again, mine = found[record.series], record.determination
+        if again.canonical != mine.canonical:
+            path = f"records/{record.series}/{record.date}.{record.vintage}.json"
+            yield Difference(where=path, found=_first_difference(mine, again))
+
+
+def _first_difference(published: Determination, again: Determination) -> str:
+    """Return the first field, in the order of canonical JSON, in which two records differ."""
+    pairs = _walk("", plain(msgspec.to_builtins(published)), plain(msgspec.to_builtins(again)))
+    place, mine, other = next(pairs)
+    return f"{place}: published {_shown(mine)}, computed again {_shown(other)}"
+
+
+def _walk(place: str, mine: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(mine, dict) and isinstance(other, dict):
+        for name in sorted(mine.keys() | other.keys()):
+            yield from _walk(f"{place}.{name}".lstrip("."), mine.get(name), other.get(name))
+    elif isinstance(mine, list) and isinstance(other, list) and len(mine) == len(other):
+        for number, (left, right) in enumerate(zip(mine, other, strict=True)):
+            yield from _walk(f"{place}[{number}]", left, right)
+    elif mine != other:
+        yield place, mine, other
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is None else canonical_bytes(value).decode()
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
+
+
+# ---- from raw objects
+
+
+def _named(facts: Facts) -> Iterator[str]:
+    return (row.sha256 for row in facts.rows if row.sha256 is not None)
+
+
+def _store_of(store: Store, named: set[str], folder: Path) -> Store:
+    """Return a store of the captures whose objects are named, and of nothing else; their objects are linked."""
+    again = Store.create(folder / "store")
+    again.write_parameters(store.parameters)
+    again.objects.folder.symlink_to(store.objects.folder.resolve(), target_is_directory=True)
+    captures = [_copied(capture) for capture in store.register.read() if capture.sha256 in named]
+    if captures:
+        again.register.append(captures)
+    return again
+
+
+def _copied(capture: Capture) -> Capture:
+    return Capture(**{name: getattr(capture, name) for name in Capture.__struct_fields__})
+
+
+def _decoded(store: Store, record: PublishedRecord) -> Facts:
+    """Return the facts of a date as a store's objects give them at the record's `as_of`."""
+    day, as_of, version = parse_date(record.date), parse_instant(record.as_of or ""), load(record.methodology)
+    request = Request(
+        methodology=version,
+        volume_source=record.volume_source,
+        first_day=day,
+        last_day=day,
+        as_of=as_of,
+        complete=False,
+    )
+    engine = Engine()
+    evidence = Evidence(
+        Observations(store),
+        engine,
+        volume_source=record.volume_source,
+        as_of=as_of,
+        first_day=day - request.days_before,
+    )
+    evidence.load_version(version)
+    evidence.load_prices(day - request.days_before, day + request.days_after)
+    return facts_of(request, evidence, engine, day)

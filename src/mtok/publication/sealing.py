@@ -1,0 +1,174 @@
+"""One publication from the moment it is decided to the moment it is signed, whatever interrupts it.
+
+First everything that will be published is written to one file, `publication/pending/<size>.json`, its bytes and its
+time frozen. From then on each step may be repeated: files, log, heads, checkpoint, proofs, views, sums. A rerun that
+finds the file goes on from it and never stamps anything anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from mtok.archive.files import sync_folder, write_file
+from mtok.canonical import sha256_hex
+from mtok.errors import AnswerIsNo, EnvironmentFailed
+from mtok.notes import Checkpoint, NoteRefused, PrivateKey, open_note, sign_note
+from mtok.progress import Progress
+from mtok.proofs import Proof, Tree, encode_proof
+from mtok.publication.log import Log, head_line, read_head, write_once
+
+SUMS: Final = "SHA256SUMS"
+_PENDING: Final = "pending"
+_SUMS_BYTES_MAX: Final = 2**26
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """A publication that has been decided.
+
+    size : of the log before it · files : what never changes, by path · proofs : index of an entry by path of its proof
+    """
+
+    size: int
+    known_at: str
+    entries: list[str]
+    files: dict[str, bytes]
+    proofs: dict[str, int]
+
+    @property
+    def new_size(self) -> int:
+        """The size of the log with it."""
+        return self.size + len(self.entries)
+
+
+Views = Callable[[], dict[str, bytes]]
+"""What makes the files that change at each publication, from what is published."""
+
+
+class Sealing:
+    """The publisher's side of a folder `publication/`.
+
+    outside : a file elsewhere that remembers the last head, so that a restored older copy is noticed; None: nobody does
+    """
+
+    def __init__(self, folder: Path, origin: str, outside: Path | None) -> None:
+        self.folder = folder
+        self.log = Log(folder / "log")
+        self._origin = origin
+        self._outside = outside
+
+    def pending(self) -> Pending | None:
+        """Return the publication that was interrupted, None if none was. Raises EnvironmentFailed for a damaged one."""
+        paths = sorted((self.folder / _PENDING).glob("*.json"))
+        if not paths:
+            return None
+        [path] = paths
+        raw, _, sha256 = path.read_bytes().rpartition(b"\n")
+        if sha256_hex(raw).encode() != sha256:
+            raise EnvironmentFailed(
+                "pending_damaged",
+                f"{path}, a publication that was interrupted, is damaged",
+                f"Restore the file. Where {self.log.folder / 'heads'} has no file of a greater size than that in its "
+                "name, nothing of it was signed, and it may be deleted: the next run decides anew.",
+            )
+        return msgspec.json.decode(raw, type=Pending)
+
+    def decide(self, pending: Pending) -> None:
+        """Freeze a publication: from now on it is this one and no other."""
+        raw = msgspec.json.encode(pending)
+        path = self.folder / _PENDING / f"{pending.size}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, raw + b"\n" + sha256_hex(raw).encode())
+
+    def refuse_behind(self) -> str | None:
+        """Raise AnswerIsNo where the head outside is ahead of the log or another one; return a warning without any."""
+        mine = self.log.head()
+        if self._outside is None or not self._outside.exists():
+            return (
+                None
+                if mine is None
+                else "no head is remembered outside the store: an older copy would not be noticed"
+            )
+        size, root = read_head(self._outside)
+        if mine is None or mine[0] < size:
+            raise AnswerIsNo(
+                "log_behind",
+                f"the log has {mine[0] if mine else 0} entries, but {self._outside} remembers {size}: this is an older "
+                "copy",
+                "Nothing was signed. Copy publication/ from the mirror, which has the rest, and publish again.",
+            )
+        if self.log.head_of(size) != (size, root):
+            raise AnswerIsNo(
+                "log_forked",
+                f"{self._outside} remembers another root for size {size} than the log has",
+                "Nothing was signed. Two logs were made with one key; find out which one people have seen.",
+            )
+        return None
+
+    def complete(
+        self, pending: Pending, keys: Sequence[PrivateKey], views: Views, progress: Progress
+    ) -> Checkpoint:
+        """Publish what was decided; the same again does what is left."""
+        for done, (path, raw) in enumerate(pending.files.items()):
+            progress("publishing", done, len(pending.files))
+            write_once(self.folder / path, raw)
+        tree = self._extend_log(pending)
+        checkpoint = Checkpoint(origin=self._origin, size=tree.size, root=tree.root())
+        self.log.claim(checkpoint.size, checkpoint.root)
+        if self._outside is not None:
+            self._outside.parent.mkdir(parents=True, exist_ok=True)
+            write_file(self._outside, head_line(checkpoint.size, checkpoint.root))
+        note = self.log.sign(checkpoint, keys)
+        for path, index in pending.proofs.items():
+            proof = Proof(index=index, hashes=tuple(tree.inclusion(index)), checkpoint=note)
+            write_once(self.folder / path, encode_proof(proof))
+        made = views()
+        for path, raw in made.items():
+            _replace(self.folder / path, raw)
+        sums = self._sums_before(keys) | {
+            path: sha256_hex(raw) for path, raw in (pending.files | made).items()
+        }
+        text = "".join(f"{sums[path]}  {path}\n" for path in sorted(sums))
+        _replace(self.folder / SUMS, sign_note(text, keys[-1]))
+        (self.folder / _PENDING / f"{pending.size}.json").unlink()
+        sync_folder(self.folder / _PENDING)
+        progress("publishing", len(pending.files), len(pending.files))
+        return checkpoint
+
+    def _extend_log(self, pending: Pending) -> Tree:
+        """Write the new bundles and tiles, read everything back, and check that it goes on from the last head."""
+        before = self.log.entries(pending.size)
+        entries = before + [entry.encode() for entry in pending.entries]
+        self.log.append(entries, pending.size)
+        tree = self.log.read_back(len(entries))
+        last = self.log.head_of(pending.size)
+        if pending.size and (last is None or tree.root(pending.size) != last[1]):
+            raise EnvironmentFailed(
+                "log_damaged",
+                f"the first {pending.size} entries of {self.log.folder} are not those that were signed",
+                "Nothing was signed. Copy publication/log/ from the mirror or a backup.",
+            )
+        return tree
+
+    def _sums_before(self, keys: Sequence[PrivateKey]) -> dict[str, str]:
+        """Return the digest of every file of the publications before, by path."""
+        path = self.folder / SUMS
+        if not path.exists():
+            return {}
+        try:
+            text = open_note(path.read_bytes(), [key.public for key in keys], bytes_max=_SUMS_BYTES_MAX).text
+        except NoteRefused as error:
+            raise EnvironmentFailed(
+                "sums_refused", f"{path}: {error}", "Copy the file from the mirror or a backup and run again."
+            ) from None
+        return {name: sha256 for sha256, name in (line.split("  ", 1) for line in text.splitlines())}
+
+
+def _replace(path: Path, raw: bytes) -> None:
+    """Write a file that may change, where it has other bytes."""
+    if not path.exists() or path.read_bytes() != raw:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, raw)

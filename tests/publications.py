@@ -42,7 +42,6 @@ from mtok.proofs import (
 )
 from mtok.records import Determination
 
-ROOT = Path(__file__).parents[1]
 SERIES = ["openai", "google-gemini", "anthropic", "deepseek", "qwen", "moonshot"]
 ORIGIN = "index.example/log"
 KEY = PrivateKey(name=ORIGIN, seed=bytes(range(32)))
@@ -343,7 +342,7 @@ class Publisher:
         rules = {}
         for file in sorted((folder / "rules").glob("*.sql")):
             rules[file.name] = self.write(f"methodology/1.0/rules/{file.name}", file.read_bytes())
-        rulebook = (ROOT / "docs" / "rulebook-1.0.md").read_bytes()
+        rulebook = (folder / "rulebook.md").read_bytes()
         policy = b"# when which stage is printed\n"
         self.write("rulebook.md", rulebook)
         self.write("policy.toml", policy)

@@ -350,7 +350,8 @@ def resigned(files: Files, change: Callable[[list[str]], list[str]]) -> Files:
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        (lambda lines: lines[1:], "sums_missing"),
+        (lambda lines: lines[1:], "file_unexpected"),
+        (lambda lines: [line for line in lines if "records/qwen/2026-06-21.0" not in line], "sums_missing"),
         (lambda lines: lines[::-1], "sums_refused"),
         (lambda lines: [lines[0], *lines], "sums_refused"),
         (lambda lines: [*lines, f"{'0' * 64}  zz/../../etc/passwd\n"], "sums_refused"),

@@ -97,7 +97,14 @@ def test_every_record_follows_from_its_observations_and_these_from_the_raw_respo
         ("records/*/*", "log/tile/entries/**/*", "SHA256SUMS"),
         pytest.param(
             (
-                *("log/checkpoint", "log/heads/*", "log/tile/0/**/*", "proofs/**/*", "prices/*", "captures/*/*"),
+                *(
+                    "log/checkpoint",
+                    "log/heads/*",
+                    "log/tile/0/**/*",
+                    "proofs/**/*",
+                    "prices/*",
+                    "captures/*/*",
+                ),
                 *("raw/*/*", "observations/*", "methodology/**/*", "rulebooks/*", "policies/*", "series/*"),
                 *("feeds/*", "vintages.*", "vkey", "datapackage.json"),
             ),
@@ -146,7 +153,7 @@ def test_rules_that_give_another_record_name_the_first_field(copied: Path) -> No
     place = table.schema.get_field_index("tokens")
     pq.write_table(table.set_column(place, table.schema.field(place), tokens), path, compression="zstd")
     differences = recompute(copied, silent).differences
-    assert [one.where for one in differences] == ["records/qwen/2026-06-26.0.json"]
+    assert [one.where for one in differences] == ["records/qwen/2026-06-26.0.json"], differences
     assert "constituents[0]" in differences[0].found
 
 

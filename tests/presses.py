@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -183,3 +183,17 @@ class Desk:
             for path in sorted(self.folder.rglob("*"))
             if path.is_file()
         }
+
+
+Begin = Callable[..., Desk]
+"""What returns a copy of a desk, for which a market is to come."""
+
+BEGUN = usual_days("2026-01-05", "2026-01-08")
+"""The market of the desk that most tests begin with."""
+
+
+def begun_desk(path: Path) -> Desk:
+    """Return a desk whose first own capture is of 5 January and that published up to the 7th on the 8th at 14:00."""
+    desk = Desk(path, BEGUN)
+    desk.publish("2026-01-08 14:00:00")
+    return desk

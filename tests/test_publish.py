@@ -5,38 +5,19 @@ The market is made up and small; each test goes through time as a publisher does
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 
 from markets import Taken
 from mtok.archive import KIND_RANKINGS
-from mtok.calendar import DAY, parse_date
+from mtok.calendar import DAY, format_date, parse_date
 from mtok.errors import AnswerIsNo
 from mtok.publication.policy import Due, Stage, load_policy
-from presses import SERIES, Desk, at, posted, ranked, usual_day, usual_days
+from presses import HOUR, SERIES, Begin, Desk, at, posted, ranked, usual_day, usual_days
 
-Begin = Callable[..., Desk]
-
-
-@pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """A desk whose first own capture is of 5 January and that has published up to 7 January, on the 8th at 14:00."""
-    desk = Desk(tmp_path_factory.mktemp("begun"), usual_days("2026-01-05", "2026-01-08"))
-    desk.publish("2026-01-08 14:00:00")
-    return desk
-
-
-@pytest.fixture
-def begin(begun: Desk, tmp_path: Path) -> Begin:
-    """What returns a copy of that desk, for which a market is to come."""
-    return lambda market=(): begun.copy(tmp_path / "desk", market)
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.fsync", lambda _: None)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 def no_totals(market: list[Taken], first: str, last: str) -> list[Taken]:
@@ -247,23 +228,109 @@ def test_a_prelim_without_totals_is_followed_by_an_ordinary_final(begin: Begin) 
     assert [one.quality for one in desk.records(D)] == ["withheld", "degraded"]
 
 
-# ---- corrections
-
-TEN = {"openai/a": "0.00001", "openai/b": "0.000011"}
-"""10 and 11 USD a million: with a share s of b the value is 10 + s."""
+# ---- outages
 
 
-@pytest.fixture(scope="module")
-def printed(begun: Desk, tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """A desk that has printed openai of 8 January at 10.000000, final; qwen has no price."""
-    market = [
-        posted(at("2026-01-08 20:00:00"), TEN),
-        posted(at("2026-01-09 05:00:00"), TEN),
-        ranked(at("2026-01-09 05:00:00"), [DAY_10 - 2], {"openai/a": 1_000_000}),
+def ordered_as_of(desk: Desk, series: str = "openai") -> list[tuple[str, str, str | None, str]]:
+    """Return date, stage, reason and as_of of what is in force, by date."""
+    published = desk.published
+    found = published.in_force(series, "1.0")
+    return [(one.date, one.stage, one.reason, published.record(one).as_of or "") for one in found]
+
+
+@pytest.mark.parametrize(
+    ("days", "stages"),
+    [
+        (1, ["final"]),
+        (3, ["final source_late", "final source_late", "final"]),
+        (5, ["backfill", "backfill", "final source_late", "final source_late", "final"]),
+    ],
+)
+def test_what_an_outage_left_behind_is_published_in_order(begin: Begin, days: int, stages: list[str]) -> None:
+    """Nothing ran, nothing was captured; one capture afterwards has the totals of all days."""
+    last = parse_date("2026-01-08") + days
+    now = last * DAY + 14 * HOUR
+    desk = begin([posted(now - HOUR), ranked(now - HOUR, range(last - 10, last))])
+    done = desk.publish(now)
+    dates = [format_date(last - days + number) for number in range(days)]
+    assert [one.date for one in done.records] == [date for date in dates for _ in SERIES]
+    assert [f"{one.stage} {one.reason or ''}".strip() for one in done.records[::6]] == stages
+    as_of = [one for _, _, _, one in ordered_as_of(desk)]
+    assert as_of == sorted(as_of)
+    assert len(desk.entries("asof")) == 2
+    assert desk.findings() == []
+    assert desk.publish(now + DAY // 24).records == ()
+
+
+def test_forty_days_are_published_in_one_call_of_two_publications(begin: Begin) -> None:
+    """The feed shows thirty days: the totals of the first ten are gone, and the days are there, withheld."""
+    last = parse_date("2026-01-08") + 40
+    now = last * DAY + 14 * HOUR
+    desk = begin([posted(now - HOUR), ranked(now - HOUR, range(last - 30, last))])
+    done = desk.publish(now)
+    assert len(done.records) == 6 * 40
+    found = ordered_as_of(desk)
+    assert [date for date, _, _, _ in found] == [
+        format_date(day) for day in range(parse_date("2026-01-04"), last)
     ]
-    desk = begun.copy(tmp_path_factory.mktemp("printed") / "desk")
-    with_prices = [posted(at("2026-01-08 14:00:01"), TEN)]
-    desk.take(*with_prices)
-    desk = desk.copy(tmp_path_factory.mktemp("printed-2") / "desk", market)
-    desk.publish("2026-01-09 14:00:00")
-    return desk
+    assert [as_of for _, _, _, as_of in found] == sorted(as_of for _, _, _, as_of in found)
+    assert [stage for _, stage, _, _ in found[4:]] == ["backfill"] * 37 + ["final"] * 3
+    publications = [
+        {entry["date"] for entry in group if "date" in entry}
+        for _, group in groupby(desk.published.entries, lambda entry: entry["time"])
+    ]
+    assert [len(dates) for dates in publications] == [4, 31, 9]
+    reasons = [one.reasons for one in done.records[::6]]
+    assert reasons.count(("no_volumes",)) == 10
+    assert set(reasons[:10]) == {("no_volumes",)}
+    assert desk.findings() == []
+
+
+def test_no_later_date_than_the_one_asked_for(begin: Begin) -> None:
+    desk = begin(usual_days("2026-01-09", "2026-01-12"))
+    desk.publish("2026-01-12 14:00:00", last_day=parse_date("2026-01-09"))
+    assert desk.published.vintages.dates()[-1] == "2026-01-09"
+    assert desk.publish("2026-01-12 14:00:00", last_day=parse_date("2026-01-09")).records == ()
+    desk.publish("2026-01-12 14:00:00")
+    assert desk.published.vintages.dates()[-1] == "2026-01-11"
+
+
+# ---- days that cannot be determined
+
+ABSURD = {"openai/a": 2**63 - 1}
+
+
+def absurd(day: int, *, until: str) -> list[Taken]:
+    """Return captures of a day whose totals times prices leave DECIMAL(38, 0)."""
+    dear = {"openai/a": "0.001"}
+    end = (day + 1) * DAY
+    return [posted(day * DAY + HOUR, dear), ranked(end + HOUR, [day], ABSURD), *usual_days(until, until)]
+
+
+def test_a_day_that_cannot_be_determined_says_so_once_a_stage_and_later_ones_go_on(begin: Begin) -> None:
+    desk = begin([*absurd(DAY_10 - 1, until="2026-01-11"), *usual_days("2026-01-12", "2026-01-12")])
+    failed = [("2026-01-09", "overflow")]
+    assert desk.publish("2026-01-10 06:00:00").failed == tuple(failed)
+    assert desk.publish("2026-01-10 06:30:00").failed == ()
+    assert desk.publish("2026-01-10 14:00:00").failed == tuple(failed)
+    for now in ("2026-01-10 20:00:00", "2026-01-11 06:00:00", "2026-01-11 14:00:00", "2026-01-13 14:00:00"):
+        assert desk.publish(now).failed == ()
+    entries = desk.entries("nodata", date="2026-01-09")
+    assert [(one["series"], one["stage"], one["failure"]) for one in entries] == [
+        (name, stage, "overflow") for stage in ("prelim", "final") for name in SERIES
+    ]
+    assert not any({"record_sha256", "vintage", "value"} & entry.keys() for entry in entries)
+    assert desk.vintages("2026-01-10") == [("prelim", None), ("final", None)]
+    assert desk.findings() == []
+
+
+def test_an_absurd_day_among_those_of_an_outage(begin: Begin) -> None:
+    """Determined together the dates fail, one by one all but that one are published."""
+    market = [*absurd(DAY_10 + 2, until="2026-01-14"), *usual_days("2026-01-15", "2026-01-20")]
+    held = [ranked(at("2026-01-20 05:00:00"), range(DAY_10 - 2, DAY_10 + 2))]
+    desk = begin([*market, *held])
+    done = desk.publish("2026-01-20 14:00:00")
+    assert done.failed == (("2026-01-12", "overflow"),)
+    dates = [one.date for one in done.records[::6]]
+    assert dates == [format_date(day) for day in range(DAY_10 - 2, DAY_10 + 10) if day != DAY_10 + 2]
+    assert desk.findings() == []

@@ -149,6 +149,11 @@ class Desk:
         """The key that the first publication was signed with, which all others can be traced to."""
         return PrivateKey(name=ORIGIN, seed=bytes(32)).public
 
+    def published_key(self) -> PublicKey:
+        """The key that the log says signs now."""
+        rotations = [entry for entry in self.entries("notice") if "new_key" in entry]
+        return PublicKey.parse(rotations[-1]["new_key"]) if rotations else self.key
+
     def findings(self) -> list[str]:
         """Return what the verifier, which shares no code with the publisher, finds wrong."""
         report = verify(open_source(self.folder), [self.key])

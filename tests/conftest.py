@@ -53,3 +53,11 @@ def begin(begun: Desk, tmp_path: Path) -> Begin:
 def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for the disk: what is tested is what is written, not when it is durable."""
     monkeypatch.setattr("os.fsync", lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def published_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that published the bundled sample over some days, with a notice and another key. Nobody may change it."""
+    from released import release_sample
+
+    return release_sample(tmp_path_factory.mktemp("published") / "store")

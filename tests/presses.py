@@ -14,7 +14,8 @@ from mtok.client import open_source, verify
 from mtok.day import publish_due
 from mtok.notes import PrivateKey, PublicKey
 from mtok.progress import silent
-from mtok.publication import Publication, create_key, give_notice, restate, rotate_key
+from mtok.publication.operators import create_key, give_notice, restate, rotate_key
+from mtok.publication.publish import Publication
 from mtok.publication.published import FOLDER, Published
 from mtok.records import PublishedRecord
 from mtok.replay import ReplayClock

@@ -5,6 +5,7 @@ The market is made up and small; each test goes through time as a publisher does
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import groupby
 from pathlib import Path
 
@@ -13,8 +14,11 @@ import pytest
 from markets import Taken
 from mtok.archive import KIND_RANKINGS
 from mtok.calendar import DAY, format_date, parse_date
-from mtok.errors import AnswerIsNo
+from mtok.collection import Collected
+from mtok.day import run_day
+from mtok.errors import AnswerIsNo, BadInput
 from mtok.publication.policy import Due, Stage, load_policy
+from mtok.replay import ReplayClock
 from presses import HOUR, SERIES, Begin, Desk, at, posted, ranked, usual_day, usual_days
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
@@ -334,3 +338,17 @@ def test_an_absurd_day_among_those_of_an_outage(begin: Begin) -> None:
     dates = [one.date for one in done.records[::6]]
     assert dates == [format_date(day) for day in range(DAY_10 - 2, DAY_10 + 10) if day != DAY_10 + 2]
     assert desk.findings() == []
+
+
+def test_a_run_publishes_all_the_same_when_a_day_cannot_be_determined(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The determinations of the store cannot be brought up to date, and say so; what is due is published first."""
+    desk = begin([*absurd(DAY_10 - 1, until="2026-01-11"), *usual_days("2026-01-12", "2026-01-12")])
+    now = desk.at("2026-01-11 14:00:00")
+    nothing = Collected(outcomes=(), left=(), lines=range(0), faults=Counter())
+    monkeypatch.setattr("mtok.day.collect", lambda *_, **__: nothing)
+    with pytest.raises(BadInput) as failed:
+        run_day(desk.store, lambda _: None, ReplayClock(now, 0), outside=lambda _: desk.head)  # type: ignore[arg-type,return-value]
+    assert failed.value.code == "overflow"
+    assert desk.vintages("2026-01-10") == [("final", None)]

@@ -21,7 +21,7 @@ from mtok.engine import Engine
 from mtok.methodology import load
 from mtok.observations import Observations
 from mtok.progress import silent
-from mtok.publication import create_key
+from mtok.publication.operators import create_key
 from mtok.publication.published import FOLDER, Published
 from mtok.records import Determination, PublishedRecord
 from mtok.replay import Fault, Recording
@@ -117,7 +117,9 @@ def test_averages_and_price_index_go_on_over_publications(records: list[Publishe
         values = [Fraction(one.value) for one in (*week, record) if one.value is not None]
         assert record.average_7d_days == len(values)
         if record.average_7d is not None:
-            assert abs(Fraction(record.average_7d) - sum(values) / len(values)) <= Fraction(1, 2 * 10**6)
+            assert abs(Fraction(record.average_7d) - sum(values, Fraction()) / len(values)) <= Fraction(
+                1, 2 * 10**6
+            )
             averaged += 1
         if record.move and record.move.factors:
             [start] = [one for one in before.values() if one.determination_sha256 == record.move.from_sha256]
@@ -213,9 +215,11 @@ def test_a_restatement_upstream_raises_an_alarm_and_leaves_what_is_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B8: the totals of D−3 come again with another total; only an operator publishes it, as information."""
-    with world(tmp_path / "store", Recording.sample(), monkeypatch, at="2026-06-20T14:00:00Z") as here:
+    with world(tmp_path / "store", Recording.sample(), monkeypatch, at="2026-06-18T14:00:00Z") as here:
+        for day in (18, 19):
+            here.collect(f"2026-06-{day}T14:00:00Z", endpoints=False)
         create_key(here.store, ORIGIN, bytes(32))
-        here.run(endpoints=False)
+        here.run("2026-06-20T14:00:00Z", endpoints=False)
         published = Published(here.store.path / FOLDER)
         before = {path: path.read_bytes() for path in (published.folder / "records").rglob("*.json")}
         first = parse_instant("2026-06-21T00:00:00Z")

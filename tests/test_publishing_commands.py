@@ -333,17 +333,10 @@ def test_a_key_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Mo
 
 def immutable(desk: Desk) -> dict[str, bytes]:
     """Return the files that never change, by docs/formats.md."""
-    folders = (
-        "log/tile/",
-        "log/heads/",
-        "records/",
-        "proofs/",
-        "prices/",
-        "observations/",
-        "captures/",
-        "raw/",
+    names = (
+        "log/tile log/heads records proofs prices observations captures raw methodology rulebooks policies"
     )
-    folders += ("methodology/", "rulebooks/", "policies/")
+    folders = tuple(f"{name}/" for name in names.split())
     return {path: raw for path, raw in desk.files().items() if path.startswith(folders)}
 
 

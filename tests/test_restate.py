@@ -11,7 +11,7 @@ from markets import Taken
 from mtok.archive import Collector, StoreParameters
 from mtok.calendar import DAY, parse_date
 from mtok.errors import AnswerIsNo, BadCall
-from mtok.publication import Publication
+from mtok.publication.publish import Publication
 from presses import HOUR, SERIES, Begin, Desk, at, posted, ranked, usual_days
 
 pytestmark = pytest.mark.usefixtures("quick_disk")

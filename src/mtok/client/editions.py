@@ -6,7 +6,7 @@ follows from them, and the observations they were made from. Records are read on
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -69,6 +69,7 @@ class Editions:
         self._histories: dict[tuple[str, str], History] = {}
         self._kept: OrderedDict[str, PublishedRecord] = OrderedDict()
         self._named: set[str] = set()
+        self._editions: Counter[str] = Counter()
         self._plain: set[str] = set()
         self.methods: dict[str, Method] = {}
         self.policy = ""
@@ -91,6 +92,7 @@ class Editions:
         found = [self._take_record(entry) for entry in entries if entry.has_record]
         read = [one for one in found if one is not None]
         suffix = self._suffix(date, [entry.content for entry in entries if entry.has_record])
+        self._editions[date] += bool(tables)
         if found and not tables:
             self._findings.add("entry_order", entries[-1].where, f"the edition of {date} has no prices entry")
         for table in tables[:1]:
@@ -98,13 +100,13 @@ class Editions:
             self._check_prices(read, len(read) == len(found), table)
 
     def _suffix(self, date: str, entries: list[Entry]) -> str:
-        """Return what the files of an edition have after the date: `.prelim`, nothing, or the vintage they make."""
+        """Return what an edition's files have after the date: `.prelim`, nothing, or how many there were before."""
         if all(entry["stage"] == "prelim" for entry in entries):
             return ".prelim"
         if date not in self._plain:
             self._plain.add(date)
             return ""
-        return f".{max(int(entry['vintage']) for entry in entries)}"
+        return f".{self._editions[date]}"
 
     # ---- one record
 

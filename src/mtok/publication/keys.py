@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from mtok.archive import Store
-from mtok.archive.files import sync_folder
+from mtok.archive.files import sync_folder, temporary_path
 from mtok.errors import BadCall, EnvironmentFailed
 from mtok.notes import NoteRefused, PrivateKey, PublicKey
 
@@ -44,7 +44,7 @@ class Keyring:
         return [key.public for key in self.private()]
 
     def add(self, key: PrivateKey) -> Path:
-        """Keep a new key, and its public key beside it; return its file."""
+        """Keep a key, and its public key beside it; return its file."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         path = self.folder / f"{key.public.id.hex()}.key"
         _create(path, f"{key.text}\n")
@@ -65,13 +65,21 @@ class Keyring:
 
 
 def _create(path: Path, text: str, mode: int = _MODE) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    """Write a file that nobody else could ever read, whole or not at all; one that is there has to say the same."""
+    temporary = temporary_path(path)
+    temporary.unlink(missing_ok=True)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         os.fchmod(handle, mode)
         os.write(handle, text.encode())
         os.fsync(handle)
+        os.link(temporary, path)
+    except FileExistsError:
+        if path.read_text("ascii") != text:
+            raise
     finally:
         os.close(handle)
+        temporary.unlink()
 
 
 def _read(path: Path) -> PrivateKey:

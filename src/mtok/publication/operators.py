@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from mtok.archive import Store
 from mtok.calendar import format_date, format_instant
 from mtok.errors import AnswerIsNo, BadCall
 from mtok.methodology import load
-from mtok.notes import NoteRefused, PrivateKey
+from mtok.notes import PrivateKey
 from mtok.observations import Observations
 from mtok.progress import Progress
 from mtok.publication.editions import determine_dates
@@ -18,6 +20,12 @@ from mtok.publication.keys import has_key, keyring_of
 from mtok.publication.policy import Due, Stage, whole_second
 from mtok.publication.press import Outside, Press
 from mtok.publication.publish import Calendar, Publication
+from mtok.publication.vintages import Vintage
+from mtok.records import Determination
+
+_ORIGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)*", re.ASCII)
+"""A host and a path: what can stand in an address, in a file name and in the first line of a checkpoint."""
+_ORIGIN_MAX: Final = 200
 
 
 def restate(
@@ -50,6 +58,14 @@ def restate(
                 f"{missing[0]} of {date} was never published",
                 "`mtok publish` publishes what is due; only what is published can be restated.",
             )
+        if calendar.is_retried(day) or any(
+            vintage.stage == Stage.PRELIM for vintage in printed.values() if vintage
+        ):
+            raise AnswerIsNo(
+                "not_final",
+                f"{date} has no final print with volumes yet",
+                "`mtok publish` prints it when it is due, from everything seen then; what is final can be restated.",
+            )
         calendar.check_archive(day)
         due = Due(stage=Stage.FINAL, as_of=whole_second(now), reason=reason)
         before = calendar.before(day, due.as_of)
@@ -58,8 +74,10 @@ def restate(
         changed: dict[str, Stage] = {}
         for record in found.records:
             vintage = printed.get(record.series)
-            if vintage and (record.value, record.quality) != (vintage.value, vintage.quality):
+            if vintage and _says(record) not in (_says(vintage), _says(calendar.last_vintage(vintage))):
                 stage = press.policy.restated(day, now, vintage.value, record.value)
+                if stage and vintage.stage == Stage.BACKFILL:
+                    stage = Stage.INFORMATIONAL
                 changed |= {record.series: stage} if stage else {}
         if not changed:
             least = press.policy.correction_min_change
@@ -124,24 +142,32 @@ def create_key(store: Store, origin: str, seed: bytes) -> None:
                 f"{keyring_of(store).folder} has a signing key already",
                 "`mtok keys rotate` replaces it; a second log needs a second store.",
             )
-        try:
-            key = PrivateKey(name=origin, seed=seed)
-        except NoteRefused as error:
+        if not _ORIGIN.fullmatch(origin) or len(origin) > _ORIGIN_MAX:
             raise BadCall(
                 "origin_invalid",
-                f"{origin!r} is no origin: {error}",
-                "Give the log's address without https://, such as index.example.org/log.",
-            ) from None
-        keyring_of(store).add(key)
+                f"{origin!r} is no origin",
+                "Give the log's address without https://, such as index.example.org/log: host, port and path in "
+                "letters, digits and . - _ alone.",
+            )
+        keyring_of(store).add(PrivateKey(name=origin, seed=seed))
 
 
 def rotate_key(store: Store, now: int, outside: Outside, seed: bytes, progress: Progress) -> None:
-    """Make a new key and publish, signed by both, that it signs from now on. seed : 32 random bytes"""
+    """Make a new key and publish, signed by both, that it signs from now on. seed : 32 random bytes
+
+    A key that an interrupted call has made and nobody has heard of is the new one then.
+    """
     with store.writing():
         press = Press(store, now, outside, progress)
-        new = PrivateKey(name=press.key.public.name, seed=seed)
-        keyring_of(store).add(new)
+        keyring = keyring_of(store)
+        waiting = press.unannounced_keys()
+        new = waiting[0] if waiting else PrivateKey(name=press.key.public.name, seed=seed)
+        keyring.add(new)
         press.rotate(new)
+
+
+def _says(one: Determination | Vintage) -> tuple[str | None, str]:
+    return one.value, one.quality
 
 
 def _refuse_reason(press: Press, reason: str) -> None:

@@ -87,8 +87,11 @@ class Press:
                 continue
             edition = by_date[date]
             files |= edition.files
-            if self._last_raw(date) != edition.raw[1]:
-                entries.raw(date, *edition.raw)
+            if not self._has_raw(date):
+                captures, listed = edition.raw
+                sha256 = sha256_hex(listed)
+                entries.raw(date, captures, sha256)
+                files[f"raw/{date}/{sha256}.json"] = listed
             for record in edition.records:
                 proofs[f"proofs/{record.series}/{date}.{record.vintage}.tlog-proof"] = len(entries.listed)
                 entries.record(record)
@@ -104,6 +107,16 @@ class Press:
         files = self._announce(entries, VERSIONS[-1].methodology)
         entries.notice(kind, text, **concerning)
         self._publish(entries, files, {})
+
+    def unannounced_keys(self) -> list[PrivateKey]:
+        """Return the keys of this log that are in the keyring and that the log has never named."""
+        named = {str(self.key.public)}
+        for entry in self.published.entries:
+            named |= {entry[name] for name in ("old_key", "new_key") if name in entry}
+        name = self.key.public.name
+        return [
+            key for key in self._keyring.private() if key.public.name == name and str(key.public) not in named
+        ]
 
     def rotate(self, new: PrivateKey) -> None:
         """Publish that `new`, which is in the keyring, signs from now on."""
@@ -139,13 +152,9 @@ class Press:
         entries.method(version, listed.effective_from, *now, reason)
         return files
 
-    def _last_raw(self, date: str) -> str | None:
-        found = [
-            entry["sha256"]
-            for entry in self.published.entries
-            if entry["type"] == "raw" and entry["date"] == date
-        ]
-        return found[-1] if found else None
+    def _has_raw(self, date: str) -> bool:
+        """Whether the captures of a day are in the log: they are listed once, when it is first published."""
+        return any(entry["type"] == "raw" and entry["date"] == date for entry in self.published.entries)
 
     def _publish(self, entries: Entries, files: Files, proofs: dict[str, int]) -> None:
         """Close a publication with the as-of table, freeze it, and complete it."""
@@ -196,14 +205,14 @@ def rotation_message(old: PublicKey, new: PublicKey) -> bytes:
 
 
 def current_key(keyring: Keyring, published: Published) -> PrivateKey:
-    """Return the key that signs now. Raises BadCall where it is not at hand."""
+    """Return the key that signs now. Raises BadCall or EnvironmentFailed where it is not at hand."""
     rotations: list[Entry] = [entry for entry in published.entries if entry.get("kind") == "key_rotation"]
     if rotations:
         return keyring.find(PublicKey.parse(rotations[-1]["new_key"]))
     keys = keyring.private()
     if published.size:
-        checkpoint_keys = published.log.signers(keyring.public())
-        return keyring.find(checkpoint_keys[0])
+        published.log.checkpoint(keyring.public())
+        return keyring.find(published.log.signers(keyring.public())[0])
     if not keys:
         raise BadCall(
             "key_missing",

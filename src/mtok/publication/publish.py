@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mtok.archive import KIND_MODELS, Store
+from mtok.archive import KIND_MODELS, RANKINGS_DAILY, Store
 from mtok.calendar import DAY, day_of, format_date, format_instant, parse_date, parse_instant
 from mtok.errors import AnswerIsNo, BadInput, EnvironmentFailed
 from mtok.methodology import in_force, load
@@ -145,6 +145,7 @@ class Calendar:
         self._held = self._held_days()
         dates = press.published.vintages.dates()
         self._first = parse_date(dates[0]) if dates else min(self._held, default=None)
+        self._own = self._first_own_day()
         failures = [entry for entry in press.published.entries if "failure" in entry]
         self._failed = {(entry["date"], entry["stage"]) for entry in failures}
 
@@ -177,8 +178,7 @@ class Calendar:
         due = policy.scheduled(day, now)
         if due is None:
             return None
-        own = self._first_own_day()
-        if own is None or day < own:
+        if self._own is None or day < self._own:
             due = Due(stage=Stage.BACKFILL, as_of=whole_second(now))
         vintage = self._in_force(day)
         if (date, due.stage) in self._failed or (vintage is None and (date, Stage.FINAL) in self._failed):
@@ -225,9 +225,18 @@ class Calendar:
         date = format_date(determined.day)
         names = self._names if only is None else [name for name in self._names if name in only]
         vintages = {name: self._press.published.vintages.of((name, self.methodology, date)) for name in names}
+        stages = [
+            entry["stage"]
+            for entry in self._press.published.entries
+            if entry["type"] == "prices" and entry["date"] == date
+        ]
         return make_edition(
-            determined, self._captures, vintages, self._press.known_at, self._press.policy.sha256
+            determined, self._captures, vintages, stages, self._press.known_at, self._press.policy.sha256
         )
+
+    def last_vintage(self, vintage: Vintage) -> Vintage:
+        """Return the last vintage of what another one is a vintage of, which may be informational."""
+        return self._press.published.vintages.of(vintage.key)[-1]
 
     def check_archive(self, first_day: int) -> None:
         """Read the object of every capture dates from `first_day` on may rest on.
@@ -254,15 +263,24 @@ class Calendar:
         """Return the days a capture has whole volumes of, among those of the last month where some are published."""
         dates = self._press.published.vintages.dates()
         first = day_of(self._press.instant) - _SHOWN_DAYS if dates else None
-        rows = self._observations.rows("volume_days", "day", "reason", first_day=first)
-        return {day for day, reason in rows if reason is None}
+        captures = self._observations.rows("captures", "capture", "volume_source", first_day=first)
+        ours = {capture for capture, source in captures if source == RANKINGS_DAILY}
+        rows = self._observations.rows("volume_days", "capture", "day", "reason", first_day=first)
+        return {day for capture, day, reason in rows if reason is None and capture in ours}
 
     def _first_own_day(self) -> int | None:
-        """Return the day of the first price list captured by the store's own collector, None without any."""
+        """Return the day of the earliest price list of the store's own collector, None without any.
+
+        The register is in order of archiving, which an import of older captures does not follow.
+        """
         parameters = self._press.store.parameters
-        for capture in self._captures:
-            if capture.kind == KIND_MODELS and capture.failure is None:
-                entry = parameters.in_force(capture.collector, day_of(capture.instant))
-                if entry and entry.rank == 1 and not entry.archive:
-                    return day_of(capture.instant)
+        days = {
+            (day_of(capture.instant), capture.collector)
+            for capture in self._captures
+            if capture.kind == KIND_MODELS and capture.failure is None
+        }
+        for day, collector in sorted(days):
+            entry = parameters.in_force(collector, day)
+            if entry and entry.rank == 1 and not entry.archive:
+                return day
         return None

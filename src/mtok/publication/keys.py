@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from mtok.archive import Store
-from mtok.archive.files import sync_folder
+from mtok.archive.files import sync_folder, temporary_path
 from mtok.errors import BadCall, EnvironmentFailed
 from mtok.notes import NoteRefused, PrivateKey, PublicKey
 
@@ -46,9 +46,10 @@ class Keyring:
     def add(self, key: PrivateKey) -> Path:
         """Keep a new key, and its public key beside it; return its file."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(self.folder.parent)
         path = self.folder / f"{key.public.id.hex()}.key"
-        _create(path, f"{key.text}\n")
         _create(path.with_suffix(".vkey"), f"{key.public}\n", 0o444)
+        _create(path, f"{key.text}\n")
         sync_folder(self.folder)
         return path
 
@@ -65,13 +66,19 @@ class Keyring:
 
 
 def _create(path: Path, text: str, mode: int = _MODE) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    """Write a file that is there whole or not at all: half a key would stop every later publication."""
+    temporary = temporary_path(path)
     try:
-        os.fchmod(handle, mode)
-        os.write(handle, text.encode())
-        os.fsync(handle)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            os.fchmod(handle, mode)
+            os.write(handle, text.encode())
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.link(temporary, path)
     finally:
-        os.close(handle)
+        temporary.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> PrivateKey:

@@ -18,6 +18,7 @@ from mtok.publication.keys import has_key, keyring_of
 from mtok.publication.policy import Due, Stage, whole_second
 from mtok.publication.press import Outside, Press
 from mtok.publication.publish import Calendar, Publication
+from mtok.records import PublishedRecord
 
 
 def restate(
@@ -40,16 +41,19 @@ def restate(
         press = Press(store, now, outside, progress)
         _refuse_reason(press, reason)
         calendar, date = Calendar(press, observations), format_date(day)
-        printed = {
-            name: press.published.vintages.in_force((name, calendar.methodology, date)) for name in series
-        }
-        missing = [name for name, vintage in printed.items() if vintage is None]
+        vintages, keys = (
+            press.published.vintages,
+            {name: (name, calendar.methodology, date) for name in series},
+        )
+        missing = [name for name, key in keys.items() if vintages.in_force(key) is None]
         if missing:
             raise AnswerIsNo(
                 "not_published",
                 f"{missing[0]} of {date} was never published",
                 "`mtok publish` publishes what is due; only what is published can be restated.",
             )
+        # The last one, also where that is informational: the same finding is not published twice.
+        printed = {name: vintages.of(key)[-1] for name, key in keys.items()}
         calendar.check_archive(day)
         due = Due(stage=Stage.FINAL, as_of=whole_second(now), reason=reason)
         before = calendar.before(day, due.as_of)
@@ -61,7 +65,7 @@ def restate(
             if vintage and (record.value, record.quality) != (vintage.value, vintage.quality):
                 stage = press.policy.restated(day, now, vintage.value, record.value)
                 changed |= {record.series: stage} if stage else {}
-        if not changed:
+        if not changed and not press.resumed:
             least = press.policy.correction_min_change
             raise AnswerIsNo(
                 "nothing_to_restate",
@@ -69,11 +73,14 @@ def restate(
                 f"{least}",
                 "Nothing was published.",
             )
-        [stage] = set(changed.values())
-        edition = calendar.edition(replace(found, due=replace(due, stage=stage)), only=changed)
-        press.publish_editions([edition])
+        records: tuple[PublishedRecord, ...] = ()
+        if changed:
+            [stage] = set(changed.values())
+            edition = calendar.edition(replace(found, due=replace(due, stage=stage)), only=changed)
+            press.publish_editions([edition])
+            records = edition.records
         return Publication(
-            records=edition.records,
+            records=records,
             failed=(),
             size=press.published.size,
             known_at=press.known_at,
@@ -96,7 +103,10 @@ def give_notice(
     last_date: str | None,
     progress: Progress,
 ) -> int:
-    """Publish a notice; return the size of the log. Raises BadCall for an unknown kind or a text that is none."""
+    """Publish a notice, unless it is what was published last; return the size of the log.
+
+    So the same again after an interruption says nothing twice. Raises BadCall for an unknown kind or a text that is none.
+    """
     kinds = [known for known in NOTICE_KINDS if known != "key_rotation"]
     if kind not in kinds:
         raise BadCall("notice_kind", f"{kind!r} is no kind of notice", f"Known: {', '.join(kinds)}.")
@@ -108,7 +118,10 @@ def give_notice(
         )
     with store.writing():
         press = Press(store, now, outside, progress)
-        press.publish_notice(kind, text, series=series, first_date=first_date, last_date=last_date)
+        concerning = {"series": series, "first_date": first_date, "last_date": last_date}
+        said = {"kind": kind, "text": text} | concerning
+        if all({name: one.get(name) for name in said} != said for one in press.published.last):
+            press.publish_notice(kind, text, **concerning)
         return press.published.size
 
 
@@ -136,9 +149,14 @@ def create_key(store: Store, origin: str, seed: bytes) -> None:
 
 
 def rotate_key(store: Store, now: int, outside: Outside, seed: bytes, progress: Progress) -> None:
-    """Make a new key and publish, signed by both, that it signs from now on. seed : 32 random bytes"""
+    """Make a new key and publish, signed by both, that it signs from now on. seed : 32 random bytes
+
+    Where such a publication was interrupted it is completed, and its key is the new one.
+    """
     with store.writing():
         press = Press(store, now, outside, progress)
+        if press.resumed and any(entry.get("kind") == "key_rotation" for entry in press.published.last):
+            return
         new = PrivateKey(name=press.key.public.name, seed=seed)
         keyring_of(store).add(new)
         press.rotate(new)

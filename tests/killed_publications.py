@@ -2,7 +2,8 @@
 
 As in `kills`, and one way more: before and after each named step of the protocol, from the file that freezes a
 publication to its removal. A killed publication is read as a stranger would read it, and every root it ever showed
-has to be a root of the log it becomes.
+has to be a root of the log it becomes. Who asks again asks some seconds later: what was decided keeps its time, and
+only what was not decided is stamped anew.
 """
 
 from __future__ import annotations
@@ -72,6 +73,11 @@ NEW_SEEDS: Final = (bytes(32), bytes([1]) * 32)
 FIRST_AT: Final = "2026-06-21T15:00:00Z"
 NEXT_AT: Final = "2026-06-22T14:30:00Z"
 LATER: Final = "2026-06-22T15:00:00Z"
+_AGAIN_AT: Final = {
+    FIRST_AT: "2026-06-21T15:00:07Z",
+    NEXT_AT: "2026-06-22T14:30:07Z",
+    LATER: "2026-06-22T15:00:07Z",
+}
 
 _DATES: Final = [f"2026-06-{day}" for day in range(17, 23)]
 _KILLS_OF_A_STORE_MAX: Final = 5
@@ -344,7 +350,10 @@ class Tally:
 
 @dataclass(frozen=True, kw_only=True)
 class _Known:
-    """A work nobody interrupts. after : what may come of it · again : what is asked after an interruption"""
+    """A work nobody interrupts, and what is asked `again` after an interruption.
+
+    after : what comes of the one and, where nothing was decided, of the other
+    """
 
     work: Work
     again: Work
@@ -371,20 +380,23 @@ class World:
         _done(lambda path: Desk(path).publish(NEXT_AT), later.folder)
         later.receive(NEXT_AT, LATER)
         known = {
-            FIRST: partial(self._known, lambda desk: desk.publish(FIRST_AT), first),
-            NEXT: partial(self._known, lambda desk: desk.publish(NEXT_AT), before_next),
-            RESTATE: partial(self._known, _restate_or_no, later),
-            NOTICE: partial(self._known, lambda desk: desk.notice(LATER), later),
+            FIRST: partial(self._known, Desk.publish, FIRST_AT, first),
+            NEXT: partial(self._known, Desk.publish, NEXT_AT, before_next),
+            RESTATE: partial(self._known, _restate_or_no, LATER, later),
+            NOTICE: partial(self._known, Desk.notice, LATER, later),
             ROTATE: partial(self._known_rotation, later),
             RUN: self._known_run,
         }
         self.known = {name: known[name](name) for name in works}
 
-    def _known(self, do: Callable[[Desk], object], before: Desk, name: str) -> _Known:
+    def _known(self, do: Callable[[Desk, str], object], now: str, before: Desk, name: str) -> _Known:
         def work(path: Path) -> object:
-            return do(Desk(path))
+            return do(Desk(path), now)
 
-        return self._undisturbed(name, work, work, before, [])
+        def again(path: Path) -> object:
+            return do(Desk(path), _AGAIN_AT[now])
+
+        return self._undisturbed(name, work, again, before)
 
     def _known_rotation(self, before: Desk, name: str) -> _Known:
         def again(path: Path) -> None:
@@ -393,13 +405,9 @@ class World:
             path_of_pending = Desk(path).publication / "pending"
             signed = Log(Desk(path).publication / "log").signers([key.public for key in self.keys])
             if any(path_of_pending.glob("*.json")) or not set(signed) & set(keys):
-                Desk(path).rotate(LATER, NEW_SEEDS[1])
+                Desk(path).rotate(_AGAIN_AT[LATER], NEW_SEEDS[1])
 
-        other = copied(before, self._folder / f"{name} asked again")
-        _done(lambda path: Desk(path).rotate(LATER, NEW_SEEDS[1]), other.folder)
-        return self._undisturbed(
-            name, lambda path: Desk(path).rotate(LATER), again, before, [other.published()]
-        )
+        return self._undisturbed(name, lambda path: Desk(path).rotate(LATER), again, before)
 
     def _known_run(self, name: str) -> _Known:
         assert self.replay
@@ -410,7 +418,7 @@ class World:
             kills.import_what_it_imports(partial(self._run, day), before.folder)
         self.replay.put("clock", {"now": NOW})
         work = partial(self._run, NOW)
-        return self._undisturbed(name, work, work, before, [])
+        return self._undisturbed(name, work, work, before)
 
     def _run(self, now: str, path: Path) -> None:
         clock, desk = ReplayClock(parse_instant(now), 0), Desk(path)
@@ -430,7 +438,7 @@ class World:
             sound=sound,
         )
 
-    def _undisturbed(self, name: str, work: Work, again: Work, before: Desk, after: list[Content]) -> _Known:
+    def _undisturbed(self, name: str, work: Work, again: Work, before: Desk) -> _Known:
         """Do the work four times: for what it makes and how long it takes, for its calls and for its steps."""
         calls: dict[str, int] = {}
         made, seconds = [], 0.0
@@ -452,11 +460,13 @@ class World:
             steps.setdefault(step, []).append(number)
         assert not vintages_amiss(desk.publication)
         assert not said(desk.publication, self.keys)[1]
+        other = self.copy(f"{name} undisturbed", before)
+        _done(again, other.folder)
         return _Known(
             work=work,
             again=again,
             before=before,
-            after=[made[0], *after],
+            after=[made[0], other.published()],
             seconds=seconds,
             calls=calls,
             steps=steps,
@@ -480,10 +490,10 @@ def world(folder: Path, *works: str) -> Iterator[World]:
         yield World(folder, replay, works)
 
 
-def _restate_or_no(desk: Desk) -> None:
+def _restate_or_no(desk: Desk, now: str) -> None:
     """Restate; that nothing is left to restate is an answer too."""
     try:
-        desk.restate(LATER)
+        desk.restate(now)
     except AnswerIsNo as answer:
         assert answer.code == "nothing_to_restate", answer
 
@@ -525,6 +535,7 @@ def _one_desk(world: World, name: str, draw: Random, tally: Tally) -> None:
     shown: list[tuple[int, bytes]] = []
     broken: list[str] = []
     killed = 0
+    expected = known.after[0]
     for number in range(_KILLS_OF_A_STORE_MAX):
         if number and draw.randrange(_AGAIN_IN):
             break
@@ -533,6 +544,8 @@ def _one_desk(world: World, name: str, draw: Random, tally: Tally) -> None:
         if step is None:
             tally.missed += 1
             continue
+        if not killed and not _decided(desk, known):
+            expected = known.after[1]
         tally.again += killed > 0
         killed += 1
         tally.kills[name, way, _phase(desk, known)] += 1
@@ -541,7 +554,7 @@ def _one_desk(world: World, name: str, draw: Random, tally: Tally) -> None:
         shown += roots
         broken += [f"killed: {what}" for what in unacceptable]
     failed = kills.forked(known.again, desk.folder)
-    found = [failed] if failed else min((differences(desk.published(), one) for one in known.after), key=len)
+    found = [failed] if failed else differences(desk.published(), expected)
     if not failed:
         broken += found + vintages_amiss(desk.publication)
         log = Log(desk.publication / "log")
@@ -591,6 +604,13 @@ def _killed(known: _Known, work: Work, desk: Desk, way: str, draw: Random) -> st
         return step
     assert os.waitstatus_to_exitcode(status) == 0, "the work failed before it was killed"
     return None
+
+
+def _decided(desk: Desk, known: _Known) -> bool:
+    """Whether a killed work had frozen its publication."""
+    before, now = (one.publication / "SHA256SUMS" for one in (known.before, desk))
+    completed = now.exists() and (not before.exists() or now.read_bytes() != before.read_bytes())
+    return completed or any((desk.publication / "pending").glob("*.json"))
 
 
 def _phase(desk: Desk, known: _Known) -> str:

@@ -495,7 +495,8 @@ def _restate_or_no(desk: Desk, now: str) -> None:
     try:
         desk.restate(now)
     except AnswerIsNo as answer:
-        assert answer.code == "nothing_to_restate", answer
+        if answer.code != "nothing_to_restate":
+            raise
 
 
 def _done(work: Work, path: Path) -> None:

@@ -153,11 +153,11 @@ class World:
         for way in WAYS:
             path = self.copy(f"{name} undisturbed", before)
             began = time.monotonic()
-            counted = counted(work, path, way)
+            made_calls = counted(work, path, way)
             if way == AFTER_A_TIME:
                 seconds = time.monotonic() - began
             else:
-                calls[way] = counted
+                calls[way] = made_calls
             made.append(contents(path))
         assert made[0] == made[1] == made[2] != {}, f"{name} does not make the same bytes twice"
         register = made[0]["captures/register.jsonl"] or b""

@@ -16,6 +16,7 @@ from mtok.archive.files import make_folder, sync_folder, temporary_path, write_f
 from mtok.errors import EnvironmentFailed
 from mtok.notes import Checkpoint, Note, NoteRefused, PrivateKey, PublicKey, open_note, sign_note
 from mtok.proofs import (
+    HASH_BYTES,
     Tree,
     bundle_path,
     bundles_of,
@@ -62,7 +63,10 @@ class Log:
         tree = self.read_back(checkpoint.size if checkpoint else 0)
         if checkpoint and checkpoint.root != tree.root():
             raise _forked(self.folder / "checkpoint", tree.size)
-        for size in self.claimed():
+        claimed = self.claimed()
+        if checkpoint and tree.size not in claimed:
+            raise _damaged(self.folder / "heads" / str(tree.size), "is missing")
+        for size in claimed:
             if size <= tree.size and self.head_of(size) != (size, tree.root(size)):
                 raise _forked(self.folder / "heads" / str(size), size)
         return tree.size
@@ -112,7 +116,7 @@ class Log:
         return tree
 
     def read_back(self, size: int) -> Tree:
-        """Return the tree of the bundles on disk. Raises EnvironmentFailed unless every tile and the root are theirs."""
+        """Return the tree of the bundles on disk. Raises EnvironmentFailed unless all tiles and the root are theirs."""
         tree = Tree(map(leaf_hash, self.entries(size)))
         for level, index, width in tiles_of(size):
             path = self.folder / tile_path(level, index, width)
@@ -180,7 +184,7 @@ def read_head(path: Path) -> tuple[int, bytes]:
         found = int(size), base64.b64decode(root, validate=True)
     except ValueError:
         raise _damaged(path, "is damaged") from None
-    if raw != head_line(*found):
+    if raw != head_line(*found) or found[0] < 1 or len(found[1]) != HASH_BYTES:
         raise _damaged(path, "is damaged")
     return found
 

@@ -105,7 +105,7 @@ def give_notice(
 ) -> int:
     """Publish a notice, unless it is what was published last; return the size of the log.
 
-    So the same again after an interruption says nothing twice. Raises BadCall for an unknown kind or a text that is none.
+    So the same again after an interruption says nothing twice. Raises BadCall for an unknown kind or a bad text.
     """
     kinds = [known for known in NOTICE_KINDS if known != "key_rotation"]
     if kind not in kinds:

@@ -1,6 +1,6 @@
 """Kill publications at drawn moments, run them again, and compare what is published with uninterrupted ones.
 
-usage: kill_publications.py [--kills N] [--seed N] [--work NAME ...]
+usage: kill_publications.py [--kills N] [--seed N] [--seconds N] [--work NAME ...]
 
 Prints a table of where the kills landed. The exit status is 1 when a publication differs, is forked, or showed a
 reader anything inconsistent while it was killed.
@@ -24,6 +24,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=20260621)
+    parser.add_argument("--seconds", type=int, default=24 * 3600, help="end then, whatever was done")
     parser.add_argument("--work", action="append", choices=WORKS)
     asked = parser.parse_args()
     works = tuple(asked.work or WORKS)
@@ -35,7 +36,7 @@ def main() -> int:
         for name, one in known.known.items():
             steps = sum(map(len, one.steps.values()))
             print(f"{name}: {one.seconds:.2f} s, calls {one.calls}, {steps} steps", file=sys.stderr)
-        tally = kill_at_random(known, asked.kills, asked.seed, _progress)
+        tally = kill_at_random(known, asked.kills, asked.seed, _progress, seconds_max=asked.seconds)
     print(file=sys.stderr)
     print("\n".join(_table(tally, works)))
     print(

@@ -352,12 +352,13 @@ class Tally:
 class _Known:
     """A work nobody interrupts, and what is asked `again` after an interruption.
 
-    after : what comes of the one and, where nothing was decided, of the other
+    held : what is published before · after : what comes of the one and, where nothing was decided, of the other
     """
 
     work: Work
     again: Work
     before: Desk
+    held: Content
     after: list[Content]
     seconds: float
     calls: dict[str, int]
@@ -379,7 +380,7 @@ class World:
         later = copied(before_next, folder / "later")
         _done(lambda path: Desk(path).publish(NEXT_AT), later.folder)
         later.receive(NEXT_AT, LATER)
-        known = {
+        known: dict[str, Callable[[str], _Known]] = {
             FIRST: partial(self._known, Desk.publish, FIRST_AT, first),
             NEXT: partial(self._known, Desk.publish, NEXT_AT, before_next),
             RESTATE: partial(self._known, _restate_or_no, LATER, later),
@@ -466,6 +467,7 @@ class World:
             work=work,
             again=again,
             before=before,
+            held=before.published(),
             after=[made[0], other.published()],
             seconds=seconds,
             calls=calls,
@@ -519,11 +521,19 @@ def _steps(work: Work, path: Path) -> list[str]:
 
 
 def kill_at_random(
-    world: World, number: int, seed: int, said: Callable[[int], None] = lambda _: None
+    world: World,
+    number: int,
+    seed: int,
+    said: Callable[[int], None] = lambda _: None,
+    *,
+    seconds_max: int = 24 * 3600,
 ) -> Tally:
-    """Kill each work in turn until there were so many kills, completing and comparing desk after desk."""
-    draw, tally = Random(seed), Tally()
-    while tally.kills.total() < number:
+    """Kill each work in turn until there were so many kills, completing and comparing desk after desk.
+
+    seconds_max : that it may take; it ends earlier than asked then
+    """
+    draw, tally, end = Random(seed), Tally(), time.monotonic() + seconds_max
+    while tally.kills.total() < number and time.monotonic() < end:
         for name in world.known:
             _one_desk(world, name, draw, tally)
         said(tally.kills.total())
@@ -541,7 +551,7 @@ def _one_desk(world: World, name: str, draw: Random, tally: Tally) -> None:
         if number and draw.randrange(_AGAIN_IN):
             break
         way = draw.choice(WAYS)
-        step = _killed(known, known.again if killed else known.work, desk, way, draw)
+        step = _killed(known, known.again if number else known.work, desk, way, draw)
         if step is None:
             tally.missed += 1
             continue
@@ -549,7 +559,7 @@ def _one_desk(world: World, name: str, draw: Random, tally: Tally) -> None:
             expected = known.after[1]
         tally.again += killed > 0
         killed += 1
-        tally.kills[name, way, _phase(desk, known)] += 1
+        tally.kills[name, way, _phase(desk, known.held, expected)] += 1
         tally.steps[step] += way == AT_A_STEP
         roots, unacceptable = said(desk.publication, world.keys)
         shown += roots
@@ -614,10 +624,9 @@ def _decided(desk: Desk, known: _Known) -> bool:
     return completed or any((desk.publication / "pending").glob("*.json"))
 
 
-def _phase(desk: Desk, known: _Known) -> str:
+def _phase(desk: Desk, before: Content, after: Content) -> str:
     """Return how far the publication had come, by what the desk holds."""
-    found, before = desk.published(), known.before.published()
-    after = min(known.after, key=lambda one: len(differences(found, one)))
+    found = desk.published()
     pending = any("/pending/" in name and name.endswith(".json") for name in found)
     new = {name: raw for name, raw in after.items() if before.get(name) != raw or name not in before}
     there = {name for name, raw in new.items() if name in found and found[name] == raw}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -80,7 +81,7 @@ def restate(
     from mtok.cli.publications import outside_head, publication_content, publication_page
     from mtok.cli.reading import known_series, named_store, needed_day
     from mtok.cli.terminal import progress_bar
-    from mtok.publication import restate as restate_date
+    from mtok.publication.operators import restate as restate_date
 
     day, opened = needed_day(date, "DATE"), Store.open(named_store(store))
     with progress_bar() as progress:
@@ -123,7 +124,7 @@ def notice(
     from mtok.cli.publications import outside_head
     from mtok.cli.reading import days_in_order, known_series, named_store
     from mtok.cli.terminal import progress_bar
-    from mtok.publication import give_notice
+    from mtok.publication.operators import give_notice
 
     days, opened = days_in_order(first, last), Store.open(named_store(store))
     dates = [None if day is None else format_date(day) for day in days]
@@ -140,6 +141,93 @@ def notice(
             progress=progress,
         )
     answer({"kind": kind, "size": size}, [f"published; the log has {size} entries"], as_json=as_json)
+
+
+@commands.command(
+    epilog="Example: mtok verify https://index.example.org --key index.example.org/log+d154bec8+A…"
+)
+@reported
+def verify(
+    *,
+    where: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PATH|URL]",
+            help="A publication: its folder, a store, an address; else --store.",
+            show_default=False,
+        ),
+    ] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key", metavar="VKEY|FILE", help="The log's public key, from somebody you trust; repeatable."
+        ),
+    ] = None,
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Run the rules over the published observations as well.")
+    ] = False,
+    objects: Annotated[
+        Path | None,
+        typer.Option(
+            "--objects", metavar="STORE", help="A store with the raw responses, to decode them again."
+        ),
+    ] = None,
+    seen: Annotated[
+        Path | None,
+        typer.Option(
+            "--seen", metavar="FILE", help="A checkpoint seen before; without it the last one verified here."
+        ),
+    ] = None,
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a publication offline: signatures, log, files, arithmetic; with options rules and decoding.
+
+    Nothing the publisher says is believed. The last checkpoint verified is remembered, so that an older or another one
+    is noticed. The exit status is 1 at the first difference, which is named with its place.
+    """
+    from mtok.cli.verification import report_content, report_page
+    from mtok.cli.verifying import verified
+
+    report, named, beyond = verified(where or store, key or [], seen, recompute=recompute, objects=objects)
+    answer(report_content(report, named), report_page(report, named, beyond), as_json=as_json)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@commands.command(epilog="Example: mtok evidence qwen 2026-06-20 --out qwen.zip --store store")
+@reported
+def evidence(
+    *,
+    series: Annotated[str, typer.Argument(metavar="SERIES", help="One of the six published series.")],
+    date: Annotated[str, typer.Argument(metavar="DATE", help="Day, YYYY-MM-DD.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The zip to write.")],
+    vintage: Annotated[
+        int | None, typer.Option("--vintage", metavar="N", min=0, help="Without it the one in force.")
+    ] = None,
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write one published value as a parcel that a stranger can check.
+
+    The record, its log entry and proof, what it was computed from, the rules, a verifier in one file of plain Python,
+    and a page that says how to use it.
+    """
+    from mtok.archive import Store
+    from mtok.cli.reading import known_series, named_store, needed_day, published_vintage
+    from mtok.publication.parcels import make_parcel
+    from mtok.publication.published import FOLDER, Published
+
+    published = Published(Store.open(named_store(store)).path / FOLDER)
+    found = published_vintage(published, known_series(series), needed_day(date, "DATE"), vintage)
+    parcel = make_parcel(published, found)
+    out.write_bytes(parcel)
+    content = {"file": str(out), "bytes": len(parcel), "record_sha256": found.record_sha256}
+    answer(
+        content,
+        [f"{out}: {len(parcel)} bytes; unpack it and open README.html, or: python3 verify.py"],
+        as_json=as_json,
+    )
 
 
 @keys.command(epilog="Example: mtok keys new --origin index.example.org/log --store store")
@@ -164,7 +252,7 @@ def new(
     from mtok.archive import Store
     from mtok.cli.keyring import keys_content, keys_page
     from mtok.cli.reading import named_store
-    from mtok.publication import create_key
+    from mtok.publication.operators import create_key
 
     opened = Store.open(named_store(store))
     create_key(opened, origin, os.urandom(32))
@@ -183,7 +271,7 @@ def rotate(*, at: At = None, store: StorePath = None, as_json: AsJson = False) -
     from mtok.cli.publications import outside_head
     from mtok.cli.reading import named_store
     from mtok.cli.terminal import progress_bar
-    from mtok.publication import rotate_key
+    from mtok.publication.operators import rotate_key
 
     opened = Store.open(named_store(store))
     with progress_bar() as progress:

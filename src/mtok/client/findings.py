@@ -81,6 +81,9 @@ CODES: Final[Mapping[str, tuple[str, str]]] = {
     "index_differs": (ARITHMETIC, "the pure-price companion does not follow (R-8.3)"),
     "move_differs": (ARITHMETIC, "the move does not follow from the two records (R-11)"),
     "notes_differ": (ARITHMETIC, "jump, weak_link or no_link do not follow (R-8.3, R-10)"),
+    # rules and decoding
+    "rules_differ": (RULES, "the rules over the published observations give another record"),
+    "decoding_differs": (DECODING, "the raw responses give other observations"),
 }
 """Code → the level it keeps a publication from, and what it says."""
 

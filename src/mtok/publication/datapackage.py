@@ -29,7 +29,6 @@ _MODELS: Final = "models (slug and variant)"
 _SHARE: Final = "share, 0 to 1"
 _RATIO: Final = "ratio, 1 is equal"
 _DAYS: Final = "UTC days"
-_TEXT: Final = "text"
 _CODE: Final = "code"
 _CODES: Final = "codes, joined by spaces in CSV"
 _INSTANT: Final = "instant, UTC"
@@ -138,8 +137,9 @@ def datapackage_file(series: Sequence[str], *, homepage: str | None = None) -> b
 
 def _table(path: str, title: str, key: list[str]) -> list[dict[str, Any]]:
     """Return a table as CSV and as Parquet."""
-    fields = [_field(name) for name in point_fields(PublishedRecord)]
-    schema = {"$schema": f"{_PROFILES}/tableschema.json", "fields": fields, "primaryKey": key}
+    names = point_fields(PublishedRecord)
+    as_csv, as_parquet = ([_field(name, lists) for name in names] for lists in ("string", "array"))
+    schema = {"$schema": f"{_PROFILES}/tableschema.json", "primaryKey": key}
     name = path.replace("/", "-")
     common = {"$schema": f"{_PROFILES}/dataresource.json", "type": "table", "title": title}
     return [
@@ -155,7 +155,7 @@ def _table(path: str, title: str, key: list[str]) -> list[dict[str, Any]]:
                 "delimiter": ",",
                 "lineTerminator": "\n",
             },
-            "schema": {**schema, "missingValues": [""]},
+            "schema": {**schema, "fields": as_csv, "missingValues": [""]},
         },
         {
             "name": f"{name}-parquet",
@@ -163,7 +163,7 @@ def _table(path: str, title: str, key: list[str]) -> list[dict[str, Any]]:
             **common,
             "format": "parquet",
             "mediatype": "application/vnd.apache.parquet",
-            "schema": schema,
+            "schema": {**schema, "fields": as_parquet},
         },
     ]
 
@@ -186,18 +186,22 @@ def _series(series: str) -> list[dict[str, Any]]:
     ]
 
 
-def _field(name: str) -> dict[str, Any]:
+def _field(name: str, lists: str) -> dict[str, str]:
+    """Return the description of a column; `lists` is what a list is in the format."""
     description, unit = COLUMNS[name]
-    return {"name": name, **_type(name), "description": f"{description}. Unit: {unit}.", "unit": unit}
+    return {
+        "name": name,
+        "type": lists if name in points.LISTS else _type(name),
+        "description": f"{description}. Unit: {unit}.",
+        "unit": unit,
+    }
 
 
-def _type(name: str) -> dict[str, str]:
+def _type(name: str) -> str:
     if name == "date":
-        return {"type": "date"}
+        return "date"
     if name in points.INSTANTS:
-        return {"type": "datetime"}
-    if name in points.LISTS:
-        return {"type": "list", "delimiter": " ", "itemType": "string"}
+        return "datetime"
     if name in points.TEXTS:
-        return {"type": "string"}
-    return {"type": "integer"} if name in points.COUNTS else {"type": "number"}
+        return "string"
+    return "integer" if name in points.COUNTS else "number"

@@ -232,6 +232,8 @@ def _change(record: PublishedRecord) -> str:
 
 
 def _signed(value: str, before: str) -> str:
+    if not Fraction(before):
+        return "up from 0, which has no percentage"
     change = _percent(Fraction(value) / Fraction(before) - 1)
     return change if change.startswith(("−", "0.0 ")) else f"+{change}"
 

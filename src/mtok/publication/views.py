@@ -100,10 +100,10 @@ def readme_file(*, origin: str, vkey: str) -> bytes:
         "log/, proofs/          what was said when: an append-only log, and proof that each record is in it",
         "feeds/                 what is new, what was revised, notices (Atom and JSON Feed)",
         "",
-        "To verify all of it offline: mtok verify PATH (pip install mtok). By hand: sha256sum --check SHA256SUMS.",
+        "To verify all of it offline: mtok verify PATH. By hand, file by file: sha256sum --check SHA256SUMS.",
         "SHA256SUMS and log/checkpoint are signed with the key below; compare it with one from elsewhere:",
         f"    {vkey}",
-        "An empty cell is a value that was withheld, never zero. CITATION.txt says how to cite.",
+        "An empty cell is missing (of `value`: withheld), never zero. CITATION.txt says how to cite.",
     ]
     return "".join(f"{line}\n" for line in lines).encode()
 

@@ -34,9 +34,9 @@ from mtok.errors import AnswerIsNo
 from mtok.notes import Checkpoint, PrivateKey, open_note
 from mtok.progress import silent
 from mtok.proofs import Tree, bundle_path, bundles_of, decode_bundle, leaf_hash
-from mtok.publication import create_key, give_notice, restate, rotate_key
 from mtok.publication.entries import read_entries
 from mtok.publication.log import Log, read_head
+from mtok.publication.operators import create_key, give_notice, restate, rotate_key
 from mtok.publication.sealing import Sealing
 from mtok.replay import ReplayClock
 from mtok.sources import OpenRouter

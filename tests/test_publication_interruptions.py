@@ -509,6 +509,31 @@ def test_a_flipped_bit_of_what_was_broken_off_is_found_before_it_is_signed(
     assert differences(desk.published(), due[1]) == []
 
 
+def test_a_record_of_long_ago_is_looked_at_before_the_head_is_claimed(
+    history: list[Desk], tmp_path: Path
+) -> None:
+    """A notice rests on no record, but the series and feeds that are made anew with it do."""
+    desk = copied(history[1], tmp_path / "desk")
+    path = desk.publication / "records" / "openai" / "2026-06-17.0.json"
+    whole = path.read_bytes()
+    flip(path, 4)
+    for _ in range(2):
+        with pytest.raises(EnvironmentFailed) as caught:
+            desk.notice(NEXT_AT)
+        assert (caught.value.code, str(path) in caught.value.found) == ("publication_damaged", True)
+        assert Log(desk.publication / "log").claimed() == Log(history[1].publication / "log").claimed()
+    path.write_bytes(whole)
+    desk.notice(NEXT_AT)
+
+
+def test_derived_tables_that_are_damaged_are_made_again(due: tuple[Desk, Content], tmp_path: Path) -> None:
+    desk = copied(due[0], tmp_path / "desk")
+    for path in (desk.store / "observations").glob("2026-06-*/*.parquet"):
+        flip(path, 4)
+    desk.publish(NEXT_AT)
+    assert differences(desk.published(), due[1]) == []
+
+
 def test_a_full_tile_is_read_back_too(tmp_path: Path) -> None:
     """Its hashes stand in no partial tile, so that the root alone would not show it."""
     log, entries = Log(tmp_path), [str(number).encode() for number in range(600)]

@@ -668,8 +668,9 @@ def fill(world: World, name: str, disk: Path) -> dict[str, Any]:
         shown, unacceptable = said(desk.publication, world.keys)
         broken += [f"{pages} pages: {what}" for what in unacceptable]
         ballast.unlink()
+        expected = known.after[0 if _decided(desk, known) else 1]
         completed = kills.forked(known.again, desk.folder)
-        found = [completed] if completed else differences(desk.published(), known.after[0])
+        found = [completed] if completed else differences(desk.published(), expected)
         broken += [f"{pages} pages, completed: {what}" for what in found]
         if failed is None or broken:
             return {"pages": pages, "refused": refused, "broken": broken, "roots": len(shown)}

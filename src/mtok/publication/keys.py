@@ -46,9 +46,10 @@ class Keyring:
     def add(self, key: PrivateKey) -> Path:
         """Keep a key, and its public key beside it; return its file."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(self.folder.parent)
         path = self.folder / f"{key.public.id.hex()}.key"
-        _create(path, f"{key.text}\n")
         _create(path.with_suffix(".vkey"), f"{key.public}\n", 0o444)
+        _create(path, f"{key.text}\n")
         sync_folder(self.folder)
         return path
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from mtok.archive import Store
-from mtok.calendar import day_of, format_instant, parse_instant
+from mtok.calendar import SECOND, day_of, format_instant, parse_instant
 from mtok.canonical import sha256_hex
 from mtok.errors import BadCall, EnvironmentFailed
 from mtok.methodology import load
@@ -22,6 +22,7 @@ from mtok.progress import Progress
 from mtok.publication.editions import Edition, Files
 from mtok.publication.entries import Entries, Entry, read_entries
 from mtok.publication.keys import Keyring, keyring_of
+from mtok.publication.log import Log
 from mtok.publication.policy import load_policy
 from mtok.publication.published import FOLDER, Published
 from mtok.publication.remaking import remake
@@ -50,15 +51,16 @@ class Press:
         self.store = store
         self.instant = now
         self.policy = load_policy()
-        self.published = Published(store.path / FOLDER)
         self._progress = progress
         self._keyring = keyring_of(store)
+        size = Log(store.path / FOLDER / "log").check(self._keyring.public())
+        self.published = Published(store.path / FOLDER)
         self.key = current_key(self._keyring, self.published)
         origin = self.key.public.name
         self._sealing = Sealing(self.published.folder, origin, outside(origin))
         self.warning = self._sealing.refuse_behind()
-        self.published.log.checkpoint(self._keyring.public())
         pending = self._sealing.pending()
+        self._sealing.refuse_torn(size, pending)
         self.resumed = pending is not None
         if pending is not None:
             self._complete(pending)
@@ -180,7 +182,9 @@ class Press:
         checkpoint = self._sealing.complete(
             pending,
             keys,
-            lambda: remake(Published(self.published.folder), keys[-1].public, self.policy, day),
+            lambda: remake(
+                Published(self.published.folder, pending.new_size), keys[-1].public, self.policy, day
+            ),
             self._progress,
         )
         self.published = Published(self.published.folder)
@@ -188,7 +192,9 @@ class Press:
         return checkpoint
 
     def _refuse_wrong_clock(self) -> None:
-        """Raise EnvironmentFailed where the clock is behind what has happened already."""
+        """Raise EnvironmentFailed where the clock is behind what has happened already, or was off the server's when
+        that last answered: a `known_at` of the future could never be taken back.
+        """
         last = self.published.known_at
         if last is not None and self.instant < last - self.policy.clock_skew_max:
             raise EnvironmentFailed(
@@ -197,6 +203,17 @@ class Press:
                 f"{format_instant(last)}",
                 "Set the clock (`timedatectl`, an NTP service) and run the same command again; nothing was signed.",
             )
+        answered = [one for one in self.store.register.read() if one.server_date and not one.failure]
+        for capture in answered[-1:]:
+            ahead = capture.instant - parse_instant(capture.server_date or "")
+            if abs(ahead) > self.policy.clock_skew_max:
+                raise EnvironmentFailed(
+                    "clock_wrong",
+                    f"this machine's clock said {capture.captured_at} when the server answered at "
+                    f"{capture.server_date}: {abs(ahead) // SECOND} s off, above "
+                    f"{self.policy.clock_skew_max // SECOND} s",
+                    "Set the clock (`timedatectl`, an NTP service) and collect again (`mtok run`); nothing was signed.",
+                )
 
 
 def rotation_message(old: PublicKey, new: PublicKey) -> bytes:

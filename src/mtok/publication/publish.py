@@ -234,6 +234,10 @@ class Calendar:
             determined, self._captures, vintages, stages, self._press.known_at, self._press.policy.sha256
         )
 
+    def in_force(self, series: str, day: int) -> Vintage | None:
+        """Return what is in force of a series and date."""
+        return self._press.published.vintages.in_force((series, self.methodology, format_date(day)))
+
     def last_vintage(self, vintage: Vintage) -> Vintage:
         """Return the last vintage of what another one is a vintage of, which may be informational."""
         return self._press.published.vintages.of(vintage.key)[-1]
@@ -256,8 +260,7 @@ class Calendar:
                 self._press.store.objects.get(capture.sha256)
 
     def _in_force(self, day: int) -> Vintage | None:
-        key = (self._names[0], self.methodology, format_date(day))
-        return self._press.published.vintages.in_force(key)
+        return self.in_force(self._names[0], day)
 
     def _held_days(self) -> set[int]:
         """Return the days a capture has whole volumes of, among those of the last month where some are published."""

@@ -90,7 +90,7 @@ def examine(store: Store, progress: Progress, methodology: str = "1.0") -> Diagn
         records, damaged = _examine_records(store, methodology)
         found += damaged
         published = PublishedFiles(store.path / FOLDER)
-        found += _examine_publication(published)
+        found += examine_publication(published)
         found += _examine_keys(store)
         observed = _files(store.path / "observations") if whole else {}
         skipped = []
@@ -192,7 +192,7 @@ def _examine_object(store: Store, path: Path, sizes: dict[str, set[int]]) -> Ite
 # ---- what is published, and the keys
 
 
-def _examine_publication(files: PublishedFiles) -> Iterator[Finding]:
+def examine_publication(files: PublishedFiles) -> Iterator[Finding]:
     """Hold every published file against the log and the sums, and these against the signatures."""
     there = set(files.names)
     for name, fault in files.damages():

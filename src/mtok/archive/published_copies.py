@@ -13,7 +13,7 @@ from typing import Final
 
 from mtok.archive.files import sync_folder, write_file
 from mtok.archive.published_files import PENDING, SUMS, PublishedFiles, never_changes
-from mtok.archive.published_log import CHECKPOINT, known_roots, newest_head, tree_of
+from mtok.archive.published_log import CHECKPOINT, known_roots, newest_size, tree_of
 from mtok.errors import AnswerIsNo, EnvironmentFailed
 from mtok.progress import Progress
 
@@ -38,10 +38,10 @@ class CopiedPublication:
 
 def refuse_another_log(source: Path, target: Path) -> None:
     """Raise AnswerIsNo unless the log of a copy, in `target`, is the beginning of that in `source`."""
-    size = newest_head(target)
+    size = newest_size(target)
     if not size:
         return
-    mine = newest_head(source)
+    mine = newest_size(source)
     original, copy = _roots(source, size), _roots(target, size)
     if size <= mine and (original & copy or not original or not copy):
         return

@@ -22,7 +22,6 @@ from mtok.archive.published_log import (
     head_line,
     is_head,
     log_names,
-    newest_head,
     place_of,
     tree_of,
 )
@@ -111,7 +110,6 @@ class PublishedFiles:
         )
         self.pending = [name for name in self.names if name.startswith(f"{PENDING}/")]
         self._interrupted = self._read_pending()
-        self._noted = checkpoint_in(self._read(CHECKPOINT) or b"")
         self._known_note = lru_cache(self._signed_checkpoint)
         self.log_damage: str | None = None
         self._tree = self._read_tree()
@@ -198,17 +196,22 @@ class PublishedFiles:
         if self._interrupted is not None:
             sizes = [self._interrupted.size]
         else:
-            noted = self._noted.size if self._noted is not None else 0
-            sizes = sorted({newest_head(self.folder), noted} - {0}, reverse=True)
+            sizes = sorted(self._signed_sizes(), reverse=True)
         for size in sizes:
             tree = tree_of(self.folder, size)
             if tree is not None:
                 return tree
         if sizes:
             self.log_damage = f"neither the entries nor the hashes have the root of {sizes[0]} entries"
-        elif any(map(_of_log, self.names)):
+        elif self.names and not self.pending:
             self.log_damage = "it has neither a checkpoint nor heads"
         return Tree()
+
+    def _signed_sizes(self) -> set[int]:
+        """Return the greatest size of a head, and that of the checkpoint, which may be damaged."""
+        noted = checkpoint_in(self._read(CHECKPOINT) or b"")
+        heads = [int(name.rpartition("/")[2]) for name in self.names if is_head(name)]
+        return {max(heads, default=0), noted.size if noted is not None else 0} - {0}
 
     def _read_entries(self) -> dict[int, _Entry]:
         """Return the entries of sound bundles, by index."""

@@ -60,10 +60,12 @@ def known_roots(folder: Path, size: int) -> set[bytes]:
     return roots | ({noted.root} if noted is not None and noted.size == size else set())
 
 
-def newest_head(folder: Path) -> int:
-    """Return the greatest size that was ever signed, 0 without any."""
-    heads = (folder / "log" / "heads").glob("*")
-    return max((int(path.name) for path in heads if path.name.isdigit()), default=0)
+def newest_size(folder: Path) -> int:
+    """Return the greatest size that was ever signed, by heads and checkpoint; 0 without any."""
+    sizes = [int(path.name) for path in (folder / "log" / "heads").glob("*") if path.name.isdigit()]
+    checkpoint = folder / CHECKPOINT
+    noted = checkpoint_in(checkpoint.read_bytes()) if checkpoint.is_file() else None
+    return max([*sizes, noted.size if noted is not None else 0])
 
 
 def _tree(folder: Path, size: int, hashes: Callable[[bytes], list[bytes]]) -> Tree | None:

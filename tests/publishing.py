@@ -24,8 +24,11 @@ _POSTED = {"openai/gpt-a": "0.000001", "anthropic/claude-a": "0.000002"}
 _TOTALS = {"openai/gpt-a": 900_000_000, "anthropic/claude-a": 700_000_000}
 
 
-def publishing_store(path: Path, *, seed: int = 1) -> Store:
-    """Return a store with a key that has volumes of 18, 19 and 20 June 2026 and has published nothing."""
+def publishing_store(path: Path, until: str = "2026-06-22T00:00:00Z") -> Store:
+    """Return a store with a key that has volumes of 18, 19 and 20 June 2026 and has published nothing.
+
+    until : the instant up to which responses were captured
+    """
     found = [prices(f"2026-06-{day} 12:00:00", _POSTED, origin="replay") for day in range(17, 22)]
     days = {f"2026-06-{day}": _TOTALS for day in (18, 19, 20)}
     found += [
@@ -36,8 +39,8 @@ def publishing_store(path: Path, *, seed: int = 1) -> Store:
         )
         for day in (19, 20, 21)
     ]
-    store = store_of(path, found)
-    create_key(store, ORIGIN, bytes([seed]) * 32)
+    store = store_of(path, [response for response in found if response.captured_at < parse_instant(until)])
+    create_key(store, ORIGIN, bytes([1]) * 32)
     return store
 
 

@@ -30,8 +30,6 @@ from mtok.notes import Checkpoint, NoteRefused, PublicKey, open_note
 from mtok.proofs import (
     TILE_WIDTH,
     Tree,
-    bundle_path,
-    bundles_of,
     check_inclusion,
     decode_bundle,
     decode_proof,
@@ -141,7 +139,8 @@ class PublishedFiles:
     def unlisted(self) -> list[str]:
         """The names of files that neither log nor sums name; none as far as these cannot be read themselves."""
         found = set(self.names) - set(self.listed)
-        return sorted(name for name in found if not (self.log_damage if _of_log(name) else self._unsummed))
+        unread = self.log_damage is not None or len(self._entries) < self._size
+        return sorted(name for name in found if not (unread if _of_log(name) else self._unsummed))
 
     def damages(self) -> Iterator[tuple[str, str]]:
         """Yield name and fault of everything that is missing or not as it has to be; of a damaged log only that."""
@@ -214,13 +213,16 @@ class PublishedFiles:
         return {max(heads, default=0), noted.size if noted is not None else 0} - {0}
 
     def _read_entries(self) -> dict[int, _Entry]:
-        """Return the entries of sound bundles, by index."""
+        """Return the entries of sound bundles, by index; a damaged one may be made up for by a shorter one before."""
         found: dict[int, _Entry] = {}
-        for index, width in bundles_of(self._size):
-            raw = self._read(f"log/{bundle_path(index, width)}") or b""
-            if self._fault_in_log(f"log/{bundle_path(index, width)}", raw) is None:
-                for position, entry in enumerate(decode_bundle(raw), index * TILE_WIDTH):
-                    found[position] = msgspec.json.decode(entry, type=_Entry)
+        for name in self.names:
+            place = place_of(name.removeprefix("log/")) if name.startswith("log/tile/entries/") else None
+            raw = self._read(name)
+            if place is None or raw is None or self._fault_in_log(name, raw):
+                continue
+            for index, entry in enumerate(decode_bundle(raw), place[1] * TILE_WIDTH):
+                if index not in found:
+                    found[index] = msgspec.json.decode(entry, type=_Entry)
         return found
 
     def _read_keys(self) -> Iterator[PublicKey]:
@@ -243,8 +245,13 @@ class PublishedFiles:
         }
 
     def _expected_heads(self) -> dict[int, bytes]:
-        """Return the root of every size that was signed: each publication ends with an entry `asof`."""
+        """Return the root of every size that was signed: each publication ends with an entry `asof`.
+
+        Where that entry cannot be read, a head that is there is held against the tree all the same.
+        """
         closing = [index + 1 for index, entry in self._entries.items() if entry.type == "asof"]
+        there = [int(name.rpartition("/")[2]) for name in self.names if is_head(name)]
+        closing += [size for size in there if 0 < size <= self._size and size - 1 not in self._entries]
         return {size: self._tree.root(size) for size in {*closing, self._size} if size}
 
     def _expected_names(self) -> set[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,7 +19,7 @@ from mtok.progress import silent
 from mtok.publication.policy import load_policy
 from mtok.publication.press import nowhere
 from mtok.publication.publish import publish
-from mtok.watch import Alarm, Publishing, Sinks, Status, deliver, status_of
+from mtok.watch import Publishing, Sinks, Status, deliver, status_of
 from mtok.watch.metrics import write_metrics
 from mtok.watch.status import watched
 from publishing import FIRST, SECOND, THIRD, publish_at, publishing_store
@@ -124,7 +126,7 @@ def test_the_page_says_what_to_do(store: Store) -> None:
 def test_a_sink_is_told_once_a_date_and_once_when_it_is_over(store: Store) -> None:
     publish_at(store, SECOND)
 
-    def told(now: str) -> list[Alarm]:
+    def told(now: str) -> list[MutableMapping[str, Any]]:
         instant = parse_instant(now)
         status, alarms = watched(store, instant, 9)
         with capture_logs() as logs:

@@ -33,3 +33,11 @@ def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "mtok-test", folder], check=True)
     yield folder
     subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture(scope="session")
+def published_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that published the bundled sample over some days, with a notice and another key. Nobody may change it."""
+    from released import release_sample
+
+    return release_sample(tmp_path_factory.mktemp("published") / "store")

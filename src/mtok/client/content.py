@@ -84,18 +84,18 @@ def is_count(value: Any) -> bool:
 
 
 def is_date(value: Any) -> bool:
-    """Return whether it is a date."""
+    """Return whether it is a date, with centuries to spare on both sides for those that are counted from it."""
     try:
         parse_date(value)
     except (TypeError, ValueError):
         return False
-    return True
+    return bool("1970-02-01" <= value <= "9000-01-01" or value == "1970-01-01")
 
 
 def is_instant(value: Any) -> bool:
     """Return whether it is an instant as this program writes it."""
     try:
-        return bool(format_instant(parse_instant(value)) == value)
+        return bool("1970-02-01" <= value < "9000-01-01" and format_instant(parse_instant(value)) == value)
     except (TypeError, ValueError, OverflowError):
         return False
 

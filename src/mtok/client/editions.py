@@ -46,11 +46,15 @@ class Method:
 
 @dataclass(frozen=True, kw_only=True)
 class Read:
-    """A record of an edition: as content and decoded, with the entry and path it was found by."""
+    """A record of an edition: as content and decoded, with the entry and path it was found by.
+
+    known : the content without the fields that are unknown to us
+    """
 
     entry: Numbered
     path: str
     content: dict[str, Any]
+    known: dict[str, Any]
     record: PublishedRecord
 
 
@@ -150,14 +154,17 @@ class Editions:
             return None
         try:
             record = _decoded(raw)
-            difference = _beyond(content, record, self._findings)
         except Malformed as error:
-            self._findings.add("record_malformed", path, str(error))
+            place, _, found = str(error).rpartition(": ")
+            self._findings.add("record_malformed", f"{path}, {place}" if place else path, found)
             return None
-        if difference:
-            self._findings.add("record_malformed", f"{path}, {difference[0]}", difference[1])
-            return None
-        return Read(entry=entry, path=path, content=content, record=record)
+        known = content
+        if not _means(built := msgspec.to_builtins(record), content):
+            known = plain(built)
+            if difference := first_difference(known, _known(content, known, self._findings)):
+                self._findings.add("record_malformed", f"{path}, {difference[0]}", difference[1])
+                return None
+        return Read(entry=entry, path=path, content=content, known=known, record=record)
 
     def _check_record(self, read: Read, history: History) -> None:
         record, path = read.record, read.path
@@ -191,7 +198,7 @@ class Editions:
                 sound = False
         if parameters is not None and sound:
             links = Links(record, day, as_of, history, parameters, self._again)
-            check_arithmetic(record, read.content, parameters, links, path, self._findings)
+            check_arithmetic(record, read.known, parameters, links, path, self._findings)
         self._keep(path, record)
         history.add(
             Published(
@@ -338,19 +345,11 @@ def _decoded(raw: bytes) -> PublishedRecord:
     try:
         record = decode_published(raw)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-        raise Malformed(str(error)[:300]) from None
+        found, _, place = str(error)[:300].partition(" - at `$")
+        raise Malformed(f"{place.strip('`.')}: {found.replace(': ', ' ')}" if place else found) from None
     if not is_date(record.date):
         raise Malformed(f"date: {record.date[:40]!a} is none")
     return record
-
-
-def _beyond(content: Any, record: PublishedRecord, findings: Findings) -> tuple[str, str] | None:
-    """Return where a record is written otherwise than its fields mean; unknown fields are counted and left out."""
-    built = msgspec.to_builtins(record)
-    if _means(built, content):
-        return None
-    meant = plain(built)
-    return first_difference(meant, _known(content, meant, findings))
 
 
 def _means(built: Any, content: Any) -> bool:

@@ -37,7 +37,12 @@ class Keyring:
 
     def private(self) -> list[PrivateKey]:
         """Return the keys, by id. Raises EnvironmentFailed for a file others can read or that holds no key."""
-        return [_read(path) for path in sorted(self.folder.glob("*.key"))]
+        return [self.read(path) for path in sorted(self.folder.glob("*.key"))]
+
+    @staticmethod
+    def read(path: Path) -> PrivateKey:
+        """Return the key of a file. Raises EnvironmentFailed where others can read it or it holds no key."""
+        return _read(path)
 
     def public(self) -> list[PublicKey]:
         """Return the public keys of `private`."""
@@ -61,7 +66,8 @@ class Keyring:
         raise BadCall(
             "key_missing",
             f"the log is signed with key {public.id.hex()} of {public.name}, which is not in {self.folder}",
-            "Put its file back; without it nobody can publish in this log.",
+            f"Put {public.id.hex()}.key back there from where you keep the copy (chmod 400): no backup has it, and "
+            "without it nobody can publish in this log.",
         )
 
 

@@ -75,7 +75,7 @@ def restate(
             size=press.published.size,
             known_at=press.known_at,
             resumed=press.resumed,
-            next_due=format_instant(calendar.next_due()),
+            next_due=format_instant(press.policy.next_due(now)),
             passed_over=(),
             warning=press.warning,
         )

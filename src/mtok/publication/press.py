@@ -17,7 +17,7 @@ from mtok.canonical import sha256_hex
 from mtok.errors import BadCall, EnvironmentFailed
 from mtok.methodology import load
 from mtok.methodology.registry import VERSIONS, documents
-from mtok.notes import Checkpoint, PrivateKey, PublicKey
+from mtok.notes import Checkpoint, NoteRefused, PrivateKey, PublicKey
 from mtok.progress import Progress
 from mtok.publication.editions import Edition, Files
 from mtok.publication.entries import Entries, Entry, read_entries
@@ -228,8 +228,7 @@ def current_key(keyring: Keyring, published: Published) -> PrivateKey:
         return keyring.find(PublicKey.parse(rotations[-1]["new_key"]))
     keys = keyring.private()
     if published.size:
-        published.log.checkpoint(keyring.public())
-        return keyring.find(published.log.signers(keyring.public())[0])
+        return keyring.find(_signer(keyring, published))
     if not keys:
         raise BadCall(
             "key_missing",
@@ -243,3 +242,20 @@ def current_key(keyring: Keyring, published: Published) -> PrivateKey:
             "Leave the one there that is to sign.",
         )
     return keys[0]
+
+
+def _signer(keyring: Keyring, published: Published) -> PublicKey:
+    """Return who signed a log whose key was never replaced: a key of the keyring, else the one `vkey` names."""
+    try:
+        return published.log.signers(keyring.public())[0]
+    except NoteRefused:
+        pass
+    path = published.folder / "vkey"
+    try:
+        return PublicKey.parse(path.read_text("ascii").removesuffix("\n"))
+    except (OSError, ValueError):
+        raise EnvironmentFailed(
+            "publication_damaged",
+            f"no key in {keyring.folder} has signed the log, and {path} does not name the one that has",
+            "Copy the folder publication/ from the mirror or a backup over this one, and put the key back.",
+        ) from None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mtok.archive import KIND_MODELS, RANKINGS_DAILY, Store
-from mtok.calendar import DAY, day_of, format_date, format_instant, parse_date, parse_instant
+from mtok.calendar import day_of, format_date, format_instant, parse_date, parse_instant
 from mtok.errors import AnswerIsNo, BadInput, EnvironmentFailed
 from mtok.methodology import in_force, load
 from mtok.observations import Observations
@@ -75,7 +75,7 @@ def publish(
         size=press.published.size,
         known_at=format_instant(press.published.known_at or now),
         resumed=resumed,
-        next_due=format_instant(calendar.next_due()),
+        next_due=format_instant(press.policy.next_due(now)),
         passed_over=tuple(map(format_date, calendar.passed_over)),
         warning=warning,
     )
@@ -166,12 +166,6 @@ class Calendar:
         last = last if last_day is None else min(last, last_day)
         found = ((day, self._due(day)) for day in range(self._first, last + 1))
         return [(day, due) for day, due in found if due is not None]
-
-    def next_due(self) -> int:
-        """Return the instant from which something will be due that is not yet."""
-        now, day = self._press.instant, day_of(self._press.instant) - 1
-        hours = [(day + more + 1) * DAY + after for more in (0, 1) for after in self._press.policy.hours]
-        return min(instant for instant in hours if instant > now)
 
     def _due(self, day: int) -> Due | None:
         policy, now, date = self._press.policy, self._press.instant, format_date(day)

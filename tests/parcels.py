@@ -13,12 +13,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import mtok
 from mtok.archive import RANKINGS_DAILY, Store
-from mtok.calendar import format_date, parse_date, parse_instant
+from mtok.calendar import parse_date, parse_instant
 from mtok.canonical import canonical_bytes
 from mtok.determination.assembly import Request
 from mtok.determination.determine import determine
@@ -172,6 +171,7 @@ class Publication:
         }
         self.counts: dict[tuple[str, str], int] = {}
         self.logged: list[dict[str, Any]] = []
+        self.closed = 0
         self.rulebook = (DOCUMENTS / "rulebook-1.0.md").read_bytes()
         folder = SOURCE / "methodology" / "v1"
         self.files |= {
@@ -184,16 +184,34 @@ class Publication:
 
     def publish(self, edition: Edition) -> None:
         """Append an edition: its records, files, entries, proofs, tiles and sums."""
-        start, records = len(self.entries), self._determined(edition)
+        records = self._determined(edition)
         if not self.entries:
-            self._log(edition, "method", **self._method())
+            self._log(edition.time, "method", **self._method())
         for date in dict.fromkeys(record.date for record, _ in records):
             self._publish_date(edition, date, [one for one in records if one[0].date == date])
+        self._finish(edition.time, self.signer)
+
+    def rotate(self, time: str, new: Signer) -> None:
+        """Replace the key: a publication of one notice, signed by both."""
+        text = f"mtok key rotation\n{ORIGIN}\n{self.signer.vkey}\n{new.vkey}\n".encode()
+        keys = {"old_key": self.signer.vkey, "new_key": new.vkey}
+        signed = {
+            f"{name}_signature": base64.b64encode(signer.sign(text)).decode()
+            for name, signer in (("old", self.signer), ("new", new))
+        }
+        self._log(time, "notice", kind="key_rotation", text="The key is replaced.", **keys, **signed)
+        signers, self.signer = (self.signer, new), new
+        self.files["vkey"] = f"{new.vkey}\n".encode()
+        self._finish(time, *signers)
+
+    def _finish(self, time: str, *signers: Signer) -> None:
         table = "".join(
             sorted(
                 " ".join(
-                    (one.series, one.methodology, one.date, str(one.vintage), one.stage, one.quality)
-                    + (one.value or "-", one.sha256)
+                    [
+                        *(one.series, one.methodology, one.date, str(one.vintage), one.stage, one.quality),
+                        *(one.value or "-", one.sha256),
+                    ]
                 )
                 + "\n"
                 for force in self.force.values()
@@ -201,8 +219,8 @@ class Publication:
             )
         ).encode()
         lines = str(table.count(b"\n"))
-        self._log(edition, "asof", known_at=edition.time, vintages=lines, sha256=digest(table))
-        self._close(start)
+        self._log(time, "asof", known_at=time, vintages=lines, sha256=digest(table))
+        self._close(*signers)
 
     def _determined(self, edition: Edition) -> list[tuple[Determination, Evidence]]:
         engine, as_of = Engine(), parse_instant(edition.as_of)
@@ -255,7 +273,7 @@ class Publication:
                 ]
             )
             self.files[f"raw/{date}/{digest(raw)}.json"] = raw
-            self._log(edition, "raw", date=date, captures="1", sha256=digest(raw))
+            self._log(edition.time, "raw", date=date, captures="1", sha256=digest(raw))
         for record, _ in records:
             fields = {name: getattr(record, name) for name in Determination.__struct_fields__}
             published = PublishedRecord(
@@ -275,7 +293,7 @@ class Publication:
             if edition.stage != "informational":
                 self.force[record.series][date] = published
         self._log(
-            edition,
+            edition.time,
             "prices",
             date=date,
             stage=edition.stage,
@@ -290,27 +308,22 @@ class Publication:
         dates = {"effective_from": "2026-01-01", "announced_at": "2026-06-01T00:00:00Z"}
         return {"methodology": "1.0", "reason": "the first", **named, **dates}
 
-    def _log(self, edition: Edition, kind: str, **fields: Any) -> None:
-        self._log_raw({"v": "1", "type": kind, "time": edition.time, **fields})
+    def _log(self, time: str, kind: str, /, **fields: Any) -> None:
+        self._log_raw({"v": "1", "type": kind, "time": time, **fields})
 
     def _log_raw(self, entry: dict[str, Any]) -> None:
         self.entries.append(canonical_bytes(entry))
         self.logged.append(entry)
 
-    def _close(self, start: int) -> None:
+    def _close(self, *signers: Signer) -> None:
         size = len(self.entries)
-        for index in range(start, size):
-            entry = self.logged[index]
-            name = ""
-            if entry["type"] == "prices":
-                name = entry["path"].removesuffix(".json")
-            elif "record_sha256" in entry:
-                name = f"{entry['series']}/{entry['date']}.{entry['vintage']}"
-            if name:
-                self.files[f"proofs/{name}.tlog-proof"] = proof(index, self.entries, self.signer)
+        for index in range(self.closed, size):
+            if name := proof_name(self.logged[index]):
+                self.files[name] = proof(index, self.entries, *signers)
+        self.closed = size
         self.files |= tiles(self.entries)
-        self.files["log/checkpoint"] = checkpoint(self.entries, self.signer)
-        self.files[f"log/heads/{size}"] = f"{size} ".encode() + base64_line(tree_hash(self.entries))
+        self.files["log/checkpoint"] = checkpoint(self.entries, *signers)
+        self.files[f"log/heads/{size}"] = head(self.entries)
         self.files["SHA256SUMS"] = sums(self.files, self.signer)
 
     def parcel(self, series: str, date: str, vintage: int) -> Files:
@@ -354,11 +367,41 @@ def price_rows(record: dict[str, Any]) -> list[dict[str, Any]]:
 
 def entry_of(record: dict[str, Any]) -> dict[str, Any]:
     """Return the log's entry of a published record."""
-    names = "series methodology date vintage stage unit quality rules_sha256 parameters_sha256 supersedes reason".split()
+    names = "series methodology date vintage stage unit quality supersedes reason".split()
+    names += ["rules_sha256", "parameters_sha256"]
     printed = "value" in record
     entry = {name: record[name] for name in [*names, "value" if printed else "reasons"] if name in record}
     entry |= {"v": "1", "type": "point" if printed else "nodata", "time": record["known_at"]}
     return entry | {"record_sha256": digest(canonical_bytes(record))}
+
+
+def proof_name(entry: dict[str, Any]) -> str:
+    """Return where the proof of an entry stands, if it has one."""
+    name = ""
+    if entry["type"] == "prices":
+        name = entry["path"].removesuffix(".json")
+    elif "record_sha256" in entry:
+        name = f"{entry['series']}/{entry['date']}.{entry['vintage']}"
+    return name and f"proofs/{name}.tlog-proof"
+
+
+def head(entries: Sequence[bytes]) -> bytes:
+    """Return the file in log/heads/ of a log of these entries."""
+    return f"{len(entries)} ".encode() + base64_line(tree_hash(entries))
+
+
+def sealed(files: Files, entries: Sequence[bytes], signer: Signer) -> Files:
+    """Return a publication with another log, everything about it properly made and signed again."""
+    files = {path: raw for path, raw in files.items() if not path.startswith(("log/", "proofs/"))}
+    logged = [json.loads(entry) for entry in entries]
+    start = 0
+    for end in (index + 1 for index, entry in enumerate(logged) if entry["type"] == "asof"):
+        log = entries[:end]
+        names = {index: proof_name(logged[index]) for index in range(start, end)}
+        files |= {name: proof(index, log, signer) for index, name in names.items() if name}
+        files |= tiles(log) | {f"log/heads/{end}": head(log), "log/checkpoint": checkpoint(log, signer)}
+        start = end
+    return files | {"SHA256SUMS": sums(files, signer)}
 
 
 def sums(files: Files, signer: Signer) -> bytes:

@@ -512,10 +512,10 @@ def test_the_commands_that_the_demonstration_proposes_work(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     result = run("demo")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "Print of 26 Jun 2026 · methodology 1.0 · all captures seen · bundled sample" in result.stdout
+    assert "Print of 26 Jun 2026 · methodology 1.0 · final · as known" in result.stdout
     assert max(map(len, result.stdout.split("The store is at")[0].splitlines())) == 80
     proposed = [shlex.split(line) for line in result.stdout.splitlines() if line.startswith("  mtok ")]
-    assert [command[1] for command in proposed] == ["explain", "show", "show"]
+    assert [command[1] for command in proposed] == ["explain", "show", "evidence", "verify"]
     for _, *arguments in proposed:
         assert run(*arguments).exit_code == 0
 
@@ -528,7 +528,12 @@ def test_version() -> None:
 
 
 def _commands() -> dict[str, list[str]]:
-    found = get_command(app).commands  # type: ignore[attr-defined]
+    """Every command with its options; those of a group under its name and theirs, `keys new`."""
+    found = dict(get_command(app).commands)  # type: ignore[attr-defined]
+    for name, command in list(found.items()):
+        if members := getattr(command, "commands", None):
+            del found[name]
+            found |= {f"{name} {member}": one for member, one in members.items()}
     return {
         name: [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
         for name, command in found.items()
@@ -537,7 +542,7 @@ def _commands() -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("command", sorted(_commands()))
 def test_every_help_text_has_an_example(command: str) -> None:
-    text = run(command, "--help").stdout
+    text = run(*command.split(), "--help").stdout
     assert f"Example: mtok {command}" in text
     assert all(len(line) <= 80 for line in text.splitlines())
 
@@ -545,7 +550,8 @@ def test_every_help_text_has_an_example(command: str) -> None:
 def test_the_reference_names_every_command_and_option() -> None:
     parts = re.split(r"^## ", DOCUMENT.read_text(encoding="utf-8"), flags=re.MULTILINE)
     documented = {part.split("\n", 1)[0].strip("`").removeprefix("mtok "): part for part in parts}
-    for command, options in _commands().items():
+    for name, options in _commands().items():
+        command = name.partition(" ")[0]
         assert command in documented
         missing = [
             option

@@ -487,7 +487,7 @@ def test_checkpoints_come_back(origin: str, size: int, root: bytes) -> None:
     ("defect", "old", "new", "message"),
     [
         ("empty_origin", "example.com/behind-the-sofa", "", "line 1: origin '' is empty"),
-        ("control_in_origin", "sofa", "so\tfa", "line 1: origin .* has a control character"),
+        ("control_in_origin", "sofa", "so\tfa", "line 1: control character"),
         ("surrogate_in_origin", "sofa", "so\ud800", "line 1: origin is no Unicode text"),
         ("leading_zero", "20852163", "020852163", "line 2"),
         ("zero_twice", "20852163", "00", "line 2"),
@@ -507,12 +507,18 @@ def test_checkpoints_come_back(origin: str, size: int, root: bytes) -> None:
         ),
         ("root_not_canonical", "q2I=", "q2J=", "line 3: 44 characters that are not canonical base64"),
         ("root_without_padding", "q2I=", "q2I", "line 3"),
-        ("root_url_alphabet", "/", "_", "line 3|complete lines"),
-        ("extension_line", "q2I=\n", "q2I=\nextension\n", "has 4 complete lines, not exactly 3"),
-        ("blank_line_at_the_end", "q2I=\n", "q2I=\n\n", "has 4 complete lines, not exactly 3"),
-        ("no_final_newline", "q2I=\n", "q2I=", "has 2 complete lines, not exactly 3"),
-        ("two_lines", "20852163\n", "", "has 2 complete lines, not exactly 3"),
-        ("carriage_returns", "\n", "\r\n", "line [123]"),
+        ("root_url_alphabet", "/", "_", "line 3"),
+        ("extension_line", "q2I=\n", "q2I=\nextension\n", "has 4 lines, not 3"),
+        ("blank_line_at_the_end", "q2I=\n", "q2I=\n\n", "has 4 lines, not 3"),
+        ("no_final_newline", "q2I=\n", "q2I=", r"^checkpoint does not end with a newline \(line 3\)$"),
+        (
+            "extension_line_without_newline",
+            "q2I=\n",
+            "q2I=\nmore",
+            r"does not end with a newline \(line 4\)$",
+        ),
+        ("two_lines", "20852163\n", "", "has 2 lines, not 3"),
+        ("carriage_returns", "\n", "\r\n", "line 1: control character"),
     ],
 )
 def test_the_reader_of_checkpoints_is_strict(defect: str, old: str, new: str, message: str) -> None:

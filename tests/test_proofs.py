@@ -401,6 +401,21 @@ def test_hostile_values_are_answered(
     assert check_consistency(first, one, second, other, proof) in {False, one == other}
 
 
+def test_bytes_cannot_move_from_one_hash_to_another() -> None:
+    """Two hashes are hashed as one string: 33 and 31 bytes, or 31 and 33, would give the same node."""
+    left, right = leaf_hash(b"a"), leaf_hash(b"b")
+    root = node_hash(left, right)
+    for leaf, sibling in [(left + right[:1], right[1:]), (left[:31], left[31:] + right)]:
+        assert node_hash(leaf, sibling) == root
+        assert not check_inclusion(0, 2, leaf, [sibling], root)
+
+
+@pytest.mark.parametrize("value", [b"", bytes(31), bytes(33), bytes(64)], ids=len)
+def test_what_is_no_hash_proves_nothing(value: bytes) -> None:
+    assert not check_inclusion(0, 1, value, [], value)
+    assert not check_consistency(1, value, 1, value, [])
+
+
 def test_sizes_above_the_limit_prove_nothing() -> None:
     leaf = leaf_hash(b"a")
     high = [leaf] * 63

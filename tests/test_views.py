@@ -268,8 +268,9 @@ def test_a_series_has_one_vintage_a_date(vintages: list[PublishedRecord]) -> Non
 
 # ---- vintages
 
-QUERY = """SELECT * FROM 'vintages.parquet' WHERE date = '{date}' AND published_at <= '{known}'
-    AND stage <> 'informational' QUALIFY row_number() OVER (PARTITION BY series ORDER BY vintage DESC) = 1"""
+QUERY = """SELECT * FROM 'vintages.parquet' WHERE date = '{date}' AND published_at < '{known}'
+    AND stage <> 'informational'
+    QUALIFY row_number() OVER (PARTITION BY series, methodology ORDER BY vintage DESC) = 1"""
 
 
 def in_order(records: Sequence[PublishedRecord]) -> list[PublishedRecord]:
@@ -280,8 +281,8 @@ def in_order(records: Sequence[PublishedRecord]) -> list[PublishedRecord]:
     ("date", "known"),
     [
         (RESTATED, "2026-06-21"),
-        (RESTATED, "2026-06-21T06:00:02Z"),
         (RESTATED, "2026-06-21T06:00:03Z"),
+        (RESTATED, "2026-06-21T06:00:03.001Z"),
         (RESTATED, "2026-06-21T14:00:02Z"),
         (RESTATED, "2026-06-21T14:00:02.5Z"),
         (RESTATED, "2026-07-03"),
@@ -294,7 +295,7 @@ def test_what_was_said_then_is_one_query(
 ) -> None:
     """The query of docs/formats.md against a plain loop."""
     document = (Path(__file__).parents[1] / "docs" / "formats.md").read_text("utf-8")
-    words = " ".join(QUERY.format(date="2026-06-30", known="2026-07-03").split())
+    words = " ".join(QUERY.format(date="2026-06-30", known="2026-07-04T00:00:00Z").split())
     assert words in " ".join(document.split())
     (tmp_path / "vintages.parquet").write_bytes(vintages_files(in_order(vintages))["vintages.parquet"])
     connection = duckdb.connect()
@@ -305,7 +306,7 @@ def test_what_was_said_then_is_one_query(
     expected: dict[str, PublishedRecord] = {}
     for record in vintages:
         eligible = record.date == date and record.stage != "informational"
-        if eligible and parse_instant(record.known_at) <= until:
+        if eligible and parse_instant(record.known_at) < until:
             expected[record.series] = max(
                 record, expected.get(record.series, record), key=lambda one: one.vintage
             )
@@ -313,7 +314,7 @@ def test_what_was_said_then_is_one_query(
         (series, record.vintage, record.value and Decimal(record.value), record.sha256)
         for series, record in sorted(expected.items())
     ]
-    assert len(found) == (0 if until < parse_instant(f"{day_after(date)}T06:00:03Z") else 6)
+    assert len(found) == (0 if until <= parse_instant(f"{day_after(date)}T06:00:03Z") else 6)
 
 
 def test_all_vintages_are_in_csv_and_parquet_alike(vintages: list[PublishedRecord]) -> None:

@@ -17,7 +17,9 @@ from mtok.determination.run import Run, run_range
 from mtok.errors import AnswerIsNo
 from mtok.observations import Observations
 from mtok.progress import Progress, silent
-from mtok.publication import Outside, Publication, has_key, nowhere, publish
+from mtok.publication.keys import has_key
+from mtok.publication.press import Outside, nowhere
+from mtok.publication.publish import Publication, publish
 
 
 class SystemClock:

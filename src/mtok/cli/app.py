@@ -12,7 +12,18 @@ import typer
 from mtok import __version__
 from mtok.cli.failures import reported
 from mtok.cli.live import commands as live_commands
-from mtok.cli.options import AsJson, AsOf, Format, From, SeriesId, StorePath, To, VolumeSource, answer
+from mtok.cli.options import (
+    AsJson,
+    AsOf,
+    Determined,
+    Format,
+    From,
+    SeriesId,
+    StorePath,
+    To,
+    VolumeSource,
+    answer,
+)
 from mtok.cli.publishing import commands as publishing_commands
 from mtok.cli.publishing import keys
 
@@ -145,6 +156,7 @@ def board(
         typer.Option("--date", metavar="DATE", help="Day, YYYY-MM-DD; without it the latest there is."),
     ] = None,
     as_of: AsOf = None,
+    determined: Determined = False,
     volume_source: VolumeSource = None,
     store: StorePath = None,
     as_json: AsJson = False,
@@ -155,7 +167,7 @@ def board(
     from mtok.cli.terminal import page_width
 
     asked = day_of_text(date, "--date")
-    records = Records(store, instant_of_text(as_of, "--as-of"))
+    records = Records(store, instant_of_text(as_of, "--as-of"), determined=determined)
     history, day = records.history(records.of_source(volume_source), asked)
     answer(board_content(history, day), board_page(history, day, page_width()), as_json=as_json)
 
@@ -168,6 +180,7 @@ def show(
     first: From = None,
     last: To = None,
     as_of: AsOf = None,
+    determined: Determined = False,
     form: Annotated[
         Format, typer.Option("--format", metavar="FORMAT", help="table, json, csv or parquet.")
     ] = "table",
@@ -184,7 +197,7 @@ def show(
 
     chosen = _one_format(form, as_json=as_json, to_terminal=out is None and sys.stdout.isatty())
     days = days_in_order(first, last)
-    records = Records(store, instant_of_text(as_of, "--as-of"))
+    records = Records(store, instant_of_text(as_of, "--as-of"), determined=determined)
     name = records.resolve(series)
     found = records.read(name, *days)
     if not found:
@@ -206,6 +219,7 @@ def explain(
     series: SeriesId,
     date: Annotated[str, typer.Argument(metavar="DATE", help="Day, YYYY-MM-DD.")],
     as_of: AsOf = None,
+    determined: Determined = False,
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
@@ -220,7 +234,7 @@ def explain(
     from mtok.cli.words import no_print
 
     day = day_of_text(date, "DATE")
-    records = Records(store, instant_of_text(as_of, "--as-of"))
+    records = Records(store, instant_of_text(as_of, "--as-of"), determined=determined)
     name = records.resolve(series)
     found = records.read(name, day, day)
     if not found:
@@ -239,29 +253,41 @@ def explain(
 @app.command(epilog="Example: mtok demo --store store")
 @reported
 def demo(*, store: StorePath = None, as_json: AsJson = False) -> None:
-    """Run everything on the bundled sample and show the board.
+    """Run everything on the bundled sample: collect, determine, publish, verify, and show the board.
 
     Without --store it makes a temporary one, says where, and leaves it there, so that the commands it proposes
     work; delete the folder when you have seen enough.
     """
     from mtok.archive import Store
     from mtok.cli.board import board_content, board_page
+    from mtok.cli.demonstration import demonstrate
     from mtok.cli.reading import Records
     from mtok.cli.summaries import next_steps, run_content
     from mtok.cli.terminal import page_width, progress_bar
-    from mtok.day import determine_days
-    from mtok.replay import Recording, collect_recorded
+    from mtok.cli.verification import report_content, report_page
 
     path = store or Path(tempfile.mkdtemp(prefix="mtok-demo-"))
     opened = Store.create(path)
     with progress_bar() as progress:
-        collect_recorded(opened, Recording.sample(), progress=progress)
-        run = determine_days(opened, progress=progress)
+        run, report, key = demonstrate(opened, progress)
     records = Records(path, None)
     history, day = records.history(records.of_source(run.volume_source), None)
-    content = {"store": str(path), "run": run_content(run), "board": board_content(history, day)}
-    page = [*board_page(history, day, page_width()), "", *next_steps(path, day, temporary=store is None)]
+    content = {
+        "store": str(path),
+        "run": run_content(run),
+        "board": board_content(history, day),
+        "verified": report_content(report, str(path)),
+    }
+    page = [
+        *board_page(history, day, page_width()),
+        "",
+        *report_page(report, str(path), ""),
+        "",
+        *next_steps(path, day, key, temporary=store is None),
+    ]
     answer(content, page, as_json=as_json)
+    if not report.ok:
+        raise typer.Exit(1)
 
 
 @app.command(epilog="Example: mtok backup /mnt/disk/mtok --store store")

@@ -28,6 +28,7 @@ AsOf = Annotated[
     str | None,
     typer.Option("--as-of", metavar="INSTANT", help="As known then: YYYY-MM-DDTHH:MM:SSZ, UTC."),
 ]
+Determined = Annotated[bool, typer.Option("--determined", help="As last determined, whatever is published.")]
 VolumeSource = Annotated[
     str | None,
     typer.Option(

@@ -14,7 +14,7 @@ from mtok.cli.figures import TIED, counted, tokens
 from mtok.cli.layout import WIDTH_MIN, Page, labelled
 
 if TYPE_CHECKING:
-    from mtok.publication import Publication
+    from mtok.publication.publish import Publication
 
 HEAD: Final = "MTOK_HEAD"
 _LISTED_DATES: Final = 4

@@ -81,7 +81,7 @@ def restate(
     from mtok.cli.publications import outside_head, publication_content, publication_page
     from mtok.cli.reading import known_series, named_store, needed_day
     from mtok.cli.terminal import progress_bar
-    from mtok.publication import restate as restate_date
+    from mtok.publication.operators import restate as restate_date
 
     day, opened = needed_day(date, "DATE"), Store.open(named_store(store))
     with progress_bar() as progress:
@@ -124,7 +124,7 @@ def notice(
     from mtok.cli.publications import outside_head
     from mtok.cli.reading import days_in_order, known_series, named_store
     from mtok.cli.terminal import progress_bar
-    from mtok.publication import give_notice
+    from mtok.publication.operators import give_notice
 
     days, opened = days_in_order(first, last), Store.open(named_store(store))
     dates = [None if day is None else format_date(day) for day in days]
@@ -252,7 +252,7 @@ def new(
     from mtok.archive import Store
     from mtok.cli.keyring import keys_content, keys_page
     from mtok.cli.reading import named_store
-    from mtok.publication import create_key
+    from mtok.publication.operators import create_key
 
     opened = Store.open(named_store(store))
     create_key(opened, origin, os.urandom(32))
@@ -271,7 +271,7 @@ def rotate(*, at: At = None, store: StorePath = None, as_json: AsJson = False) -
     from mtok.cli.publications import outside_head
     from mtok.cli.reading import named_store
     from mtok.cli.terminal import progress_bar
-    from mtok.publication import rotate_key
+    from mtok.publication.operators import rotate_key
 
     opened = Store.open(named_store(store))
     with progress_bar() as progress:

@@ -15,7 +15,7 @@ from mtok.errors import AnswerIsNo, BadCall
 from mtok.methodology import load
 from mtok.publication.published import Published
 from mtok.publication.vintages import Vintage
-from mtok.records import Determination
+from mtok.records import Determination, PublishedRecord
 
 
 def named_store(path: Path | None) -> Path:
@@ -106,13 +106,19 @@ def published_vintage(published: Published, series: str, day: int, asked: int | 
 
 
 class Records:
-    """The records of a store, as known at `as_of` (an instant; None: the latest of all)."""
+    """The records of a store, as known at `as_of` (an instant; None: the latest of all).
 
-    def __init__(self, store: Path | None, as_of: int | None) -> None:
+    What is published is read as it was published and known then; what is not, and with `determined` everything, as it
+    was determined.
+    """
+
+    def __init__(self, store: Path | None, as_of: int | None, *, determined: bool = False) -> None:
         self.store = Store.open(named_store(store))
         self.as_of = as_of
         self._folder = Determinations(self.store, METHODOLOGY)
-        self.held = self._folder.series()
+        self._published = None if determined else _published(self.store)
+        self._names = self._published.series() if self._published else []
+        self.held = sorted({*self._folder.series(), *self._names})
 
     def resolve(self, asked: str) -> str:
         """Return the series id that `asked` means: itself, or the only source's where rankings-daily has none.
@@ -158,24 +164,37 @@ class Records:
         self, series: str, first_day: int | None = None, last_day: int | None = None
     ) -> list[Determination]:
         """Return the records of a series in order of date."""
+        if self._published and series in self._names:
+            return [*self._published.read(series, METHODOLOGY, first_day, last_day, as_of=self.as_of)]
         return self._folder.read(series, first_day, last_day, as_of=self.as_of)
 
     def history(
         self, series: Sequence[str], asked: int | None, days: int = 30
     ) -> tuple[dict[str, list[Determination]], int]:
         """Return the records of the series over the `days` up to a day, and that day: the one asked for, else the
-        latest that any of them has a record of. Raises AnswerIsNo when none has one.
+        latest that any of them has a value of, else a record. Raises AnswerIsNo when none has one.
         """
         dates = self.dates(series)
         if not dates or (asked is not None and format_date(asked) not in dates):
             of = "" if asked is None else f" of {format_date(asked)}"
             raise self.nothing(series, f"no company has a record{of}")
-        day = parse_date(dates[-1]) if asked is None else asked
+        day = self._last_printed(series, dates) if asked is None else asked
         return {name: self.read(name, day - days + 1, day) for name in series}, day
+
+    def _last_printed(self, series: Sequence[str], dates: Sequence[str]) -> int:
+        for day in map(parse_date, reversed(dates)):
+            if any(record.value for name in series for record in self.read(name, day, day)):
+                return day
+        return parse_date(dates[-1])
 
     def dates(self, series: Sequence[str]) -> list[str]:
         """Return the dates on which any of the series has a record, in order."""
-        return sorted({date for name in series for date in self._folder.dates(name, as_of=self.as_of)})
+        return sorted({date for name in series for date in self._dates(name, self.as_of)})
+
+    def _dates(self, series: str, as_of: int | None) -> list[str]:
+        if self._published and series in self._names:
+            return [one.date for one in self._published.in_force(series, METHODOLOGY, as_of=as_of)]
+        return self._folder.dates(series, as_of=as_of)
 
     def nothing(self, series: Sequence[str], found: str) -> AnswerIsNo:
         """Return the error that there is no record, with the dates there are."""
@@ -184,7 +203,7 @@ class Records:
         if dates:
             held = f"{counted(len(dates), 'day')} from {dates[0]} to {dates[-1]}"
             remedy = f"There are records of {held}; `mtok determine` makes more."
-        elif self.as_of is not None and any(self._folder.dates(name) for name in series):
+        elif self.as_of is not None and any(self._dates(name, None) for name in series):
             remedy = "There are others: leave out --as-of, or run `mtok determine` with the same --as-of."
         else:
             remedy = f"Run `mtok determine`; it says which days {self.store.path} has volumes of."
@@ -194,6 +213,19 @@ class Records:
         """Return the record that a move starts from, None unless it is to the byte the one the move names."""
         if record.move is None:
             return None
-        day = parse_date(record.move.from_date)
-        found = self.read(record.series, day, day)
-        return found[0] if found and found[0].sha256 == record.move.from_sha256 else None
+        date, sha256 = record.move.from_date, record.move.from_sha256
+        if self._published and isinstance(record, PublishedRecord):
+            vintages = self._published.vintages.of((record.series, record.methodology, date))
+            published = map(self._published.record, vintages)
+            return next((one for one in published if one.determination_sha256 == sha256), None)
+        found = self.read(record.series, parse_date(date), parse_date(date))
+        return found[0] if found and found[0].sha256 == sha256 else None
+
+
+def _published(store: Store) -> Published | None:
+    """Return what a store has published, None when nothing."""
+    if not (store.path / "publication" / "log" / "checkpoint").exists():
+        return None
+    from mtok.publication.published import FOLDER, Published
+
+    return Published(store.path / FOLDER)

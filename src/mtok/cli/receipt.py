@@ -54,7 +54,7 @@ from mtok.cli.words import (
 )
 from mtok.methodology import load
 from mtok.quantities import PRICE_SECONDS_PER_USD_PER_MTOK, rounded
-from mtok.records import Determination
+from mtok.records import Determination, PublishedRecord
 
 _DATE_OF_SLUG: Final = re.compile(r"-20[0-9]{2}(?:-[0-9]{2}-[0-9]{2}|[0-9]{4})(?=:|$)")
 _HEADS: Final = ("tokens", "share", "price", "price found", "contributes")
@@ -231,6 +231,7 @@ def _averages(record: Determination, width: int) -> Page:
 
 def _evidence(record: Determination, names: dict[str, str], width: int) -> Page:
     inputs, lines = record.inputs, ["", Heading("Evidence"), hairline(width)]
+    lines += _published(record, width)
     lines += wrapped(_standing(record), width)
     if inputs.rankings:
         lines += _named(
@@ -261,6 +262,13 @@ def _evidence(record: Determination, names: dict[str, str], width: int) -> Page:
     lines += [f"{label:{LABEL_WIDTH}}{sha256}" for label, sha256 in digests.items() if sha256]
     dated = [name for name, shown in names.items() if not name.endswith(f"/{shown}")]
     return [*lines, *(labelled("full names", ", ".join(dated), width) if dated else [])]
+
+
+def _published(record: Determination, width: int) -> Page:
+    if not isinstance(record, PublishedRecord):
+        return []
+    said = [instant_text(record.known_at), record.stage, f"vintage {record.vintage}", record.reason or ""]
+    return labelled("published", f"{', '.join(filter(None, said))}; `mtok evidence` proves it", width)
 
 
 def _named(label: str, text: str, sha256: str) -> Page:

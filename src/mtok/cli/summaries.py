@@ -18,6 +18,7 @@ from mtok.cli.layout import WIDTH_MIN, Page, labelled, wrapped
 if TYPE_CHECKING:
     from mtok.determination.run import Run
     from mtok.intake import ImportReport
+    from mtok.notes import PublicKey
 
 
 def import_content(report: ImportReport) -> dict[str, Any]:
@@ -71,8 +72,8 @@ def run_page(run: Run, store: Path) -> Page:
     ]
 
 
-def next_steps(store: Path, day: int, *, temporary: bool) -> Page:
-    """Return what to do with the store of the demonstration."""
+def next_steps(store: Path, day: int, key: PublicKey, *, temporary: bool) -> Page:
+    """Return what to do with the store of the demonstration. key : its publication is verified with"""
     date, at = format_date(day), at_store(store)
     said = f"The store is at {store}."
     if temporary:
@@ -82,8 +83,9 @@ def next_steps(store: Path, day: int, *, temporary: bool) -> Page:
         *next_commands(
             {
                 "one value from its evidence": f"explain openai {date} {at}",
-                "one company over time": f"show openai {at}",
-                "the same for a program": f"show openai --format csv {at}",
+                "one company over time": f"show openai --format csv {at}",
+                "one value for a stranger": f"evidence openai {date} --out openai.zip {at}",
+                "the publication verified": f"verify {shlex.quote(str(store))} --key {shlex.quote(str(key))}",
             }
         ),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,7 +43,7 @@ def report_content(report: Report, where: str) -> dict[str, Any]:
 def report_page(report: Report, where: str, beyond: str) -> Page:
     """Return the report for people. beyond : what the next level would take, empty where there is none"""
     verdict = "verified" if report.ok else "NOT as it should be"
-    lines: Page = [Heading(f"{where}: {verdict}"), hairline(WIDTH_MIN)]
+    lines: Page = [*map(Heading, _in_width(where, verdict)), hairline(WIDTH_MIN)]
     if report.checkpoint and report.key:
         text = f"{report.checkpoint.origin}, {tokens(report.checkpoint.size)} entries, signed by {report.key.id.hex()}"
         lines += labelled("log", text, WIDTH_MIN)
@@ -66,3 +67,8 @@ def report_page(report: Report, where: str, beyond: str) -> Page:
             lines += wrapped(finding.remedy, WIDTH_MIN, 13)
     rest = len(report.findings) - _LISTED + report.more
     return [*lines, *([f"and {tokens(rest)} more; --json lists them"] if rest > 0 else [])]
+
+
+def _in_width(where: str, verdict: str) -> Page:
+    one = f"{where}: {verdict}"
+    return [one] if len(one) <= WIDTH_MIN else [verdict, *textwrap.wrap(where, WIDTH_MIN)]

@@ -23,7 +23,7 @@ from mtok.cli.figures import (
     told_apart,
 )
 from mtok.methodology import Parameters, load
-from mtok.records import Constituent, Determination
+from mtok.records import Constituent, Determination, PublishedRecord
 
 METHODOLOGY: Final = "1.0"
 """The version whose records are read, and whose companies are known."""
@@ -111,7 +111,8 @@ def standing(records: Iterable[Determination]) -> str:
     for record in records:
         seen = f"as known {instant_text(record.as_of)}" if record.as_of else "all captures seen"
         backcast = "backcast" if record.backcast else ""
-        said |= dict.fromkeys((f"methodology {record.methodology}", seen, origin(record), backcast))
+        stage = record.stage if isinstance(record, PublishedRecord) else ""
+        said |= dict.fromkeys((f"methodology {record.methodology}", stage, seen, origin(record), backcast))
     return " · ".join(filter(None, said))
 
 

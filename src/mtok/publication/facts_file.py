@@ -150,19 +150,23 @@ def _noted(facts: Facts) -> dict[str, str]:
 def _facts(noted: dict[str, str], rows: tuple[Fact, ...]) -> Facts:
     if noted.get("format") != FORMAT:
         unreadable("metadata", f"format {noted.get('format')!a}, this program reads {FORMAT!r}")
+    if missing := {"date", "methodology", "volume_source", "complete"} - noted.keys():
+        unreadable("metadata", f"{', '.join(sorted(missing))} missing")
     try:
-        facts = Facts(
-            day=parse_date(noted["date"]),
-            as_of=parse_instant(noted["as_of"]) if "as_of" in noted else None,
-            methodology=noted["methodology"],
-            volume_source=noted["volume_source"],
-            complete=noted["complete"] == "true",
-            rows=rows,
-        )
-    except (KeyError, ValueError) as error:
+        day = parse_date(noted["date"])
+        as_of = parse_instant(noted["as_of"]) if "as_of" in noted else None
+    except ValueError as error:
         unreadable("metadata", printable(str(error)))
+    facts = Facts(
+        day=day,
+        as_of=as_of,
+        methodology=noted["methodology"],
+        volume_source=noted["volume_source"],
+        complete=noted["complete"] == "true",
+        rows=rows,
+    )
     if _noted(facts) != noted:
-        unreadable("metadata", f"{printable(str(noted))}, wanted as {_noted(facts)}")
+        unreadable("metadata", f"{printable(str(noted))}, wanted {printable(str(_noted(facts)))}")
     return facts
 
 
@@ -189,19 +193,18 @@ def _read(raw: bytes) -> tuple[dict[str, str], list[list[Any]]]:
     texts = [name for name, kind in COLUMNS.items() if kind == TEXT]
     found = pq.ParquetFile(pa.BufferReader(raw)).schema_arrow.remove_metadata()
     if found != _schema():
-        for name in COLUMNS:
-            if name not in found.names or found.field(name).type != _schema().field(name).type:
-                unreadable(f"column {name}", "missing or of another type")
+        types = dict(zip(found.names, found.types, strict=True))
+        for wanted in _schema():
+            if types.get(wanted.name) != wanted.type:
+                unreadable(f"column {wanted.name}", "missing or of another type")
         unreadable("columns", f"{printable(str(found.names))}, wanted those of docs/formats.md in order")
     file = pq.ParquetFile(pa.BufferReader(raw), read_dictionary=texts)
     about = file.metadata
     content = sum(about.row_group(number).total_byte_size for number in range(about.num_row_groups))
-    if about.num_rows > ROWS_MAX or not 0 <= content <= CONTENT_BYTES_MAX:
-        unreadable(
-            "the file",
-            f"{about.num_rows} rows of {content} bytes, more than {ROWS_MAX} rows or "
-            f"{CONTENT_BYTES_MAX} bytes",
-        )
+    if about.num_rows > ROWS_MAX:
+        unreadable("the file", f"{about.num_rows} rows, more than {ROWS_MAX}")
+    if content > CONTENT_BYTES_MAX:
+        unreadable("the file", f"{content} bytes unpacked, more than {CONTENT_BYTES_MAX}")
     noted = {key.decode(): value.decode() for key, value in (about.metadata or {}).items()}
     table = file.read(use_threads=False)
     table.validate(full=True)

@@ -42,13 +42,13 @@ def nowhere(_: str) -> None:
 class Press:
     """Publishes in the log of a store, whose lock the caller holds.
 
-    now : instant
+    now : the instant it is asked at
     Raises BadCall without a key, AnswerIsNo or EnvironmentFailed where it must not sign.
     """
 
     def __init__(self, store: Store, now: int, outside: Outside, progress: Progress) -> None:
         self.store = store
-        self.now = now
+        self.instant = now
         self.policy = load_policy()
         self.published = Published(store.path / FOLDER)
         self._progress = progress
@@ -181,10 +181,10 @@ class Press:
     def _refuse_wrong_clock(self) -> None:
         """Raise EnvironmentFailed where the clock is behind what has happened already."""
         last = self.published.known_at
-        if last is not None and self.now < last - self.policy.clock_skew_max:
+        if last is not None and self.instant < last - self.policy.clock_skew_max:
             raise EnvironmentFailed(
                 "clock_behind",
-                f"this machine's clock says {format_instant(self.now)}; the last publication was at "
+                f"this machine's clock says {format_instant(self.instant)}; the last publication was at "
                 f"{format_instant(last)}",
                 "Set the clock (`timedatectl`, an NTP service) and run the same command again; nothing was signed.",
             )

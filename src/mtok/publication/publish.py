@@ -93,7 +93,7 @@ def _determine(
     `as_of` never falls from one date to the next, so that each sees the ones before it (R-0).
     """
     calendar.check_archive(dues[0][0])
-    waiting, now = deque(dues), whole_second(press.now)
+    waiting, now = deque(dues), whole_second(press.instant)
     floor = calendar.as_of_before(dues[0][0])
     done: list[Determined] = []
     failures: list[tuple[str, str, str]] = []
@@ -139,7 +139,7 @@ class Calendar:
     def __init__(self, press: Press, observations: Observations) -> None:
         self._press = press
         self._observations = observations
-        self.methodology = in_force(day_of(press.now) - 1)
+        self.methodology = in_force(day_of(press.instant) - 1)
         self._names = [entry.series for entry in load(self.methodology).series]
         self._captures = press.store.register.read()
         self._held = self._held_days()
@@ -161,19 +161,19 @@ class Calendar:
                 f"no capture in {self._press.store.path} holds volumes of any day",
                 "Collect or import responses of rankings-daily first.",
             )
-        last = day_of(self._press.now) - 1
+        last = day_of(self._press.instant) - 1
         last = last if last_day is None else min(last, last_day)
         found = ((day, self._due(day)) for day in range(self._first, last + 1))
         return [(day, due) for day, due in found if due is not None]
 
     def next_due(self) -> int:
         """Return the instant from which something will be due that is not yet."""
-        now, day = self._press.now, day_of(self._press.now) - 1
+        now, day = self._press.instant, day_of(self._press.instant) - 1
         hours = [(day + more + 1) * DAY + after for more in (0, 1) for after in self._press.policy.hours]
         return min(instant for instant in hours if instant > now)
 
     def _due(self, day: int) -> Due | None:
-        policy, now, date = self._press.policy, self._press.now, format_date(day)
+        policy, now, date = self._press.policy, self._press.instant, format_date(day)
         due = policy.scheduled(day, now)
         if due is None:
             return None
@@ -234,7 +234,7 @@ class Calendar:
 
         Raises EnvironmentFailed naming one that is missing or damaged, or where a capture is later than the clock.
         """
-        policy, now = self._press.policy, self._press.now
+        policy, now = self._press.policy, self._press.instant
         since = first_day - load(self.methodology).parameters.number("window", "input_days_before")
         for capture in self._captures:
             if capture.instant > now + policy.clock_skew_max:
@@ -253,7 +253,7 @@ class Calendar:
     def _held_days(self) -> set[int]:
         """Return the days a capture has whole volumes of, among those of the last month where some are published."""
         dates = self._press.published.vintages.dates()
-        first = day_of(self._press.now) - _SHOWN_DAYS if dates else None
+        first = day_of(self._press.instant) - _SHOWN_DAYS if dates else None
         rows = self._observations.rows("volume_days", "day", "reason", first_day=first)
         return {day for day, reason in rows if reason is None}
 

@@ -28,16 +28,17 @@ import re
 import stat
 import sys
 import zipfile
+from collections.abc import Callable
 from fractions import Fraction
 from math import isqrt
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Set, Tuple
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
 
 FILE_BYTES_MAX = 64 * 2**20  # one file of a parcel or publication
 ZIP_BYTES_MAX = 256 * 2**20  # all of a zip, unpacked
 ZIP_FILES_MAX = 10_000
-LOG_ENTRIES_MAX = 10_000_000
 
-Json = Dict[str, Any]
+Json = dict[str, Any]
 
 
 class Refused(Exception):
@@ -58,21 +59,16 @@ def show(value: object) -> str:
 
 def equal(found: object, expected: object, what: str) -> None:
     """Raise Refused, with both, unless what was found is what was computed here."""
-    need(found == expected, f"{what} is {show(found)}; expected {show(expected)}")
+    if found != expected:
+        raise Refused(f"{what} is {show(found)}; expected {show(expected)}")
 
 
 # ---- text forms (formats.md, Conventions)
 
-INTEGER = r"-?(0|[1-9][0-9]{0,59})"
-COUNT = r"0|[1-9][0-9]{0,59}"
-DECIMAL = r"-?(0|[1-9][0-9]{0,59})\.[0-9]{1,120}"
 DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-INSTANT = DATE + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{0,8}[1-9])?Z"
 SHA256 = r"[0-9a-f]{64}"
 NAME = r"[A-Za-z0-9._-]{1,80}"
 PATH = r"(?!/)(?!.*//)(?!(.*/)?\.{1,2}(/|$))[A-Za-z0-9._/-]{1,300}(?<!/)"
-TEXT = r"[\s\S]{0,10000}"
-TRUE = "true"
 
 
 def digest(raw: bytes) -> str:
@@ -88,7 +84,7 @@ def day(text: str) -> int:
         raise Refused(f"{show(text)} is no date") from None
 
 
-def instant(text: str) -> Tuple[int, int, str]:
+def instant(text: str) -> tuple[int, int, str]:
     """Return an instant as (day, second of the day, fraction), which compares as time does."""
     hours, minutes, seconds = int(text[11:13]), int(text[14:16]), int(text[17:19])
     need(hours < 24 and minutes < 60 and seconds < 60, f"{show(text)} is no instant")
@@ -115,7 +111,7 @@ def _no_number(text: str) -> NoReturn:
     raise Refused(f"JSON number {show(text)}: every number is a string")
 
 
-def _object(pairs: List[Tuple[str, object]]) -> Dict[str, object]:
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     need(len(found) == len(pairs), "a key stands twice in one JSON object")
     need(all(key.isascii() for key in found), "a key of a JSON object is not ASCII")
@@ -160,7 +156,7 @@ def root(value: Fraction, places: int) -> Fraction:
 P = 2**255 - 19
 ORDER = 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, -1, P) % P
-Point = Tuple[int, int, int, int]  # extended coordinates: x = X/Z, y = Y/Z, xy = T/Z
+Point = tuple[int, int, int, int]  # extended coordinates: x = X/Z, y = Y/Z, xy = T/Z
 NEUTRAL = (0, 1, 1, 0)
 
 
@@ -187,7 +183,7 @@ def same_point(a: Point, b: Point) -> bool:
     return (a[0] * b[2] - b[0] * a[2]) % P == 0 == (a[1] * b[2] - b[1] * a[2]) % P
 
 
-def point_of(raw: bytes) -> Optional[Point]:
+def point_of(raw: bytes) -> Point | None:
     """Return the point of 32 bytes (5.1.3); None where they encode none, or not canonically."""
     y = int.from_bytes(raw, "little")
     sign, y = y >> 255, y & (2**255 - 1)
@@ -205,7 +201,7 @@ def point_of(raw: bytes) -> Optional[Point]:
 
 
 BASE = point_of((4 * pow(5, -1, P) % P).to_bytes(32, "little"))
-_verified: Dict[Tuple[bytes, bytes, bytes], bool] = {}
+_verified: dict[tuple[bytes, bytes, bytes], bool] = {}
 
 
 def verifies(public: bytes, message: bytes, signature: bytes) -> bool:
@@ -250,7 +246,7 @@ class Checkpoint(NamedTuple):
     origin: str
     size: int
     root: bytes
-    signers: Tuple[Key, ...]
+    signers: tuple[Key, ...]
 
 
 def parse_key(text: str) -> Key:
@@ -265,7 +261,7 @@ def parse_key(text: str) -> Key:
     return Key(parts[0], hint, raw[1:])
 
 
-def open_note(raw: bytes, keys: Tuple[Key, ...]) -> Tuple[str, Tuple[Key, ...]]:
+def open_note(raw: bytes, keys: tuple[Key, ...]) -> tuple[str, tuple[Key, ...]]:
     """Return the text of a signed note and which of `keys` signed it: at least one, and none of them wrongly."""
     try:
         whole = raw.decode()
@@ -299,7 +295,7 @@ def open_note(raw: bytes, keys: Tuple[Key, ...]) -> Tuple[str, Tuple[Key, ...]]:
     return text + "\n", tuple(signers)
 
 
-def open_checkpoint(raw: bytes, keys: Tuple[Key, ...]) -> Checkpoint:
+def open_checkpoint(raw: bytes, keys: tuple[Key, ...]) -> Checkpoint:
     """Return the head of a log that a checkpoint says."""
     text, signers = open_note(raw, keys)
     lines = text.split("\n")
@@ -309,6 +305,11 @@ def open_checkpoint(raw: bytes, keys: Tuple[Key, ...]) -> Checkpoint:
     tree_root = from_base64(lines[2])
     need(len(tree_root) == 32, "a root has 32 bytes")
     return Checkpoint(lines[0], int(lines[1]), tree_root, signers)
+
+
+def text_of(key: Key) -> str:
+    """Return a key as it is written."""
+    return f"{key.name}+{key.hint.hex()}+{base64.b64encode(bytes([1]) + key.public).decode()}"
 
 
 # ---- the tree (RFC 6962, 2.1) and proofs (c2sp.org/tlog-proof)
@@ -324,7 +325,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def tree_root(hashes: List[bytes]) -> bytes:
+def tree_root(hashes: list[bytes]) -> bytes:
     """Return the root over hashes: split at the greatest power of two below their number."""
     if not hashes:
         return hashlib.sha256().digest()
@@ -334,7 +335,7 @@ def tree_root(hashes: List[bytes]) -> bytes:
     return hashes[0]
 
 
-def root_by_proof(leaf: bytes, index: int, size: int, path: List[bytes]) -> bytes:
+def root_by_proof(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
     """Return the root that a proof gives for a leaf (RFC 9162, 2.1.3.2)."""
     need(index < size, f"entry {index} in a log of {size}")
     place, last, found = index, size - 1, leaf
@@ -351,7 +352,7 @@ def root_by_proof(leaf: bytes, index: int, size: int, path: List[bytes]) -> byte
     return found
 
 
-def check_proof(raw: bytes, entry: bytes, keys: Tuple[Key, ...]) -> Tuple[int, Checkpoint]:
+def check_proof(raw: bytes, entry: bytes, keys: tuple[Key, ...]) -> tuple[int, Checkpoint]:
     """Return index and checkpoint of a proof file that holds for an entry."""
     head, blank, note = raw.partition(b"\n\n")
     need(blank, "no blank line before the checkpoint")
@@ -384,66 +385,51 @@ class Place:
     """A folder or a zip, of which only regular files at plain paths are read, each up to FILE_BYTES_MAX."""
 
     def __init__(self, path: str) -> None:
-        self.path = path
-        self.zip: Optional[zipfile.ZipFile] = None
-        if not os.path.isdir(path):
-            self._open_zip(path)
-
-    def _open_zip(self, path: str) -> None:
+        self.path = Path(path)
+        self.zip: zipfile.ZipFile | None = None
+        self.once: dict[tuple[str, ...], Any] = {}  # what was read and checked before
+        if self.path.is_dir():
+            return
         try:
-            need(os.path.getsize(path) <= ZIP_BYTES_MAX, "the zip is too large")
-            with open(path, "rb") as file:
-                self.zip = zipfile.ZipFile(io.BytesIO(file.read()))
-        except Refused:
-            raise
-        except Exception as error:
-            raise Refused(f"no folder and no zip that can be read: {type(error).__name__}") from None
-        names = self.zip.namelist()
-        need(len(names) <= ZIP_FILES_MAX, f"more than {ZIP_FILES_MAX} files in the zip")
-        need(len(set(names)) == len(names), "a name stands twice in the zip")
-        need(
-            sum(one.file_size for one in self.zip.infolist()) <= ZIP_BYTES_MAX,
-            "unpacked, the zip is too large",
-        )
-        bad = [name for name in names if not re.fullmatch(PATH, name.rstrip("/"))]
+            need(self.path.stat().st_size <= ZIP_BYTES_MAX, "the zip is too large")
+            self.zip = zipfile.ZipFile(io.BytesIO(self.path.read_bytes()))
+            members = self.zip.infolist()
+        except Exception as error:  # a damaged zip raises many things
+            raise Refused(f"no folder, and no zip that can be read: {type(error).__name__} {error}") from None
+        names = {one.filename for one in members}
+        need(len(members) <= ZIP_FILES_MAX, f"more than {ZIP_FILES_MAX} files in the zip")
+        need(len(names) == len(members), "a name stands twice in the zip")
+        need(sum(one.file_size for one in members) <= ZIP_BYTES_MAX, "unpacked, the zip is too large")
+        bad = [name for name in names if not re.fullmatch(PATH, name[:-1] if name.endswith("/") else name)]
         need(not bad, f"a path in the zip: {show(bad[:1])}")
 
-    def files(self) -> List[str]:
-        """Return the paths of all files, sorted; what is not a regular file ends with a star."""
+    def files(self) -> list[str]:
+        """Return the paths of all files, sorted; links and other strange things are among them, to be refused."""
         if self.zip is not None:
             return sorted(name for name in self.zip.namelist() if not name.endswith("/"))
+        if ("files",) in self.once:
+            return list(self.once["files",])
         found = []
         for folder, folders, names in os.walk(self.path):
-            for name in names + [one for one in folders if os.path.islink(os.path.join(folder, one))]:
-                path = os.path.join(folder, name)
-                regular = stat.S_ISREG(os.lstat(path).st_mode)
-                found.append(os.path.relpath(path, self.path).replace(os.sep, "/") + "*" * (not regular))
-        return sorted(found)
+            links = [name for name in folders if (Path(folder) / name).is_symlink()]
+            found += [(Path(folder) / name).relative_to(self.path).as_posix() for name in names + links]
 
-    def has(self, path: str) -> bool:
-        """Return whether there is such a file or folder."""
-        if self.zip is not None:
-            return any(name == path or name.startswith(path + "/") for name in self.zip.namelist())
-        return os.path.lexists(os.path.join(self.path, *path.split("/")))
+        self.once["files",] = sorted(found)
+        return sorted(found)
 
     def read(self, path: str) -> bytes:
         """Return a file's bytes. Raises Refused where there is none, or none to be read."""
         need(re.fullmatch(PATH, path), f"path {show(path)}")
+        full = self.path / path
         try:
-            if self.zip is not None:
-                with self.zip.open(path) as packed:
-                    raw = packed.read(FILE_BYTES_MAX + 1)
-            else:
-                full = os.path.join(self.path, *path.split("/"))
-                need(stat.S_ISREG(os.lstat(full).st_mode), f"{path} is no regular file")
-                with open(full, "rb") as file:
-                    raw = file.read(FILE_BYTES_MAX + 1)
-        except Refused:
-            raise
+            if self.zip is None:
+                need(stat.S_ISREG(full.lstat().st_mode), f"{path} is no regular file")
+            with self.zip.open(path) if self.zip is not None else full.open("rb") as file:
+                raw: bytes = file.read(FILE_BYTES_MAX + 1)
         except (KeyError, FileNotFoundError, NotADirectoryError):
             raise Refused(f"{path} is missing") from None
-        except Exception as error:  # a damaged zip raises many things
-            raise Refused(f"{path} cannot be read: {type(error).__name__}") from None
+        except Exception as error:
+            raise Refused(f"{path} cannot be read: {type(error).__name__} {error}") from None
         need(len(raw) <= FILE_BYTES_MAX, f"{path} has more than {FILE_BYTES_MAX} bytes")
         return raw
 
@@ -454,186 +440,177 @@ class Place:
         return raw
 
 
-# ---- shapes (records.md, formats.md): a pattern is a text, [x] a list, {} an object; a name with ? may be absent
+# ---- shapes (records.md; formats.md, Entries): what fields there are, which may be absent (?), and their form
 
-_CAPTURES = [r"c[1-9][0-9]{0,8}"]
-_PRICED = {"constituent": TEXT, "price_seconds": COUNT, "price_usd_per_mtok": DECIMAL, "rung": NAME}
-_PRICED_FULL = {**_PRICED, "age_days": INTEGER, "captures": _CAPTURES}
-_ROW = {"tokens": COUNT, "weight_share": DECIMAL, "contribution_usd_per_mtok": DECIMAL}
-_CAPTURE = {"captured_at": INSTANT, "collector": TEXT, "rank": COUNT, "sha256": SHA256}
-_RANKINGS = {"as_of": INSTANT, "sha256": SHA256}
-_FILE = {"path": PATH, "sha256": SHA256}
-_FORMS = ("price", "mix", "entry", "exit")
-_EFFECTS = {f"{name}?": DECIMAL for name in (*_FORMS, "replacement")}
-_COUNTS = (
-    "token_weight constituents observed_tokens direct_tokens fallback_tokens imputed_tokens missing_tokens"
-)
-_MARKET = "market_tail_tokens market_tokens named_rows smallest_named_tokens absent_constituents"
-_SHARES = (
-    "price_coverage missing_price_share imputed_token_share fallback_share conflict_share unpaid_share ineligible_share "
-    "top_constituent_share hhi effective_constituents market_tail_share truncation_exposure unseen_ratio truncation_low "
-    "truncation_high first_party_gap"
-)
-STAGES = "prelim|final|informational|backfill"
-ADDED = (
-    "stage vintage known_at supersedes reason determination_sha256 observations prices policy_sha256".split()
-)
-
-RECORD = {
-    **{name: TEXT for name in ("unit", "volume_source")},
-    **{
-        "series": NAME,
-        "date": DATE,
-        "methodology": NAME,
-        "as_of": INSTANT,
-        "w": COUNT,
-        "n?": COUNT,
-        "value?": DECIMAL,
-    },
-    **{
-        "origin?": NAME,
-        "backcast?": TRUE,
-        "quality": "good|degraded|estimated|withheld",
-        "reasons": [NAME],
-        "notes": [NAME],
-    },
-    "diagnostics": {
-        **{name: COUNT for name in (_COUNTS + " unpaid_tokens ineligible_tokens").split()},
-        **{name + "?": COUNT for name in _MARKET.split()},
-        **{name + "?": DECIMAL for name in _SHARES.split()},
-        "weight_basis": "total_tokens",
-    },
-    "constituents": [{**_PRICED_FULL, **_ROW}],
-    "left_out?": [
-        {"constituent": TEXT, "tokens": COUNT, "reason": "ineligible|unpaid|missing", "captures?": _CAPTURES}
-    ],
-    "conflicts?": [
-        {"constituent": TEXT, "grade": "major|minor", "price_seconds": COUNT}
-        | {"other_collector": TEXT, "other_price_seconds": COUNT}
-    ],
-    "discarded?": [{"constituent": TEXT, "capture": _CAPTURES[0], "reason": NAME}],
-    "absent?": [_PRICED_FULL],
-    "without_volume?": [TEXT],
-    **{f"average_{days}d?": DECIMAL for days in (7, 30)},
-    **{f"average_{days}d_days?": COUNT for days in (7, 30)},
-    **{"price_index?": DECIMAL, "price_index_exact?": rf"{DECIMAL}|100"},
-    "move?": {
-        **{"from_date": DATE, "from_value": DECIMAL, "from_sha256": SHA256, "change": DECIMAL},
-        **_EFFECTS,
-        "factors?": {name: DECIMAL for name in _FORMS},
-        "constituents": [{"constituent": TEXT, "cause?": NAME, **_EFFECTS}],
-        **{f"{which}_by_cause?": {"*": DECIMAL} for which in ("entry", "exit")},
-    },
-    "inputs": {
-        "captures": [{"id": _CAPTURES[0], **_CAPTURE}],
-        "seen": [{"date": DATE, "captures": COUNT, "sha256": SHA256}],
-        "rankings?": _RANKINGS,
-        "rejected_rankings?": [{**_RANKINGS, "reason": NAME}],
-        "endpoints?": [{"constituent": TEXT, "captured_at": INSTANT, "sha256": SHA256}],
-    },
-    "earlier?": [{"date": DATE, "sha256": SHA256}],
-    **{"rules_sha256": SHA256, "parameters_sha256": SHA256},
-    **{"stage": STAGES, "vintage": COUNT, "known_at": INSTANT, "supersedes?": COUNT, "reason?": NAME},
-    **{"determination_sha256": SHA256, "observations": _FILE, "prices": _FILE, "policy_sha256": SHA256},
-}
-PRICE_ROW = {
-    **_PRICED,
-    "age_days": INTEGER,
-    "captures": COUNT,
-    "series": NAME,
+KINDS = {
+    "name": NAME,
+    "text": r"[\s\S]{0,10000}",
+    "date": DATE,
+    "instant": DATE + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{0,8}[1-9])?Z",
     "sha256": SHA256,
-    "tokens?": COUNT,
+    "path": PATH,
+    "count": r"0|[1-9][0-9]{0,59}",
+    "age": r"-1|0|[1-9][0-9]{0,2}",
+    "decimal": r"-?(0|[1-9][0-9]{0,59})(\.[0-9]{1,120})?",
+    "capture": r"c[1-9][0-9]{0,8}",
+    "stage": "prelim|final|informational|backfill",
+    "class": "ineligible|unpaid|missing",
+    "true": "true",
 }
-PRICES = {"date": DATE, "as_of": INSTANT, "methodology": NAME, "stage": STAGES, "prices": [PRICE_ROW]}
+
+
+def fields(text: str, **more: Any) -> Json:
+    """Return a shape: groups of a kind and names; `more` are fields with an inner shape, `name_` for `name?`."""
+    found: Json = {}
+    for group in text.split(","):
+        kind, *names = group.split()
+        found.update((name, kind) for name in names)
+    found.update((re.sub("_$", "?", name), inner) for name, inner in more.items())
+    return found
+
+
+CAPTURE = fields("instant captured_at, text collector, count rank, sha256 sha256")
+PRICE = fields("text constituent, count price_seconds, decimal price_usd_per_mtok, name rung, age age_days")
+EFFECTS = fields("decimal price? mix? entry? exit? replacement?")
+FILE = fields("path path, sha256 sha256")
+RANKINGS = fields("instant as_of, sha256 sha256")
+ADDED = fields(  # what publication adds to a determination
+    "stage stage, count vintage supersedes?, instant known_at, name reason?, sha256 determination_sha256 policy_sha256",
+    observations=FILE,
+    prices=FILE,
+)
+DIAGNOSTICS = fields(
+    "count token_weight constituents observed_tokens direct_tokens fallback_tokens imputed_tokens missing_tokens "
+    "unpaid_tokens ineligible_tokens market_tail_tokens? market_tokens? named_rows? smallest_named_tokens? "
+    "absent_constituents?, name weight_basis, decimal price_coverage? missing_price_share? imputed_token_share? "
+    "fallback_share? conflict_share? unpaid_share? ineligible_share? top_constituent_share? hhi? "
+    "effective_constituents? market_tail_share? truncation_exposure? unseen_ratio? truncation_low? "
+    "truncation_high? first_party_gap?"
+)
+TAKEN = ("market_tail_tokens", "market_tokens", "named_rows", "smallest_named_tokens", "first_party_gap")
+RECORD = {
+    **fields(
+        "name series methodology origin? quality, text unit volume_source, date date, instant as_of, true backcast?, "
+        "count w n? average_7d_days average_30d_days, decimal value? average_7d? average_30d? price_index? "
+        "price_index_exact?, sha256 rules_sha256 parameters_sha256",
+        reasons=["name"],
+        notes=["name"],
+        diagnostics=DIAGNOSTICS,
+        constituents=[
+            {
+                **PRICE,
+                **fields(
+                    "count tokens, decimal weight_share contribution_usd_per_mtok", captures=["capture"]
+                ),
+            }
+        ],
+        left_out_=[fields("text constituent, count tokens, class reason", captures_=["capture"])],
+        conflicts_=[
+            fields("text constituent other_collector, name grade, count price_seconds other_price_seconds")
+        ],
+        discarded_=[fields("text constituent, capture capture, name reason")],
+        absent_=[{**PRICE, "captures": ["capture"]}],
+        without_volume_=["text"],
+        move_={
+            **fields("date from_date, decimal from_value change, sha256 from_sha256"),
+            **EFFECTS,
+            "entry_by_cause?": {"*": "decimal"},
+            "exit_by_cause?": {"*": "decimal"},
+            "factors?": fields("decimal price mix entry exit"),
+            "constituents": [{**EFFECTS, **fields("text constituent, name cause?")}],
+        },
+        inputs={
+            "captures": [{"id": "capture", **CAPTURE}],
+            "seen": [fields("date date, count captures, sha256 sha256")],
+            "rankings?": RANKINGS,
+            "rejected_rankings?": [{**RANKINGS, "reason": "name"}],
+            "endpoints?": [fields("text constituent, instant captured_at, sha256 sha256")],
+        },
+        earlier_=[fields("date date, sha256 sha256")],
+    ),
+    **ADDED,
+}
+PRICES = fields(
+    "date date, instant as_of, name methodology, stage stage",
+    prices=[{**PRICE, **fields("name series, count captures tokens?, sha256 sha256")}],
+)
 RAW = [
-    {"bytes": COUNT, "captured_at": INSTANT, "collector": TEXT, "source": TEXT, "sha256?": SHA256}
-    | {"http_status?": COUNT, "failure?": TEXT}
+    fields("count bytes http_status?, instant captured_at, text collector source failure?, sha256 sha256?")
 ]
-
-_HEAD = {"v": "1", "type": NAME, "time": INSTANT}
-_POINT = {
-    **_HEAD,
-    **{
-        "series": NAME,
-        "methodology": NAME,
-        "date": DATE,
-        "vintage": COUNT,
-        "stage": STAGES,
-        "unit": TEXT,
-        "quality": NAME,
-    },
-    **{
-        "record_sha256": SHA256,
-        "rules_sha256": SHA256,
-        "parameters_sha256": SHA256,
-        "supersedes?": COUNT,
-        "reason?": NAME,
-    },
-}
-_DIGESTS = ("rulebook_sha256", "rules_sha256", "parameters_sha256", "policy_sha256")
+HEAD = fields("name v type, instant time")
+POINT = fields(
+    "name series methodology quality reason?, date date, count vintage supersedes?, stage stage, text unit, "
+    "sha256 record_sha256 rules_sha256 parameters_sha256"
+)
+DIGESTS = ("rulebook_sha256", "rules_sha256", "parameters_sha256", "policy_sha256")
 ENTRIES = {
-    "method": {**_HEAD, "methodology": NAME, "effective_from": DATE, "announced_at": TEXT, "reason": TEXT}
-    | {name: SHA256 for name in _DIGESTS},
-    "raw": {**_HEAD, "date": DATE, "captures": COUNT, "sha256": SHA256},
-    "point": {**_POINT, "value": DECIMAL},
-    "nodata": {**_POINT, "reasons": [NAME]},
-    "nodata without a record": {
-        **_HEAD,
-        "series": NAME,
-        "methodology": NAME,
-        "date": DATE,
-        "stage": STAGES,
-        "failure": TEXT,
-    },
-    "prices": {**_HEAD, "date": DATE, "stage": STAGES, "constituents": COUNT, "path": PATH, "sha256": SHA256},
-    "asof": {**_HEAD, "known_at": INSTANT, "vintages": COUNT, "sha256": SHA256},
-    "notice": {
-        **{**_HEAD, "kind": NAME, "text": TEXT, "series?": NAME, "first_date?": DATE, "last_date?": DATE},
-        **{name + "?": TEXT for name in ("old_key", "new_key", "old_signature", "new_signature")},
-    },
+    "method": fields(
+        "name methodology, date effective_from, text announced_at reason, sha256 " + " ".join(DIGESTS)
+    ),
+    "raw": fields("date date, count captures, sha256 sha256"),
+    "point": {**POINT, "value": "decimal"},
+    "nodata": {**POINT, "reasons": ["name"]},
+    "nodata without a record": fields("name series methodology, date date, stage stage, text failure"),
+    "prices": fields("date date, stage stage, count constituents, path path, sha256 sha256"),
+    "asof": fields("instant known_at, count vintages, sha256 sha256"),
+    "notice": fields(
+        "name kind series?, text text old_key? new_key? old_signature? new_signature?, date first_date? last_date?"
+    ),
 }
 
 
-def shape(value: Any, wanted: Any, where: str, unknown: Set[str]) -> None:
-    """Raise Refused unless a value has the shape; the names of fields no document has are added to `unknown`."""
+def shape(value: Any, wanted: Any, where: str, unknown: set[str]) -> None:
+    """Raise Refused unless a value has the shape; names of fields that no document has are added to `unknown`."""
     if isinstance(wanted, str):
-        found = {True: "true", False: "false"}.get(value, value) if isinstance(value, bool) else value
-        need(isinstance(found, str) and re.fullmatch(wanted, found), f"{where}: {show(value)}")
-        if wanted in (DATE, INSTANT):
-            (day if wanted == DATE else instant)(value)
+        text = "true" if value is True else value
+        if not isinstance(text, str) or not re.fullmatch(KINDS[wanted], text):
+            raise Refused(f"{where} is {show(value)}, no {wanted}")
+        if wanted in ("date", "instant"):
+            (day if wanted == "date" else instant)(value)
     elif isinstance(wanted, list):
         need(isinstance(value, list), f"{where} is no list")
         for place, one in enumerate(value):
             shape(one, wanted[0], f"{where}[{place}]", unknown)
-    elif "*" in wanted:
-        need(isinstance(value, dict), f"{where} is no object")
-        shape(list(value.values()), [wanted["*"]], where, unknown)
     else:
         need(isinstance(value, dict), f"{where} is no object")
         for name, inner in wanted.items():
-            if name.rstrip("?") in value:
-                shape(value[name.rstrip("?")], inner, f"{where}.{name.rstrip('?')}", unknown)
+            plain = name.rstrip("?")
+            if name == "*":
+                shape(list(value.values()), [inner], where, unknown)
+            elif plain in value:
+                shape(value[plain], inner, f"{where}.{plain}", unknown)
             else:
-                need(name.endswith("?"), f"{where}.{name} is missing")
-        unknown |= {show(name) for name in value if name not in wanted and name + "?" not in wanted}
+                need(name.endswith("?"), f"{where}.{plain} is missing")
+        if "*" not in wanted:
+            unknown |= {show(name) for name in value if name not in wanted and name + "?" not in wanted}
 
 
-def read_shape(raw: bytes, wanted: Any, where: str, unknown: Set[str]) -> Any:
+def read_named(place: Place, path: str, expected: str, wanted: Any) -> Any:
+    """Return canonical JSON of a shape whose digest another file names."""
+    if (path, expected) not in place.once:
+        place.once[path, expected] = read_shape(place.read_digest(path, expected), wanted, path, set())
+    return place.once[path, expected]
+
+
+def read_shape(raw: bytes, wanted: Any, where: str, unknown: set[str]) -> Any:
     """Return canonical JSON of a shape."""
     value = read_json(raw)
     shape(value, wanted, where, unknown)
     return value
 
 
-# ---- arithmetic (R-8 … R-11), on fractions
+# ---- arithmetic (R-8 to R-11), on fractions
 
-SECONDS = 86_400 * 10**12  # price × seconds, in 10⁻¹⁸ USD a token, per USD a million tokens
-PRICED = {
+SECONDS = 86_400 * 10**12  # Σ price × seconds, in 10⁻¹⁸ USD a token, of one USD a million tokens
+CLASSES = {
     "direct": "direct",
     "fallback": "fallback",
     "carried": "imputed",
     "launch": "imputed",
-}  # R-6: what a rung counts as
+}  # R-6, by rung
+FORMS = ("price", "mix", "entry", "exit")
+Basket = dict[str, tuple[int, Fraction]]  # tokens and price in USD per million, by constituent
+Parameters = dict[str, Any]  # by section.name, an int or a Fraction
 
 
 def usd(row: Json) -> Fraction:
@@ -641,86 +618,66 @@ def usd(row: Json) -> Fraction:
     return Fraction(int(row["price_seconds"]), SECONDS)
 
 
-def basket(record: Json) -> Dict[str, Tuple[int, Fraction]]:
-    """Return tokens and price of each priced constituent."""
+def basket(record: Json) -> Basket:
+    """Return the priced constituents of a record."""
     return {row["constituent"]: (int(row["tokens"]), usd(row)) for row in record["constituents"]}
 
 
-def mean(rows: Dict[str, Tuple[int, Fraction]]) -> Fraction:
+def tokens_of(rows: Basket) -> int:
+    """Return the tokens of a basket: W."""
+    return sum(tokens for tokens, _ in rows.values())
+
+
+def mean(rows: Basket) -> Fraction:
     """Return the mean price of a basket by tokens: U of R-8.1 and R-11."""
-    return sum((tokens * price for tokens, price in rows.values()), Fraction()) / sum(
-        tokens for tokens, _ in rows.values()
-    )
+    return sum((tokens * price for tokens, price in rows.values()), Fraction()) / tokens_of(rows)
 
 
-def parameters_of(raw: bytes) -> Dict[str, Any]:
-    """Return the parameters, `section.name`: an int or a ratio. Reads of TOML what the file uses: `name = { value = … }`."""
-    found: Dict[str, Any] = {}
+def parameters_of(raw: bytes) -> Parameters:
+    """Return the parameters of a version. Of TOML this reads what the file uses: `name = { value = …, … }`."""
+    found: Parameters = {}
     section = ""
     for line in raw.decode("utf-8", "replace").splitlines():
         header = re.fullmatch(r"\[([a-z_]+)\]", line.strip())
         section = header[1] if header else section
-        entry = re.match(
-            r"([a-z_]+) = \{ value = (?:\[([0-9]{1,9}), ([1-9][0-9]{0,8})\]|([0-9]{1,9})),", line
-        )
-        if entry:
-            found[f"{section}.{entry[1]}"] = (
-                Fraction(int(entry[2]), int(entry[3])) if entry[2] else int(entry[4])
-            )
+        ratio = re.match(r"([a-z_]+) = \{ value = \[([0-9]{1,9}), ([1-9][0-9]{0,8})\],", line)
+        number = re.match(r"([a-z_]+) = \{ value = ([0-9]{1,9}),", line)
+        if ratio:
+            found[f"{section}.{ratio[1]}"] = Fraction(int(ratio[2]), int(ratio[3]))
+        elif number:
+            found[f"{section}.{number[1]}"] = int(number[2])
     return found
 
 
 def check_rows(record: Json) -> str:
-    """R-6, R-7, R-8.1: rows are distinct, every derived column of theirs, prices by rung, conflicts."""
+    """R-6 to R-8: each row stands once and is priced; derived columns; conflicts, of direct prices, and their grade."""
     rows, out, absent = record["constituents"], record.get("left_out", []), record.get("absent", [])
     names = [row["constituent"] for row in rows + out + absent]
     need(len(set(names)) == len(names), "a constituent stands twice")
     need(all(usd(row) > 0 for row in rows + absent), "a priced constituent without a positive price")
     need(all(int(row["tokens"]) > 0 for row in rows + out), "a row without tokens")
-    w = sum(int(row["tokens"]) for row in rows)
     for row in rows + absent:
-        equal(
-            row["price_usd_per_mtok"],
-            rounded(usd(row), 6),
-            f"price_usd_per_mtok of {show(row['constituent'])}",
-        )
+        equal(row["price_usd_per_mtok"], rounded(usd(row), 6), f"price of {show(row['constituent'])}")
     for row in rows:
-        share = Fraction(int(row["tokens"]), w)
+        share = Fraction(int(row["tokens"]), tokens_of(basket(record)))
         equal(row["weight_share"], rounded(share, 6), f"weight_share of {show(row['constituent'])}")
-        contribution = rounded(share * usd(row), 6)
-        equal(
-            row["contribution_usd_per_mtok"],
-            contribution,
-            f"contribution_usd_per_mtok of {show(row['constituent'])}",
-        )
-    check_conflicts(record)
-    return f"{len(rows)} constituents, {len(out)} rows left out, {len(absent)} absent"
-
-
-def check_conflicts(record: Json) -> None:
-    """R-7: a conflict is of a direct price, and its grade is by how far the other price lies from it."""
-    direct = {
-        row["constituent"]: row["price_seconds"] for row in record["constituents"] if row["rung"] == "direct"
-    }
+        said = row["contribution_usd_per_mtok"]
+        equal(said, rounded(share * usd(row), 6), f"contribution of {show(row['constituent'])}")
+    direct = {row["constituent"]: row["price_seconds"] for row in rows if row["rung"] == "direct"}
     conflicts = record.get("conflicts", [])
     need(len({one["constituent"] for one in conflicts}) == len(conflicts), "a conflict stands twice")
     for one in conflicts:
-        equal(
-            one["price_seconds"],
-            direct.get(one["constituent"]),
-            f"price in conflict of {show(one['constituent'])}",
-        )
-        used, other = int(one["price_seconds"]), int(one["other_price_seconds"])
-        grade = (
-            "major" if abs(used - other) * 20 > used else "minor" if abs(used - other) * 200 > used else None
-        )
-        equal(one["grade"], grade, f"grade of the conflict of {show(one['constituent'])}")
+        name, used, gap = one["constituent"], int(one["price_seconds"]), 0
+        equal(one["price_seconds"], direct.get(name), f"price in conflict of {show(name)}")
+        gap = abs(used - int(one["other_price_seconds"]))
+        grade = "major" if gap * 20 > used else "minor" if gap * 200 > used else "none"
+        equal(one["grade"], grade, f"grade of the conflict of {show(name)}")
+    return f"{len(rows)} constituents, {len(out)} rows left out, {len(absent)} absent"
 
 
 def check_value(record: Json) -> str:
     """R-8.1: N, W and the value, divided once and rounded once."""
-    rows = basket(record)
-    w = sum(tokens for tokens, _ in rows.values())
+    w = tokens_of(basket(record))
     equal(record["w"], str(w), "w")
     if record["quality"] == "withheld":
         need("value" not in record and "n" not in record, "a withheld record with a value")
@@ -729,515 +686,470 @@ def check_value(record: Json) -> str:
     equal(record.get("n"), str(n), "n")
     need(w, "a value without tokens")
     equal(record.get("value"), rounded(Fraction(n, w * SECONDS), 6), "value")
-    return f"value = N ÷ (W · 86,400 · 10¹²) = {record['value']}"
+    return f"N ÷ (W · 86,400 · 10¹²) = {record['value']}"
 
 
-def bound(record: Json, most: int, other: int, *, high: bool) -> Fraction:
-    """R-9, Extremes: the mean if absent constituents had tokens, the dearest (cheapest) first while it moves the mean on."""
-    rows = basket(record)
-    tokens, money = (
-        sum(count for count, _ in rows.values()),
-        sum((c * p for c, p in rows.values()), Fraction()),
+class Sums(NamedTuple):
+    """What R-9 and R-10 are made of, in tokens; `market` is False where no capture has rows of the day."""
+
+    classes: dict[str, int]
+    priced: int
+    conflict: int
+    absent: int
+    market: bool
+    named: int
+    smallest: int
+    tail: int
+
+
+def sums_of(record: Json) -> Sums:
+    """Return the sums over a record's rows; T, `other` and the named rows are taken as it states them."""
+    classes = dict.fromkeys(("direct", "fallback", "imputed", "missing", "unpaid", "ineligible"), 0)
+    for row in record["constituents"]:
+        classes[CLASSES[row["rung"]]] += int(row["tokens"])
+    for row in record.get("left_out", []):
+        classes[row["reason"]] += int(row["tokens"])
+    rows, said = basket(record), record["diagnostics"]
+    disputed = [one["constituent"] for one in record.get("conflicts", []) if one["grade"] == "major"]
+    market = "rankings" in record["inputs"]
+    return Sums(
+        classes,
+        tokens_of(rows),
+        sum(rows[name][0] for name in disputed),
+        len(record.get("absent", [])),
+        market,
+        int(said["named_rows"]) if market else 0,
+        int(said["smallest_named_tokens"]) if market else 0,
+        int(said.get("market_tail_tokens", "0")),
     )
+
+
+def bound(record: Json, sums: Sums, high: bool) -> Fraction:
+    """R-9, Extremes: the mean if absent ones had tokens, the dearest (cheapest) first, while that moves it outwards."""
+    rows = basket(record)
+    tokens, money = tokens_of(rows), mean(rows) * tokens_of(rows)
     for place, price in enumerate(sorted((usd(row) for row in record.get("absent", [])), reverse=high)):
-        more = min(most, max(0, other - place * most))
         if not (price > money / tokens if high else price < money / tokens):
             break
+        more = min(sums.smallest, max(0, sums.tail - place * sums.smallest))
         tokens, money = tokens + more, money + more * price
     return money / tokens
 
 
-def diagnostics(record: Json, parameters: Dict[str, Any]) -> Json:
-    """R-9: every diagnostic that follows from the record; of the market T, `other`, all tokens and the named rows are taken."""
-    said, rows = record["diagnostics"], record["constituents"]
-    by_class = {name: 0 for name in ("direct", "fallback", "imputed", "missing", "unpaid", "ineligible")}
-    for row in rows:
-        by_class[PRICED[row["rung"]]] += int(row["tokens"])
-    for row in record.get("left_out", []):
-        by_class[row["reason"]] += int(row["tokens"])
-    priced = sum(int(row["tokens"]) for row in rows)
-    observed = sum(by_class.values())
-    needing = priced + by_class["missing"]
-    disputed = {one["constituent"] for one in record.get("conflicts", []) if one["grade"] == "major"}
-    conflict = sum(int(row["tokens"]) for row in rows if row["constituent"] in disputed)
-    shares = [Fraction(int(row["tokens"]), priced) for row in rows]
+def check_diagnostics(record: Json, parameters: Parameters) -> str:
+    """R-9: every diagnostic that follows from the record, and none that should be absent."""
+    sums, said = sums_of(record), record["diagnostics"]
+    classes, priced, observed = sums.classes, sums.priced, sum(sums.classes.values())
+    shares = [Fraction(tokens, priced) for tokens, _ in basket(record).values()]
     squares = sum((share * share for share in shares), Fraction())
     ratios = {
-        "price_coverage": (priced, needing),
-        "missing_price_share": (by_class["missing"], needing),
-        "imputed_token_share": (by_class["imputed"], priced),
-        "fallback_share": (by_class["fallback"], priced),
-        "conflict_share": (conflict, priced),
-        "unpaid_share": (by_class["unpaid"], observed),
-        "ineligible_share": (by_class["ineligible"], observed),
+        "price_coverage": (priced, priced + classes["missing"]),
+        "missing_price_share": (classes["missing"], priced + classes["missing"]),
+        "imputed_token_share": (classes["imputed"], priced),
+        "fallback_share": (classes["fallback"], priced),
+        "conflict_share": (sums.conflict, priced),
+        "unpaid_share": (classes["unpaid"], observed),
+        "ineligible_share": (classes["ineligible"], observed),
     }
-    found = {f"{name}_tokens": str(tokens) for name, tokens in by_class.items()}
-    found |= {"token_weight": str(priced), "observed_tokens": str(observed), "constituents": str(len(rows))}
+    found = {f"{name}_tokens": str(tokens) for name, tokens in classes.items()}
+    found |= {"token_weight": str(priced), "observed_tokens": str(observed), "constituents": str(len(shares))}
     found["weight_basis"] = "total_tokens"
     if shares:
         found |= {"top_constituent_share": rounded(max(shares), 6), "hhi": rounded(squares, 6)}
         found["effective_constituents"] = rounded(1 / squares, 6)
-    if "rankings" in record["inputs"]:
+    if sums.market:
+        found["absent_constituents"] = str(sums.absent)
         need(
-            "named_rows" in said and "smallest_named_tokens" in said,
-            "named_rows or smallest_named_tokens is missing",
+            not sums.smallest or sums.named >= parameters["capture.named_rows_min"],
+            "T of a short capture is not 0",
         )
-        found["absent_constituents"] = str(len(record.get("absent", [])))
-        most, tail = int(said["smallest_named_tokens"]), said.get("market_tail_tokens")
-        short = int(said["named_rows"]) < parameters["capture.named_rows_min"]
-        need(not short or not most, "smallest_named_tokens is not 0 of a short capture")
-        if tail is not None:
-            ratios["market_tail_share"] = (int(tail), int(said.get("market_tokens", "0")))
-        other = int(tail or 0)
-        ratios["truncation_exposure"] = (most, priced)
-        ratios["unseen_ratio"] = (min(len(record.get("absent", [])) * most, other), priced)
+        if "market_tail_tokens" in said:
+            ratios["market_tail_share"] = (sums.tail, int(said["market_tokens"]))
+        ratios["truncation_exposure"] = (sums.smallest, priced)
+        ratios["unseen_ratio"] = (min(sums.absent * sums.smallest, sums.tail), priced)
         if record["quality"] != "withheld":
-            found["truncation_low"] = rounded(bound(record, most, other, high=False), 6)
-            found["truncation_high"] = rounded(bound(record, most, other, high=True), 6)
-    return found | {name: rounded(Fraction(a, b), 6) for name, (a, b) in ratios.items() if b}
+            found["truncation_low"] = rounded(bound(record, sums, high=False), 6)
+            found["truncation_high"] = rounded(bound(record, sums, high=True), 6)
+    found |= {name: rounded(Fraction(part, whole), 6) for name, (part, whole) in ratios.items() if whole}
+    for name in sorted({name.rstrip("?") for name in DIAGNOSTICS}.difference(TAKEN)):
+        equal(said.get(name), found.get(name), f"diagnostics.{name}")
+    return f"{len(found)} diagnostics; taken as stated: {', '.join(TAKEN)}"
 
 
-def check_diagnostics(record: Json, parameters: Dict[str, Any]) -> str:
-    """R-9: every diagnostic, and none that should be absent."""
-    found = diagnostics(record, parameters)
-    taken = {"market_tail_tokens", "market_tokens", "named_rows", "smallest_named_tokens", "first_party_gap"}
-    for name in sorted((RECORD["diagnostics"].keys() | {"weight_basis"}), key=str):  # type: ignore[attr-defined]
-        plain = name.rstrip("?")
-        if plain not in taken:
-            equal(record["diagnostics"].get(plain), found.get(plain), f"diagnostics.{plain}")
-    return f"{len(found)} diagnostics; taken as stated: {', '.join(sorted(taken))}"
-
-
-def check_quality(record: Json, parameters: Dict[str, Any]) -> str:
+def check_quality(record: Json, parameters: Parameters) -> str:
     """R-10: reasons and status, compared on exact fractions."""
-    said, p = (
-        record["diagnostics"],
-        {name[8:]: v for name, v in parameters.items() if name.startswith("quality.")},
-    )
-    equal(
-        record["volume_source"],
-        "rankings-daily",
-        "volume_source (of others only what they say is checked elsewhere)",
-    )
-    tokens = {name: int(said[name]) for name in said if name.endswith("_tokens")}
-    w = int(record["w"])
-    if "rankings" not in record["inputs"]:
-        quality, reasons = "withheld", ["no_volumes"]
-    elif w == 0:
-        quality, reasons = "withheld", ["no_priced_volume"]
+    sums, w = sums_of(record), sums_of(record).priced
+    limit = {name[8:]: value for name, value in parameters.items() if name.startswith("quality.")}
+    equal(record["volume_source"], "rankings-daily", "volume_source")
+    if not sums.market or not w:
+        quality, reasons = "withheld", ["no_priced_volume" if sums.market else "no_volumes"]
     else:
-        coverage = Fraction(w, w + tokens["missing_tokens"])
-        exposure = Fraction(tokens["smallest_named_tokens"], w)
-        unseen = Fraction(
-            min(
-                len(record.get("absent", [])) * tokens["smallest_named_tokens"],
-                tokens.get("market_tail_tokens", 0),
-            ),
-            w,
-        )
-        disputed = {one["constituent"] for one in record.get("conflicts", []) if one["grade"] == "major"}
-        conflict = sum(int(row["tokens"]) for row in record["constituents"] if row["constituent"] in disputed)
+        coverage, exposure = Fraction(w, w + sums.classes["missing"]), Fraction(sums.smallest, w)
+        imputed, fallback = sums.classes["imputed"], sums.classes["fallback"]
         withheld = {
-            "coverage_below_minimum": coverage < p["coverage_withheld"],
-            "truncation": exposure > p["truncation_withheld"],
+            "coverage_below_minimum": coverage < limit["coverage_withheld"],
+            "truncation": exposure > limit["truncation_withheld"],
         }
-        other = {
-            "truncation": exposure > p["truncation"] or unseen > p["unseen_ratio"],
-            "coverage": coverage < p["coverage"],
-            "imputed_or_fallback": tokens["imputed_tokens"] + tokens["fallback_tokens"]
-            > p["imputed_or_fallback"] * w,
-            "conflict": conflict > p["conflict"] * w,
-            "few_constituents": len(record["constituents"]) < p["constituents_min"],
-            "short_capture": int(said["named_rows"]) < parameters["capture.named_rows_min"],
+        unseen = Fraction(min(sums.absent * sums.smallest, sums.tail), w)
+        lesser = {
+            "truncation": exposure > limit["truncation"] or unseen > limit["unseen_ratio"],
+            "coverage": coverage < limit["coverage"],
+            "imputed_or_fallback": imputed + fallback > limit["imputed_or_fallback"] * w,
+            "conflict": sums.conflict > limit["conflict"] * w,
+            "few_constituents": len(record["constituents"]) < limit["constituents_min"],
+            "short_capture": sums.named < parameters["capture.named_rows_min"],
         }
-        reasons = sorted(
-            name for name, holds in (withheld if any(withheld.values()) else other).items() if holds
-        )
-        quality = "degraded" if reasons else "good"
-        if tokens["imputed_tokens"] > p["estimated"] * w:
-            quality = "estimated"
-        if any(withheld.values()):
-            quality = "withheld"
+        refused = any(withheld.values())
+        reasons = sorted(name for name, holds in (withheld if refused else lesser).items() if holds)
+        quality = "estimated" if imputed > limit["estimated"] * w else "degraded" if reasons else "good"
+        quality = "withheld" if refused else quality
     equal(record["reasons"], reasons, "reasons")
     equal(record["quality"], quality, "quality")
     return f"{quality} {' '.join(reasons)}".strip()
 
 
-def printed_before(record: Json, earlier: Dict[str, Json]) -> Optional[Json]:
-    """Return the youngest earlier printed record of the same version, whatever its age."""
-    printed = [
-        date
-        for date, one in earlier.items()
-        if "value" in one and one["methodology"] == record["methodology"]
-    ]
+def printed_before(earlier: dict[str, Json]) -> Json | None:
+    """Return the youngest earlier printed record, whatever its age."""
+    printed = [date for date, one in earlier.items() if "value" in one]
     return earlier[max(printed)] if printed else None
 
 
-def check_averages(record: Json, earlier: Dict[str, Json], parameters: Dict[str, Any]) -> str:
-    """R-8.2: means of the printed values of 7 and 30 days, absent under four fifths."""
+def check_averages(record: Json, earlier: dict[str, Json], parameters: Parameters) -> str:
+    """R-8.2: means of the printed values of 7 and 30 days, absent under four fifths; how many, of withheld days too."""
+    printed = {
+        day(one["date"]): Fraction(one["value"]) for one in [*earlier.values(), record] if "value" in one
+    }
     for days in (7, 30):
-        first = day(record["date"]) - days + 1
-        values = [
-            Fraction(one["value"])
-            for one in [*earlier.values(), record]
-            if "value" in one and day(one["date"]) >= first
-        ]
+        values = [value for date, value in printed.items() if date > day(record["date"]) - days]
         enough = "value" in record and len(values) >= parameters["averages.printed_share_min"] * days
         average = rounded(sum(values, Fraction()) / len(values), 6) if enough else None
-        equal(
-            record.get(f"average_{days}d_days"), str(len(values)), f"average_{days}d_days"
-        )  # of withheld days too
+        equal(record[f"average_{days}d_days"], str(len(values)), f"average_{days}d_days")
         equal(record.get(f"average_{days}d"), average, f"average_{days}d")
     return "7 and 30 days"
 
 
-def significant(value: Fraction, digits: int) -> int:
-    """Return how many decimals give a positive number so many significant digits."""
-    places = 0
-    while places < 2 * digits and value * 10**places < 10 ** (digits - 1):
-        places += 1
-    return places
+class Link(NamedTuple):
+    """R-11, two printed days and what continues: baskets, the same over C, and the factors of Laspeyres and Paasche."""
+
+    old: Basket
+    new: Basket
+    stay0: Basket
+    stay1: Basket
+    laspeyres: Fraction
+    paasche: Fraction
 
 
-def passed(before: Json, record: Json) -> Tuple[Fraction, Fraction]:
-    """R-11: the factors of Laspeyres and Paasche over the continuing constituents."""
+def link(before: Json, record: Json) -> Link:
+    """Return the link of two days."""
     old, new = basket(before), basket(record)
-    both = [name for name in old if name in new]
-    totals = [
-        sum((day_[name][0] * by[name][1] for name in both), Fraction())
-        for day_ in (old, new)
-        for by in (new, old)
-    ]
-    return totals[0] / totals[1], totals[2] / totals[3]
+    stay0 = {name: old[name] for name in old if name in new}
+    stay1 = {name: new[name] for name in stay0}
+    factors = []
+    for quantities in (stay0, stay1) if stay0 else ():
+        money = [sum(quantities[name][0] * by[name][1] for name in stay0) for by in (stay1, stay0)]
+        factors.append(Fraction(money[0]) / money[1])
+    return Link(old, new, stay0, stay1, *(factors or [Fraction(1)] * 2))
 
 
-def check_index(record: Json, before: Optional[Json], parameters: Dict[str, Any]) -> str:
+def check_index(record: Json, before: Json | None, parameters: Parameters) -> str:
     """R-8.3 and the notes of R-10: the chained index, `weak_link`, `no_link`, `jump`."""
-    notes: List[str] = []
     if "value" not in record:
         need("price_index" not in record and "price_index_exact" not in record, "an index of a withheld day")
-        equal(record["notes"], notes, "notes")
+        equal(record["notes"], [], "notes")
         return "none of a withheld day"
-    digits, index = parameters["averages.index_digits"], Fraction(100)
+    notes, index = [], Fraction(100)
     if before is not None:
-        old, new = basket(before), basket(record)
-        index = Fraction(before.get("price_index_exact", "0"))
+        days, index = link(before, record), Fraction(before.get("price_index_exact", "0"))
         need(index > 0, "the earlier record has no price_index_exact")
-        both = old.keys() & new.keys()
         near = day(record["date"]) - day(before["date"]) <= parameters["averages.previous_days"]
-        if near and both:
-            laspeyres, paasche = passed(before, record)
-            square = index**2 * laspeyres * paasche
-            index = root(square, significant(root(square, digits), digits))
-            held = min(
-                Fraction(sum(b[name][0] for name in both), sum(t for t, _ in b.values())) for b in (old, new)
-            )
+        if near and days.stay0:
+            square = index**2 * days.laspeyres * days.paasche
+            index = significant_root(square, parameters["averages.index_digits"])
+            pairs = ((days.stay0, days.old), (days.stay1, days.new))
+            held = min(Fraction(tokens_of(part), tokens_of(whole)) for part, whole in pairs)
             notes += ["weak_link"] * (held < parameters["averages.weak_link_share"])
         else:
             notes.append("no_link")
-        if near and abs(mean(new) - mean(old)) > parameters["quality.jump"] * mean(old):
+        if near and abs(mean(days.new) - mean(days.old)) > parameters["quality.jump"] * mean(days.old):
             notes.append("jump")
     exact = Fraction(record.get("price_index_exact", "0"))
-    equal(exact, index, "price_index_exact")  # the first day says 100, later ones all fifty digits
+    need(
+        exact == index,
+        f"price_index_exact is {show(record.get('price_index_exact'))}; expected {rounded(index, 50)}",
+    )
     equal(record.get("price_index"), rounded(index, 6), "price_index")
     equal(sorted(record["notes"]), sorted(notes), "notes")
-    return f"{record['price_index']}{', ' * bool(notes)}{' '.join(notes)}"
+    return f"{record['price_index']} {' '.join(notes)}".strip()
+
+
+def significant_root(value: Fraction, digits: int) -> Fraction:
+    """Return the square root with so many significant digits, half-even."""
+    places = 0
+    while places < 2 * digits and root(value, places) * 10**places < 10 ** (digits - 1):
+        places += 1
+    return root(value, places)
 
 
 def cause(name: str, other: Json) -> str:
     """R-11: why a constituent is not priced in the other record."""
-    for row in other.get("left_out", []):
-        if row["constituent"] == name:
-            return str(row["reason"])
-    return "no_row" if name in other.get("without_volume", []) else "unlisted"
+    reasons = {row["constituent"]: str(row["reason"]) for row in other.get("left_out", [])}
+    return reasons.get(name, "no_row" if name in other.get("without_volume", []) else "unlisted")
 
 
-def move(before: Json, record: Json) -> Tuple[Dict[str, Dict[str, Fraction]], Dict[str, str]]:
-    """R-11: the effects by constituent, exact, and the causes of those that entered or left."""
-    old, new = basket(before), basket(record)
-    causes = {name: cause(name, before) for name in new if name not in old}
-    causes |= {name: cause(name, record) for name in old if name not in new}
-    w0, w1 = (sum(tokens for tokens, _ in rows.values()) for rows in (old, new))
-    both = [name for name in old if name in new]
-    if not both:
-        value = {name: Fraction(tokens, w1) * price for name, (tokens, price) in new.items()}
-        value |= {name: -Fraction(tokens, w0) * price for name, (tokens, price) in old.items()}
-        return {name: {"replacement": effect} for name, effect in value.items()}, causes
-    stay0, stay1 = {name: old[name] for name in both}, {name: new[name] for name in both}
-    c0, c1 = sum(tokens for tokens, _ in stay0.values()), sum(tokens for tokens, _ in stay1.values())
-    mean0, mean1 = mean(stay0), mean(stay1)
-    effects: Dict[str, Dict[str, Fraction]] = {}
-    for name in both:
-        (tokens0, p0), (tokens1, p1) = old[name], new[name]
-        s0, s1 = Fraction(tokens0, c0), Fraction(tokens1, c1)
+def effects_of(days: Link) -> dict[str, dict[str, Fraction]]:
+    """R-11: the effects of each constituent, exact."""
+    old, new, w0, w1 = days.old, days.new, tokens_of(days.old), tokens_of(days.new)
+    effects: dict[str, dict[str, Fraction]] = {}
+    if not days.stay0:
+        effects = {
+            name: {"replacement": Fraction(tokens, w1) * price} for name, (tokens, price) in new.items()
+        }
+        return {
+            **effects,
+            **{name: {"replacement": -Fraction(tokens, w0) * price} for name, (tokens, price) in old.items()},
+        }
+    mean0, mean1 = mean(days.stay0), mean(days.stay1)
+    for name, (tokens0, p0) in days.stay0.items():
+        tokens1, p1 = new[name]
+        s0, s1 = Fraction(tokens0, tokens_of(days.stay0)), Fraction(tokens1, tokens_of(days.stay1))
         mix = ((p0 + p1) / 2 - (mean0 + mean1) / 2) * (s1 - s0)
         effects[name] = {"price": (s0 + s1) / 2 * (p1 - p0), "mix": mix}
-    for name, (tokens, price) in new.items():
-        if name not in old:
-            effects[name] = {"entry": Fraction(tokens, w1) * (price - mean1)}
-    for name, (tokens, price) in old.items():
-        if name not in new:
-            effects[name] = {"exit": -Fraction(tokens, w0) * (price - mean0)}
-    return effects, causes
-
-
-def factors(before: Json, record: Json) -> Json:
-    """R-11, percentage form: U1/U0 as the product of price, mix, entry and exit."""
-    old, new = basket(before), basket(record)
-    stay0, stay1 = {n: old[n] for n in old if n in new}, {n: new[n] for n in old if n in new}
-    laspeyres, paasche = passed(before, record)
-    of_mix = (mean(stay1) / mean(stay0)) ** 2 / (laspeyres * paasche)
-    found = {"price": root(laspeyres * paasche, 12), "mix": root(of_mix, 12)}
-    found |= {"entry": mean(new) / mean(stay1), "exit": mean(stay0) / mean(old)}
-    return {name: rounded(factor, 12) for name, factor in found.items()}
+    for name in new.keys() - old.keys():
+        effects[name] = {"entry": Fraction(new[name][0], w1) * (new[name][1] - mean1)}
+    for name in old.keys() - new.keys():
+        effects[name] = {"exit": -Fraction(old[name][0], w0) * (old[name][1] - mean0)}
+    return effects
 
 
 def expected_move(before: Json, record: Json) -> Json:
     """R-11: the whole field `move`, its constituents by name."""
-    effects, causes = move(before, record)
-    change = mean(basket(record)) - mean(basket(before))
-    replaced = any("replacement" in effect for effect in effects.values())
+    days = link(before, record)
+    effects, change = effects_of(days), mean(days.new) - mean(days.old)
+    causes = {name: cause(name, before) for name in days.new.keys() - days.old.keys()}
+    causes |= {name: cause(name, record) for name in days.old.keys() - days.new.keys()}
     found: Json = {"from_date": before["date"], "from_value": before["value"], "change": rounded(change, 12)}
-    sums = {
-        form: sum((effect.get(form, Fraction()) for effect in effects.values()), Fraction())
-        for form in (("replacement",) if replaced else _FORMS)
-    }
-    need(sum(sums.values(), Fraction()) == change, "the effects do not add up to the change")
-    found |= {form: rounded(value, 12) for form, value in sums.items()}
-    for form in () if replaced else ("entry", "exit"):
-        by_cause: Dict[str, Fraction] = {}
-        for name, effect in effects.items():
-            if form in effect:
-                by_cause[causes[name]] = by_cause.get(causes[name], Fraction()) + effect[form]
-        if by_cause:
-            found[f"{form}_by_cause"] = {one: rounded(value, 12) for one, value in by_cause.items()}
-    if not replaced:
-        found["factors"] = factors(before, record)
-    found["constituents"] = {
-        name: {form: rounded(value, 12) for form, value in effect.items()}
-        | ({"cause": causes[name]} if name in causes else {})
-        for name, effect in effects.items()
-    }
+    total = Fraction()
+    for form in FORMS if days.stay0 else ("replacement",):
+        of_form = {name: effect[form] for name, effect in effects.items() if form in effect}
+        found[form] = rounded(sum(of_form.values(), Fraction()), 12)
+        total += sum(of_form.values(), Fraction())
+        if form in ("entry", "exit") and of_form:
+            by_cause = dict.fromkeys((causes[name] for name in of_form), Fraction())
+            for name, effect in of_form.items():
+                by_cause[causes[name]] += effect
+            found[f"{form}_by_cause"] = {why: rounded(effect, 12) for why, effect in by_cause.items()}
+    need(total == change, "the effects do not add up to the change")
+    if days.stay0:
+        mean0, mean1, square = mean(days.stay0), mean(days.stay1), days.laspeyres * days.paasche
+        factors = root(square, 12), root((mean1 / mean0) ** 2 / square, 12), mean(days.new) / mean1
+        found["factors"] = {
+            form: rounded(factor, 12) for form, factor in zip(FORMS, [*factors, mean0 / mean(days.old)])
+        }
+    found["constituents"] = {}
+    for name, of_name in effects.items():
+        found["constituents"][name] = {form: rounded(effect, 12) for form, effect in of_name.items()}
+        if name in causes:
+            found["constituents"][name]["cause"] = causes[name]
     return found
 
 
-def check_move(record: Json, before: Optional[Json], parameters: Dict[str, Any]) -> str:
-    """R-11: the move since the previous printed record, in dollars and factors, whole, by constituent and by cause."""
+def check_move(record: Json, before: Json | None, parameters: Parameters) -> str:
+    """R-11: the move since the previous printed record: whole, by constituent, by cause, in dollars and as factors."""
     gap = day(record["date"]) - day(before["date"]) if before else 0
     if before is None or "value" not in record or gap > parameters["averages.previous_days"]:
         need("move" not in record, "a move where there is no value to move from or to")
-        return "none: no value within 30 days before" if "value" in record else "none of a withheld day"
-    need("move" in record, "the move is missing")
-    said, expected = dict(record["move"]), expected_move(before, record)
-    rows = said["constituents"]
-    said["constituents"] = {
-        row["constituent"]: {k: v for k, v in row.items() if k != "constituent"} for row in rows
-    }
-    equal(len(said["constituents"]), len(rows), "constituents of the move that are distinct")
-    equal(said.pop("from_sha256"), before["determination_sha256"], "move.from_sha256")
+        return "none: no value of this day, or within 30 days before"
+    said, expected = dict(record.get("move", {"constituents": []})), expected_move(before, record)
+    rows = {row["constituent"]: {**row} for row in said["constituents"]}
+    equal(len(rows), len(said["constituents"]), "constituents of the move that are distinct")
+    equal(said.pop("from_sha256", None), before["determination_sha256"], "move.from_sha256")
+    for name, row in rows.items():
+        row.pop("constituent")
+        equal(row, expected["constituents"].get(name), f"move of {show(name)}")
     for name in sorted(said.keys() | expected.keys()):
-        if name == "constituents":
-            for one in sorted(said[name].keys() | expected[name].keys()):
-                equal(said[name].get(one), expected[name].get(one), f"move of {show(one)}")
-        else:
-            equal(said.get(name), expected.get(name), f"move.{name}")
+        found = rows.keys() if name == "constituents" else said.get(name)
+        equal(found, expected[name].keys() if name == "constituents" else expected.get(name), f"move.{name}")
     return f"{said['change']} since {said['from_date']}"
 
 
-# ---- a record, and all that is named by it
+# ---- a record, and all that it names
+
+
+class Line(NamedTuple):
+    """One check: whether it was ok, the rule or specification, the place, and what was found."""
+
+    ok: bool
+    check: str
+    place: str
+    found: str
 
 
 class Report:
-    """What was checked: ok or FAIL, the rule or specification, the place, and what was found."""
+    """The checks, and remarks that are no failures."""
 
     def __init__(self) -> None:
-        self.lines: List[Tuple[bool, str, str, str]] = []
-        self.remarks: List[str] = []
+        self.lines: list[Line] = []
+        self.remarks: list[str] = []
 
-    def run(self, what: str, where: str, check: Callable[..., Any], *given: Any, **named: Any) -> Any:
+    def run(self, what: str, where: str, check: Callable[..., Any], *given: Any) -> Any:
         """Note how a check went, and return what it found; None where it failed, whatever it raised."""
         try:
-            found = check(*given, **named)
+            found = check(*given)
         except Refused as error:
-            self.lines.append((False, what, where, str(error)))
+            self.lines.append(Line(False, what, where, str(error)))
             return None
         except Exception as error:  # hostile content that no check foresaw is refused like any other
-            self.lines.append(
-                (False, what, where, f"cannot be checked: {type(error).__name__} {show(str(error))}")
-            )
+            reason = f"cannot be checked: {type(error).__name__} {show(str(error))}"
+            self.lines.append(Line(False, what, where, reason))
             return None
-        self.lines.append((True, what, where, found if isinstance(found, str) else ""))
+        self.lines.append(Line(True, what, where, found if isinstance(found, str) else ""))
         return found
-
-    def remark(self, text: str) -> None:
-        """Note something that is no failure, once."""
-        if text not in self.remarks:
-            self.remarks.append(text)
 
 
 class Case(NamedTuple):
-    """One published record with everything around it; paths are those of the place it is read from."""
+    """A published record, the earlier ones it names by date, and where its files stand in a place."""
 
     place: Place
-    at: str  # where the record stands, for messages
+    at: str
     record: Json
-    earlier: Dict[str, Json]  # by date, what `earlier` names, already found by digest
+    earlier: dict[str, Json]
     observations: str
     prices: str
     policy: str
 
 
-def alone(record: Json) -> bytes:
-    """Return the canonical JSON of the determination, without what publication added."""
-    return canonical({name: value for name, value in record.items() if name not in ADDED})
-
-
-def read_record(raw: bytes, unknown: Set[str]) -> Json:
-    """Return a published record of the right shape whose determination_sha256 is right."""
+def read_record(place: Place, path: str, unknown: set[str]) -> tuple[Json, bytes]:
+    """Return a published record, its shape and determination_sha256 checked (formats.md, Records), and its bytes."""
+    raw = place.read(path)
     record: Json = read_shape(raw, RECORD, "record", unknown)
-    equal(digest(alone(record)), record["determination_sha256"], "sha256 of the determination")
+    alone = {name: value for name, value in record.items() if not {name, name + "?"} & ADDED.keys()}
+    equal(record["determination_sha256"], digest(canonical(alone)), "determination_sha256")
     need(instant(record["as_of"]) <= instant(record["known_at"]), "known_at is before as_of")
     vintage = int(record["vintage"])
     equal(record.get("supersedes"), str(vintage - 1) if vintage else None, "supersedes")
-    return record
+    return record, raw
+
+
+def read_entry(raw: bytes, unknown: set[str]) -> Json:
+    """Return an entry of the log (formats.md, Entries); of a type no document has, only its head is looked at."""
+    need(len(raw) <= 65_535, "an entry above 65,535 bytes")
+    entry: Json = read_shape(raw, HEAD, "entry", set())
+    equal(entry["v"], "1", "v of the entry")
+    kind = "nodata without a record" if entry["type"] == "nodata" and "failure" in entry else entry["type"]
+    if kind in ENTRIES:
+        shape(entry, {**HEAD, **ENTRIES[kind]}, kind, unknown)
+    else:
+        unknown.add(f"type {show(kind)}")
+    return entry
 
 
 def check_entry(entry: Json, record: Json, raw: bytes) -> str:
     """The entry in the log says of the record what it says itself (formats.md, Entries)."""
     kind = "point" if "value" in record else "nodata"
     equal(entry["type"], kind, "type of the entry")
-    equal(entry.get("record_sha256"), digest(raw), "record_sha256 in the entry; the record's sha256")
+    equal(entry.get("record_sha256"), digest(raw), "record_sha256 of the entry")
     equal(entry["time"], record["known_at"], "time of the entry")
-    for name in ENTRIES["nodata" if kind == "nodata" else "point"].keys() - _HEAD.keys() - {"record_sha256"}:  # type: ignore[attr-defined]
-        plain = name.rstrip("?")
-        equal(entry.get(plain), record.get(plain), f"{plain} of the entry")
+    for name in sorted({name.rstrip("?") for name in ENTRIES[kind]} - {"record_sha256"}):
+        equal(entry.get(name), record.get(name), f"{name} of the entry")
     return f"{kind}, record {digest(raw)}"
 
 
-def read_entry(raw: bytes, unknown: Set[str]) -> Json:
-    """Return an entry of the log; of a type no document has, only its head is read."""
-    need(len(raw) <= 65_535, "an entry above 65,535 bytes")
-    entry = read_json(raw)
-    shape(entry, _HEAD, "entry", set())
-    kind = "nodata without a record" if entry["type"] == "nodata" and "failure" in entry else entry["type"]
-    if kind in ENTRIES:
-        shape(entry, ENTRIES[kind], kind, unknown)
-    else:
-        unknown.add(f"type {show(kind)}")
-    return dict(entry)
-
-
 def check_earlier(case: Case) -> str:
-    """R-0, R-11: what `earlier` names is earlier, of this series and version, and known in time; `move` starts from one."""
-    named = case.record.get("earlier", [])
+    """R-0, R-11: each record that `earlier` names is there, of this series and version, and was known in time."""
+    record, named = case.record, case.record.get("earlier", [])
     dates = [one["date"] for one in named]
-    need(dates == sorted(set(dates)), "the dates in `earlier` do not rise")
-    need(not dates or dates[-1] < case.record["date"], "`earlier` names a date that is not earlier")
+    need(
+        dates == sorted(set(dates)) and max(dates, default="") < record["date"],
+        "dates in `earlier` do not rise",
+    )
     for one in named:
-        found = case.earlier.get(one["date"])
+        found, where = case.earlier.get(one["date"]), f"earlier record of {one['date']}"
         if found is None:
-            raise Refused(f"the record of {one['date']} that `earlier` names is missing")
-        where = f"earlier record of {one['date']}:"
-        equal(found["determination_sha256"], one["sha256"], f"{where} sha256 of the determination")
+            raise Refused(f"{where}: missing, or refused itself")
+        equal(found["determination_sha256"], one["sha256"], f"{where}: determination_sha256")
+        equal(found["date"], one["date"], f"{where}: date")
         for name in ("series", "methodology", "unit", "volume_source"):
-            equal(found[name], case.record[name], f"{where} {name}")
-        equal(found["date"], one["date"], f"{where} date")
-        need(found["stage"] != "informational", f"{where} it is informational")
-        need(instant(found["as_of"]) <= instant(case.record["as_of"]), f"{where} its as_of is later")
-        need(
-            instant(found["known_at"]) <= instant(case.record["known_at"]), f"{where} it was published later"
-        )
-    moved = case.record.get("move", {}).get("from_date")
-    need(moved is None or moved in dates, "`move` starts from a date that `earlier` does not name")
+            equal(found[name], record[name], f"{where}: {name}")
+        need(found["stage"] != "informational", f"{where}: it is informational")
+        for name in ("as_of", "known_at"):
+            need(instant(found[name]) <= instant(record[name]), f"{where}: its {name} is later")
     return f"{len(named)} earlier records, each by its digest"
 
 
-def capture_list(place: Place, seen: Json) -> List[Json]:
-    """Return a list of captures, its digest, count, order and day checked (records.md, The captures that were seen)."""
+def capture_list(place: Place, seen: Json, as_of: str) -> list[Json]:
+    """Return the captures seen of a day: digest, count, order, day (records.md), and none after `as_of` (R-0)."""
     path = f"captures/{seen['date']}/{seen['sha256']}.json"
-    raw = place.read_digest(path, seen["sha256"])
-    found: List[Json] = read_shape(raw, [_CAPTURE], path, set())
-    equal(str(len(found)), seen["captures"], f"{path}: captures")
-    order = [
-        (instant(one["captured_at"])[:2], one["sha256"], one["collector"], instant(one["captured_at"]))
-        for one in found
-    ]
+    found: list[Json] = read_named(place, path, seen["sha256"], [CAPTURE])
+    equal(seen["captures"], str(len(found)), f"{path}: captures")
+    at = [instant(one["captured_at"]) for one in found]
+    order = [(when[:2], one["sha256"], one["collector"], when) for when, one in zip(at, found)]
     need(order == sorted(order), f"{path}: not in order of time")
     need(
         all(one["captured_at"].startswith(seen["date"]) for one in found), f"{path}: a capture of another day"
     )
+    need(max(at, default=instant(as_of)) <= instant(as_of), f"{path}: a capture after as_of {as_of}")
     return found
 
 
-def check_captures(case: Case, parameters: Dict[str, Any]) -> str:
-    """R-0: nothing seen is later than as_of or outside the window, and used captures stand at the place of their id."""
+def check_captures(case: Case, parameters: Parameters) -> str:
+    """R-0: nothing was seen outside window and `as_of`, and each used capture stands at the place of its id."""
     record, inputs = case.record, case.record["inputs"]
-    fixing, as_of = day(record["date"]), instant(record["as_of"])
+    fixing, dates = day(record["date"]), [one["date"] for one in inputs["seen"]]
     first, last = (
         fixing - parameters["window.input_days_before"],
         fixing + parameters["window.input_days_after"],
     )
-    dates = [one["date"] for one in inputs["seen"]]
     need(dates == sorted(set(dates)), "the dates in inputs.seen do not rise")
     need(all(first <= day(date) <= last for date in dates), "inputs.seen names a day outside the window")
-    everything = [capture for one in inputs["seen"] for capture in capture_list(case.place, one)]
-    for capture in everything:
-        late = f"captured_at {capture['captured_at']} is after as_of {record['as_of']}"
-        need(instant(capture["captured_at"]) <= as_of, late)
-    places = [int(one["id"][1:]) for one in inputs["captures"]]
-    need(places == sorted(set(places)), "the ids in inputs.captures do not rise")
-    for number, one in zip(places, inputs["captures"]):
-        need(number <= len(everything), f"{one['id']} is beyond the {len(everything)} captures seen")
-        equal({**everything[number - 1], "id": one["id"]}, one, f"capture {number} of the lists")
+    everything = [one for seen in inputs["seen"] for one in capture_list(case.place, seen, record["as_of"])]
+    for one in inputs["captures"]:
+        place = int(one["id"][1:])
+        need(place <= len(everything), f"{one['id']} is beyond the {len(everything)} captures seen")
+        equal(one, {**everything[place - 1], "id": one["id"]}, f"capture {place} of the lists")
+    used = {one["id"]: one for one in inputs["captures"]}
+    need(
+        [int(name[1:]) for name in used] == sorted({int(one["id"][1:]) for one in inputs["captures"]}),
+        "order of ids",
+    )
     rows = [*record["constituents"], *record.get("left_out", []), *record.get("absent", [])]
     referred = {name for row in rows for name in row.get("captures", [])}
     referred |= {one["capture"] for one in record.get("discarded", [])}
-    equal(
-        sorted(one["id"] for one in inputs["captures"]),
-        sorted(referred),
-        "ids of inputs.captures; those referred to",
-    )
-    check_rungs(record, {one["id"]: one for one in inputs["captures"]})
-    volumes = [one for one in (inputs.get("rankings"),) if one] + inputs.get("rejected_rankings", [])
-    need(all(instant(one["as_of"]) <= as_of for one in volumes), "a rankings capture after as_of")
-    need(
-        all(day(one["as_of"][:10]) > fixing for one in volumes),
-        "a rankings capture of before the day was over",
-    )
-    for one in inputs.get("endpoints", []):
-        need(instant(one["captured_at"]) <= as_of, "an endpoints capture after as_of")
-        equal(one["captured_at"][:10], record["date"], "day of an endpoints capture")
-    return (
-        f"{len(everything)} captures of {len(dates)} days, none after {record['as_of']}; {len(places)} used"
-    )
+    equal(sorted(used), sorted(referred), "ids of inputs.captures, beside those referred to")
+    check_rungs(record, used)
+    volumes = [inputs[name] for name in ("rankings",) if name in inputs] + inputs.get("rejected_rankings", [])
+    for instants, which in ((volumes, "as_of"), (inputs.get("endpoints", []), "captured_at")):
+        need(
+            all(instant(one[which]) <= instant(record["as_of"]) for one in instants),
+            "another capture after as_of",
+        )
+    need(all(day(one["as_of"][:10]) > fixing for one in volumes), "rankings of before the day was over (R-2)")
+    return f"{len(everything)} of {len(dates)} days, none after {record['as_of']}; {len(used)} used"
 
 
-def check_rungs(record: Json, captures: Dict[str, Json]) -> None:
-    """R-6: a price rests on captures of the day and rank that its rung says."""
-    fixing = day(record["date"])
+def check_rungs(record: Json, captures: dict[str, Json]) -> None:
+    """R-6: a price rests on captures of the day, the rank and the one collector that its rung says."""
     for row in [*record["constituents"], *record.get("absent", [])]:
         age, where = int(row["age_days"]), f"{row['rung']} price of {show(row['constituent'])}"
-        ages = {"direct": age == 0, "fallback": age == 0, "carried": age > 0, "launch": age == -1}
-        need(ages.get(row["rung"]), f"{where}: age_days {age}")
+        need(
+            {"direct": age == 0, "fallback": age == 0, "carried": age > 0, "launch": age < 0}[row["rung"]],
+            f"{where}: age",
+        )
         used = [captures[name] for name in row["captures"]]
-        need(used, f"{where}: no capture")
-        need(
-            all(day(one["captured_at"][:10]) == fixing - age for one in used),
-            f"{where}: a capture of another day",
-        )
-        need(len({one["collector"] for one in used}) == 1, f"{where}: captures of two collectors")
-        need(
-            all((one["rank"] == "1") == (row["rung"] != "fallback") for one in used),
-            f"{where}: rank of a capture",
-        )
+        need(len({one["collector"] for one in used}) == 1, f"{where}: no capture, or of two collectors")
+        for one in used:
+            need(
+                day(one["captured_at"][:10]) == day(record["date"]) - age,
+                f"{where}: a capture of another day",
+            )
+            need((one["rank"] == "1") == (row["rung"] != "fallback"), f"{where}: rank of a capture")
 
 
-def check_methodology(case: Case) -> Dict[str, Any]:
-    """The rules and parameters are those the record names (records.md, Digests of a version). Returns the parameters."""
+def check_methodology(case: Case) -> Parameters:
+    """Rules and parameters are those the record names (records.md, Digests of a version). Returns the parameters."""
     folder = f"methodology/{case.record['methodology']}/"
     raw = case.place.read_digest(folder + "parameters.toml", case.record["parameters_sha256"])
-    names = [path for path in case.place.files() if path.startswith(folder + "rules/")]
-    rules = {path[len(folder + "rules/") :]: digest(case.place.read(path)) for path in names}
+    names = [path[len(folder) + 6 :] for path in case.place.files() if path.startswith(folder + "rules/")]
+    rules = {name: digest(case.place.read(f"{folder}rules/{name}")) for name in names}
     equal(
         digest(canonical(rules)),
         case.record["rules_sha256"],
@@ -1246,157 +1158,132 @@ def check_methodology(case: Case) -> Dict[str, Any]:
     return parameters_of(raw)
 
 
-def price_rows(record: Json) -> List[Json]:
-    """Return the rows of a record in the day's prices table (formats.md, Posted prices)."""
-    digests = {one["id"]: one["sha256"] for one in record["inputs"]["captures"]}
-    rows = []
-    for row in [*record["constituents"], *record.get("absent", [])]:
-        said = {name: row[name] for name in row.keys() & (_PRICED.keys() | {"age_days", "tokens"})}
-        last = max(row["captures"], key=lambda name: int(name[1:]))
-        rows.append(
-            {
-                **said,
-                "series": record["series"],
-                "captures": str(len(row["captures"])),
-                "sha256": digests[last],
-            }
-        )
-    return sorted(rows, key=lambda row: str(row["constituent"]))
-
-
-_tables: Dict[str, Json] = {}
-
-
-def prices_table(raw: bytes) -> Json:
-    """Return a table of posted prices, sorted, each row once."""
-    if digest(raw) not in _tables:
-        table: Json = read_shape(raw, PRICES, "prices", set())
-        order = [(row["series"], row["constituent"]) for row in table["prices"]]
-        need(
-            order == sorted(set(order)), "rows are not sorted by series and constituent, or one stands twice"
-        )
-        _tables[digest(raw)] = table
-    return _tables[digest(raw)]
+def prices_table(place: Place, path: str, expected: str) -> Json:
+    """Return a table of posted prices: its digest, and its rows sorted, each once (formats.md, Posted prices)."""
+    table: Json = read_named(place, path, expected, PRICES)
+    order = [(row["series"], row["constituent"]) for row in table["prices"]]
+    need(order == sorted(set(order)), f"{path}: rows not sorted by series and constituent, or one twice")
+    return table
 
 
 def check_prices(case: Case) -> str:
-    """The day's table of posted prices has this edition, and of this series exactly the rows of the record."""
-    table = prices_table(case.place.read_digest(case.prices, case.record["prices"]["sha256"]))
+    """The day's table of posted prices is of this edition, and has of this series exactly the rows of the record."""
+    record = case.record
+    table = prices_table(case.place, case.prices, record["prices"]["sha256"])
     for name in ("date", "as_of", "methodology", "stage"):
-        equal(table[name], case.record[name], f"{name} of the table")
-    found = {row["constituent"]: row for row in table["prices"] if row["series"] == case.record["series"]}
-    rows = {row["constituent"]: row for row in price_rows(case.record)}
+        equal(table[name], record[name], f"{name} of the table")
+    digests = {one["id"]: one["sha256"] for one in record["inputs"]["captures"]}
+    rows = {}
+    for row in [*record["constituents"], *record.get("absent", [])]:
+        said = {name: row[name] for name in row if name in PRICE or name == "tokens"}
+        last = max(row["captures"], key=lambda name: int(name[1:]))
+        said.update(series=record["series"], captures=str(len(row["captures"])), sha256=digests[last])
+        rows[row["constituent"]] = said
+    found = {row["constituent"]: row for row in table["prices"] if row["series"] == record["series"]}
     for name in sorted(found.keys() | rows.keys()):
         equal(found.get(name), rows.get(name), f"row of {show(name)}")
-    return f"{len(rows)} rows of {case.record['series']}"
+    return f"{len(rows)} rows of {record['series']}"
 
 
 def check_record(report: Report, case: Case) -> None:
     """Check all that a published record says and names, but for its entry in the log."""
-    at, record, before = case.at, case.record, printed_before(case.record, case.earlier)
+    at, record, place = case.at, case.record, case.place
     report.run("earlier records (R-0)", at, check_earlier, case)
-    report.run(
-        "digest of observations",
-        at,
-        case.place.read_digest,
-        case.observations,
-        record["observations"]["sha256"],
-    )
+    for name, path, expected in (
+        ("observations", case.observations, record["observations"]["sha256"]),
+        ("policy", case.policy, record["policy_sha256"]),
+    ):
+        report.run(f"digest of the {name}", at, place.read_digest, path, expected)
     report.run("posted prices", at, check_prices, case)
-    report.run("digest of the policy", at, case.place.read_digest, case.policy, record["policy_sha256"])
     parameters = report.run("digests of rules and parameters", at, check_methodology, case)
     if not record["methodology"].startswith("1."):
-        report.remark(
-            f"the arithmetic of methodology {show(record['methodology'])} is not known here: not checked"
+        report.remarks.append(
+            f"{at}: arithmetic not checked, methodology {record['methodology']} is not known here"
         )
-    elif parameters:
+    elif parameters is not None:
+        before = report.run("previous value", at, lambda: [printed_before(case.earlier)])
         report.run("captures (R-0, R-6)", at, check_captures, case, parameters)
         report.run("rows (R-6 to R-8)", at, check_rows, record)
         report.run("value (R-8.1)", at, check_value, record)
         report.run("averages (R-8.2)", at, check_averages, record, case.earlier, parameters)
-        report.run("index and notes (R-8.3, R-10)", at, check_index, record, before, parameters)
+        report.run("index and notes (R-8.3, R-10)", at, check_index, record, *before, parameters)
         report.run("diagnostics (R-9)", at, check_diagnostics, record, parameters)
         report.run("quality (R-10)", at, check_quality, record, parameters)
-        report.run("move (R-11)", at, check_move, record, before, parameters)
+        report.run("move (R-11)", at, check_move, record, *before, parameters)
 
 
 # ---- a parcel (formats.md, The parcel)
 
 PARCEL = (
-    r"record\.json|entry\.json|proof\.tlog-proof|observations\.parquet|prices\.json|rulebook\.md|policy\.toml|vkey|verify\.py|"
-    rf"README\.html|earlier/{DATE}\.json|captures/{DATE}/{SHA256}\.json|methodology/{NAME}/(parameters\.toml|rules/{NAME}\.sql)"
+    r"record\.json|entry\.json|proof\.tlog-proof|observations\.parquet|prices\.json|rulebook\.md|policy\.toml|vkey|"
+    rf"verify\.py|README\.html|earlier/{DATE}\.json|captures/{DATE}/{SHA256}\.json|"
+    rf"methodology/{NAME}/(parameters\.toml|rules/{NAME}\.sql)"
 )
 
 
-def check_parcel(report: Report, place: Place, keys: Tuple[Key, ...]) -> None:
-    """Check a parcel: what one published record says, and that the log holds it."""
-    unknown: Set[str] = set()
-    strange = [path for path in place.files() if not re.fullmatch(PARCEL, path)]
-    if strange:
-        report.remark(f"not part of a parcel, not looked at: {', '.join(show(path) for path in strange[:5])}")
-    raw = report.run("record", "record.json", place.read, "record.json")
+def check_parcel(report: Report, place: Place, key: Key) -> None:
+    """Check a parcel: that the log holds one published record, and what that says."""
+    unknown: set[str] = set()
     entry_raw = report.run("entry", "entry.json", place.read, "entry.json")
-    proof = report.run("proof", "proof.tlog-proof", place.read, "proof.tlog-proof")
-    if entry_raw is not None and proof is not None:
-        logged = report.run(
-            "in the log (RFC 6962, Ed25519)", "proof.tlog-proof", check_proof, proof, entry_raw, keys
-        )
-        if logged:
-            report.remark(
-                f"entry {logged[0]} of the log of {show(logged[1].origin)}, which had {logged[1].size} entries"
-            )
-    record = (
-        report.run("canonical form", "record.json", read_record, raw, unknown) if raw is not None else None
+    logged = report.run(
+        "in the log (RFC 6962, Ed25519)",
+        "proof.tlog-proof",
+        lambda: check_proof(place.read("proof.tlog-proof"), entry_raw, (key,)),
     )
-    entry = (
-        report.run("canonical form", "entry.json", read_entry, entry_raw, unknown)
-        if entry_raw is not None
-        else None
+    record, raw = report.run("record", "record.json", read_record, place, "record.json", unknown) or (
+        None,
+        b"",
     )
-    if record is None or entry is None:
+    entry = report.run("form of the entry", "entry.json", read_entry, entry_raw, unknown)
+    if record is None:
         return
-    report.run("entry and record agree", "entry.json", check_entry, entry, record, raw)
-    earlier: Dict[str, Json] = {}
-    for path in place.files():
-        found = re.fullmatch(rf"earlier/({DATE})\.json", path)
-        if found:
-            one = report.run("earlier record", path, lambda path=path: read_record(place.read(path), unknown))
-            if one:
-                earlier[found[1]] = one
-    named = {one["date"] for one in record.get("earlier", [])}
-    if earlier.keys() - named:
-        report.remark(f"earlier records that nothing names: {', '.join(sorted(earlier.keys() - named))}")
-    earlier = {date: one for date, one in earlier.items() if date in named}
-    check_record(
-        report,
-        Case(place, "record.json", record, earlier, "observations.parquet", "prices.json", "policy.toml"),
-    )
-    if unknown:
-        report.remark(f"fields this program does not know: {', '.join(sorted(unknown)[:10])}")
-    report.remark(
-        "rulebook.md, README.html and verify.py are for you to read: nothing signed in a parcel names them"
-    )
-    tell(report, record)
-
-
-def tell(report: Report, record: Json) -> None:
-    """Note what was published, and what moved it, as sentences."""
-    what = (
-        f"{record['value']} {record['unit']}"
-        if "value" in record
-        else f"no value ({' '.join(record['reasons'])})"
-    )
-    lines = [
-        f"{record['series']} on {record['date']}: {what}, {record['quality']}",
-        f"said at {record['known_at']} ({record['stage']}, vintage {record['vintage']}), seeing captures until {record['as_of']}",
-    ]
-    if "move" in record:
-        move_ = record["move"]
-        effects = ", ".join(f"{name} {move_[name]}" for name in (*_FORMS, "replacement") if name in move_)
-        lines.append(
-            f"it was {move_['from_value']} on {move_['from_date']} and moved by {move_['change']}: {effects}"
+    if entry is not None:
+        report.run("entry and record agree", "entry.json", check_entry, entry, record, raw)
+    dates = [one["date"] for one in record.get("earlier", [])]
+    found = {
+        date: report.run("earlier record", path, read_record, place, path, unknown)
+        for date, path in ((date, f"earlier/{date}.json") for date in dates)
+    }
+    earlier = {date: one[0] for date, one in found.items() if one}
+    paths = ("observations.parquet", "prices.json", "policy.toml")
+    check_record(report, Case(place, "record.json", record, earlier, *paths))
+    tell(report, record, logged)
+    strange = [path for path in place.files() if not re.fullmatch(PARCEL, path)]
+    strange += [path for path in place.files() if path.startswith("earlier/") and path[8:18] not in dates]
+    if strange:
+        report.remarks.append(
+            f"not looked at, no part of a parcel: {', '.join(show(path) for path in strange[:5])}"
         )
-    report.remarks[:0] = [show(line) if len(line) < 100 else line for line in lines]
+    if unknown:
+        report.remarks.append(f"fields this program does not know: {', '.join(sorted(unknown)[:10])}")
+    report.remarks.append(
+        "rulebook.md, README.html and verify.py are to be read: nothing signed in a parcel names them"
+    )
+
+
+def tell(report: Report, record: Json, logged: tuple[int, Checkpoint] | None) -> None:
+    """Say what was published, by whom and when, and what moved it."""
+    what = (
+        f"{record['value']} {show(record['unit'])}"
+        if "value" in record
+        else f"no value: {' '.join(record['reasons'])}"
+    )
+    report.remarks += [
+        f"{record['series']} on {record['date']}: {what}, {record['quality']}",
+        f"said at {record['known_at']} ({record['stage']}, vintage {record['vintage']}), "
+        f"as seen until {record['as_of']}",
+    ]
+    if logged:
+        index, head = logged
+        report.remarks.append(
+            f"by {show(head.origin)}, as entry {index} of its log, which had {head.size} then"
+        )
+    if "move" in record:
+        said = record["move"]
+        effects = ", ".join(f"{name} {said[name]}" for name in (*FORMS, "replacement") if name in said)
+        report.remarks.append(
+            f"moved by {said['change']} from {said['from_value']} on {said['from_date']}: {effects}"
+        )
 
 
 # ---- a publication (formats.md, The files and The log)
@@ -1404,8 +1291,23 @@ def tell(report: Report, record: Json) -> None:
 SERIES = "openai google-gemini anthropic deepseek qwen moonshot".split()  # R-1, in order
 
 
+class Log(NamedTuple):
+    """A log that was read: entries as bytes and as objects, the sizes at which publications end, keys since when."""
+
+    raw: list[bytes]
+    entries: list[Json]
+    ends: list[int]
+    keys: list[tuple[int, Key]]
+
+    def signers(self, size: int) -> tuple[Key, ...]:
+        """Return the keys that sign a checkpoint of this size: one, or two while a key is replaced."""
+        last = max(place for place, (since, _) in enumerate(self.keys) if since <= size)
+        first = last - 1 if last and self.keys[last][0] == size else last
+        return tuple(key for _, key in self.keys[first : last + 1])
+
+
 def tile_path(level: str, number: int, width: int) -> str:
-    """Return the path of a tile (c2sp.org/tlog-tiles): 1234067 is x001/x234/067, a partial tile ends with its width."""
+    """Return the path of a tile (c2sp.org/tlog-tiles): 1234067 is x001/x234/067; a partial one ends with its width."""
     parts = [f"{number % 1000:03}"]
     while number >= 1000:
         number //= 1000
@@ -1413,121 +1315,116 @@ def tile_path(level: str, number: int, width: int) -> str:
     return f"log/tile/{level}/{'/'.join(parts)}" + (f".p/{width}" if width < 256 else "")
 
 
-def read_entries(place: Place, size: int) -> List[bytes]:
-    """Return the entries of a log from its bundles."""
-    entries: List[bytes] = []
-    for number in range((size + 255) // 256):
-        path = tile_path("entries", number, min(256, size - 256 * number))
-        entries += bundle(place.read(path), min(256, size - 256 * number), path)
-    return entries
+def read_log(place: Place, key: Key, unknown: set[str]) -> Log:
+    """Return the log as its bundles have it; the size is what the checkpoint says, which is not verified yet."""
+    lines = place.read("log/checkpoint").split(b"\n")
+    need(
+        len(lines) > 2 and re.fullmatch(rb"[1-9][0-9]{0,6}", lines[1]),
+        "log/checkpoint: no size in its second line",
+    )
+    size, raw = int(lines[1]), []
+    for start in range(0, size, 256):
+        path = tile_path("entries", start // 256, min(256, size - start))
+        packed, at = place.read(path), 0
+        while at < len(packed):
+            length = int.from_bytes(packed[at : at + 2], "big")
+            raw.append(packed[at + 2 : at + 2 + length])
+            at += 2 + length
+        need(
+            at == len(packed) and len(raw) == min(size, start + 256),
+            f"{path} has not exactly the entries it should",
+        )
+    entries = []
+    for index, one in enumerate(raw):
+        try:
+            entries.append(read_entry(one, unknown))
+        except Refused as error:
+            raise Refused(f"entry {index}: {error}") from None
+    ends = [index + 1 for index, entry in enumerate(entries) if entry["type"] == "asof"]
+    need(ends and ends[-1] == size, "the last entry is no asof")
+    return Log(raw, entries, ends, keys_of(entries, key, ends))
 
 
-def bundle(raw: bytes, width: int, path: str) -> List[bytes]:
-    """Return the entries of a bundle: each after its length in two bytes."""
-    entries, at = [], 0
-    while at < len(raw):
-        length = int.from_bytes(raw[at : at + 2], "big")
-        entries.append(raw[at + 2 : at + 2 + length])
-        at += 2 + length
-    need(at == len(raw) and len(entries) == width, f"{path} does not hold exactly {width} entries")
-    return entries
+def keys_of(entries: list[Json], key: Key, ends: list[int]) -> list[tuple[int, Key]]:
+    """Return the log's keys in order, each with the size from which it signs; the one given is among them."""
+    notices = [(index, one) for index, one in enumerate(entries) if one.get("kind") == "key_rotation"]
+    keys = [(0, parse_key(notices[0][1].get("old_key", "")) if notices else key)]
+    for index, one in notices:
+        old, new, where = keys[-1][1], parse_key(one.get("new_key", "")), f"entry {index}"
+        equal(
+            [one.get("old_key"), new.name], [text_of(old), old.name], f"{where}: old key, name of the new key"
+        )
+        text = f"mtok key rotation\n{old.name}\n{text_of(old)}\n{text_of(new)}\n".encode()
+        for signer, name in ((old, "old_signature"), (new, "new_signature")):
+            signature = from_base64(one.get(name, ""))
+            need(verifies(signer.public, text, signature), f"{where}: {name} does not verify")
+        keys.append((min(end for end in ends if end > index), new))
+    need(key in [one for _, one in keys], "the log was signed with other keys than the one given")
+    return keys
 
 
-def check_tiles(place: Place, entries: List[bytes], head: Checkpoint) -> str:
-    """The root follows from all entries; every tile and bundle there is, of this size or an earlier, has their hashes."""
-    levels = [[leaf_hash(entry) for entry in entries]]
+def check_tiles(place: Place, log: Log) -> str:
+    """Signature, root of all entries, and every tile and bundle there is, of this size or an earlier one."""
+    head = open_checkpoint(place.read("log/checkpoint"), log.signers(len(log.raw)))
+    equal(len(head.signers), len(log.signers(len(log.raw))), "keys that signed the checkpoint")
+    levels = [[leaf_hash(entry) for entry in log.raw]]
     need(tree_root(levels[0]) == head.root, "the root of all entries is another than the signed one")
     while len(levels[-1]) >= 256:
         below = levels[-1]
         levels.append([tree_root(below[at : at + 256]) for at in range(0, len(below) - 255, 256)])
+    rows = {str(level): hashes for level, hashes in enumerate(levels)}
+    rows["entries"] = [len(one).to_bytes(2, "big") + one for one in log.raw]
     wanted = {
-        tile_path(str(level), at // 256, min(256, len(hashes) - at)): (level, at)
-        for level, hashes in enumerate(levels)
-        for at in range(0, len(hashes), 256)
+        tile_path(level, start // 256, min(256, len(row) - start))
+        for level, row in rows.items()
+        for start in range(0, len(row), 256)
     }
     there = {path for path in place.files() if path.startswith("log/tile/")}
-    need(wanted.keys() <= there, f"{show(min(wanted.keys() - there, default=''))} is missing")
+    need(wanted <= there, f"{min(wanted - there, default='')} is missing")
     for path in sorted(there):
         found = re.fullmatch(
             r"log/tile/(entries|[0-9]{1,2})/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([0-9]{1,3}))?", path
         )
-        number, width = (
-            (int(found[2].replace("x", "").replace("/", "")), int(found[3] or 256)) if found else (0, 0)
-        )
-        if found is None or tile_path(found[1], number, width) != path:
-            raise Refused(f"{show(path)} is no path of a tile")
-        row: List[bytes] = (
-            entries if found[1] == "entries" else levels[int(found[1])] if int(found[1]) < len(levels) else []
-        )
-        part = row[256 * number : 256 * number + width]
-        raw = (
-            b"".join(len(one).to_bytes(2, "big") + one for one in part) if row is entries else b"".join(part)
-        )
+        level, number, width = found.groups() if found else ("", "0", None)
+        start, count = 256 * int(re.sub("[x/]", "", number)), int(width or 256)
+        part = rows.get(level, [])[start : start + count]
         need(
-            len(part) == width and place.read(path) == raw, f"{path} is not what the entries of the log give"
+            tile_path(level, start // 256, count) == path and len(part) == count,
+            f"{show(path)} is no tile of this log",
         )
-    return f"{len(there)} tiles and bundles give the signed root of {len(entries)} entries"
+        need(place.read(path) == b"".join(part), f"{path} is not what the entries give")
+    return f"{len(there)} tiles and bundles give the signed root of {len(log.raw)} entries"
 
 
-def check_heads(place: Place, entries: List[bytes], ends: List[int]) -> str:
-    """Each size ever signed is the end of a publication, and its file has the root of the entries up to it."""
-    hashes = [leaf_hash(entry) for entry in entries]
-    there = [path for path in place.files() if path.startswith("log/heads/")]
-    equal(sorted(there), sorted(f"log/heads/{size}" for size in ends), "files in log/heads/")
-    for size in ends:
+def check_heads(place: Place, log: Log) -> str:
+    """Every size ever signed is the end of a publication, and its file has the root of the entries up to it."""
+    hashes = [leaf_hash(entry) for entry in log.raw]
+    there = {path for path in place.files() if path.startswith("log/heads/")}
+    equal(sorted(there), sorted(f"log/heads/{size}" for size in log.ends), "files in log/heads/")
+    for size in log.ends:
         line = f"{size} {base64.b64encode(tree_root(hashes[:size])).decode()}\n"
-        need(
-            place.read(f"log/heads/{size}") == line.encode(),
-            f"log/heads/{size} is not the root of these entries",
-        )
-    return f"{len(ends)} heads"
+        equal(place.read(f"log/heads/{size}"), line.encode(), f"log/heads/{size}")
+    return f"{len(there)} heads"
 
 
-def rotate(entries: List[Json], key: Key, ends: List[int]) -> List[Tuple[int, Key]]:
-    """Return the log's keys, each with the size from which it signs, the given one among them (formats.md, Key rotation)."""
-    notices = [(index, one) for index, one in enumerate(entries) if one.get("kind") == "key_rotation"]
-    keys = [(0, parse_key(notices[0][1].get("old_key", "")) if notices else key)]
-    for index, one in notices:
-        old, new = keys[-1][1], parse_key(one.get("new_key", ""))
-        equal(
-            [one.get("old_key"), new.name],
-            [text_of(old), old.name],
-            f"entry {index}: old key, name of the new key",
-        )
-        text = f"mtok key rotation\n{old.name}\n{text_of(old)}\n{text_of(new)}\n".encode()
-        for signer, name in ((old, "old_signature"), (new, "new_signature")):
-            need(
-                verifies(signer.public, text, from_base64(one.get(name, ""))),
-                f"entry {index}: {name} does not verify",
-            )
-        keys.append((min(end for end in ends if end > index), new))
-    need(key in [one for _, one in keys], "the key given is none of those the log was signed with")
-    return keys
-
-
-def text_of(key: Key) -> str:
-    """Return a key as it is written."""
-    return f"{key.name}+{key.hint.hex()}+{base64.b64encode(bytes([1]) + key.public).decode()}"
-
-
-def check_order(entries: List[Json]) -> str:
-    """Publications follow each other in time, each in the order of formats.md with its as-of table last."""
-    need(entries and entries[0]["type"] == "method", "the first entry is no method")
-    need(entries[-1]["type"] == "asof", "the last entry is no asof")
-    for index in range(1, len(entries)):
-        old, new = entries[index - 1], entries[index]
+def check_order(log: Log) -> str:
+    """Publications follow each other in time; each has the order of formats.md, and its as-of table last."""
+    equal(log.entries[0]["type"], "method", "type of the first entry")
+    for index, (old, new) in enumerate(zip(log.entries, log.entries[1:]), 1):
         if old["type"] == "asof":
             need(instant(old["time"]) < instant(new["time"]), f"entry {index}: the time does not rise")
         else:
             equal(new["time"], old["time"], f"entry {index}: time, within one publication")
             need(
-                place_of(old) < place_of(new), f"entry {index}: {show(new['type'])} after {show(old['type'])}"
+                place_of(old) < place_of(new) or new["type"] in ("notice", "method"),
+                f"entry {index}: out of order",
             )
-    return f"{sum(entry['type'] == 'asof' for entry in entries)} publications, {len(entries)} entries"
+            need(place_of(old)[0] <= place_of(new)[0], f"entry {index}: {new['type']} after {old['type']}")
+    return f"{len(log.ends)} publications, {len(log.entries)} entries"
 
 
-def place_of(entry: Json) -> Tuple[int, str, int, int]:
-    """Return what entries of one publication are sorted by."""
+def place_of(entry: Json) -> tuple[int, str, int, int]:
+    """Return what the entries of one publication are sorted by: kind, date, kind again, series."""
     kind = entry["type"]
     if kind in ("raw", "point", "nodata", "prices"):
         series = SERIES.index(entry["series"]) if entry.get("series") in SERIES else len(SERIES)
@@ -1535,12 +1432,12 @@ def place_of(entry: Json) -> Tuple[int, str, int, int]:
     return {"method": 0, "notice": 2, "asof": 4}.get(kind, 3), "", 0, 0
 
 
-def check_vintages(entries: List[Json]) -> str:
+def check_vintages(log: Log) -> str:
     """Vintages of (series, methodology, date) are dense, and each as-of table follows from the entries before it."""
-    force: Dict[Tuple[str, str, str], str] = {}
-    count: Dict[Tuple[str, str, str], int] = {}
-    for index, entry in enumerate(entries):
-        if entry["type"] in ("point", "nodata") and "record_sha256" in entry:
+    force: dict[tuple[str, ...], str] = {}
+    count: dict[tuple[str, ...], int] = {}
+    for index, entry in enumerate(log.entries):
+        if "record_sha256" in entry:
             key = entry["series"], entry["methodology"], entry["date"]
             equal(entry["vintage"], str(count.get(key, 0)), f"entry {index}: vintage of {' '.join(key)}")
             count[key] = count.get(key, 0) + 1
@@ -1548,295 +1445,222 @@ def check_vintages(entries: List[Json]) -> str:
                 names = ("vintage", "stage", "quality", "value", "record_sha256")
                 force[key] = " ".join([*key, *(entry.get(name, "-") for name in names)]) + "\n"
         elif entry["type"] == "asof":
-            equal(entry["known_at"], entry["time"], f"entry {index}: known_at")
-            equal(entry["vintages"], str(len(force)), f"entry {index}: lines of the as-of table")
-            equal(
-                entry["sha256"],
-                digest("".join(sorted(force.values())).encode()),
-                f"entry {index}: as-of table",
-            )
+            found = [entry["known_at"], entry["vintages"], entry["sha256"]]
+            table = "".join(sorted(force.values())).encode()
+            equal(found, [entry["time"], str(len(force)), digest(table)], f"entry {index}: as-of table")
     return f"{sum(count.values())} vintages of {len(count)} points"
 
 
-def check_method(entries: List[Json], place: Place) -> str:
-    """Each method entry differs from the one before and names a rulebook and a policy there are; points go by the last."""
-    before: Json = {}
-    for index, entry in enumerate(entries):
-        if entry["type"] == "method":
+def check_files(place: Place, log: Log) -> str:
+    """What method, raw and prices entries name is there, and points go by the method in force."""
+    method: Json = {}
+    days = set()
+    for index, entry in enumerate(log.entries):
+        at, kind = f"entry {index}", entry["type"]
+        if kind == "method":
             need(
-                any(entry[name] != before.get(name) for name in _DIGESTS),
-                f"entry {index}: a method that changes nothing",
+                any(entry[name] != method.get(name) for name in DIGESTS),
+                f"{at}: a method that changes nothing",
             )
             place.read_digest(f"rulebooks/{entry['rulebook_sha256']}.md", entry["rulebook_sha256"])
             place.read_digest(f"policies/{entry['policy_sha256']}.toml", entry["policy_sha256"])
-            before = entry
-        elif entry["type"] in ("point", "nodata") and entry["methodology"] == before.get("methodology"):
-            for name in ("rules_sha256", "parameters_sha256"):
-                need(
-                    entry.get(name) in (None, before[name]),
-                    f"entry {index}: {name} is not that of the method in force",
-                )
-    return "rulebooks and policies"
-
-
-def check_files(entries: List[Json], place: Place) -> str:
-    """What raw and prices entries name is there: captures of the day, and the day's table."""
-    days: Set[str] = set()
-    for index, entry in enumerate(entries):
-        if entry["type"] == "raw":
-            need(entry["date"] not in days, f"entry {index}: raw of {entry['date']} a second time")
+            method = entry
+        elif kind == "raw":
+            need(entry["date"] not in days, f"{at}: raw of {entry['date']} a second time")
             days.add(entry["date"])
             path = f"raw/{entry['date']}/{entry['sha256']}.json"
-            rows = read_shape(place.read_digest(path, entry["sha256"]), RAW, path, set())
-            equal(str(len(rows)), entry["captures"], f"entry {index}: captures")
+            rows = read_named(place, path, entry["sha256"], RAW)
+            equal(entry["captures"], str(len(rows)), f"{at}: captures")
             need(
                 all(row["captured_at"].startswith(entry["date"]) for row in rows),
                 f"{path}: a capture of another day",
             )
-        elif entry["type"] == "prices":
-            table = prices_table(place.read_digest(entry["path"], entry["sha256"]))
-            equal(str(len(table["prices"])), entry["constituents"], f"entry {index}: constituents")
+        elif kind == "prices":
+            table = prices_table(place, entry["path"], entry["sha256"])
+            found = [entry["date"], entry["stage"], entry["constituents"]]
             equal(
-                [table["date"], table["stage"]],
-                [entry["date"], entry["stage"]],
-                f"entry {index}: date and stage",
+                found, [table["date"], table["stage"], str(len(table["prices"]))], f"{at}: date, stage, rows"
             )
-    return f"captures of {len(days)} days"
+        elif "record_sha256" in entry and entry["methodology"] == method.get("methodology"):
+            for name in ("rules_sha256", "parameters_sha256"):
+                equal(entry[name], method[name], f"{at}: {name}, beside the method in force")
+    return f"methods, captures of {len(days)} days, tables of prices"
 
 
-def check_sums(place: Place, keys: Tuple[Key, ...]) -> str:
-    """SHA256SUMS is signed by the key in force and lists every file but log/, proofs/ and itself, each with its digest."""
-    text, _ = open_note(place.read("SHA256SUMS"), keys)
-    sums: Dict[str, str] = {}
+def check_sums(place: Place, log: Log) -> str:
+    """SHA256SUMS is signed by the key in force and lists all files but log/, proofs/ and itself."""
+    text, _ = open_note(place.read("SHA256SUMS"), (log.keys[-1][1],))
+    sums: dict[str, str] = {}
     for line in text.splitlines():
         found = re.fullmatch(rf"({SHA256})  ({PATH})", line)
-        if found is None or found[2] in sums:
-            raise Refused(f"line {show(line)}")
+        if found is None or found[2] <= max(sums, default=""):
+            raise Refused(f"line {show(line)}: not `<sha256>  <path>`, or not sorted by path")
         sums[found[2]] = found[1]
-    need(list(sums) == sorted(sums), "not sorted by path")
-    there = {path for path in place.files() if not re.match("(log|proofs)/", path) and path != "SHA256SUMS"}
+    there = {path for path in place.files() if not re.match("(log|proofs)/", path)} - {"SHA256SUMS"}
     need(
         there <= sums.keys(),
         f"not listed: {', '.join(show(path) for path in sorted(there - sums.keys())[:5])}",
     )
-    need(
-        sums.keys() <= there,
-        f"listed and missing: {', '.join(show(path) for path in sorted(sums.keys() - there)[:5])}",
-    )
-    for path in sorted(sums):
-        place.read_digest(path, sums[path])
+    for path, expected in sums.items():
+        place.read_digest(path, expected)
     return f"{len(sums)} files"
 
 
-def signers(keys: List[Tuple[int, Key]], size: int) -> Tuple[Key, ...]:
-    """Return the keys that sign a checkpoint of this size: one, or two while a key is replaced."""
-    last = max(at for at, (since, _) in enumerate(keys) if since <= size)
-    return tuple(key for _, key in keys[max(0, last - 1 if keys[last][0] == size else last) : last + 1])
+def check_logged(place: Place, path: str, log: Log, index: int) -> None:
+    """The proof file of an entry is of its own index, under the checkpoint of its own publication."""
+    size = min(end for end in log.ends if end > index)
+    found, head = check_proof(place.read(path), log.raw[index], log.signers(size))
+    equal([found, head.size], [index, size], "index of the entry, size of the log")
 
 
-def check_logged(
-    place: Place, path: str, entry: bytes, index: int, keys: List[Tuple[int, Key]], ends: List[int]
-) -> None:
-    """The proof file of an entry holds, for its own index, under the checkpoint of its own publication."""
-    raw = place.read(path)
-    size = min(end for end in ends if end > index)
-    found, checkpoint = check_proof(raw, entry, signers(keys, size))
-    equal((found, checkpoint.size), (index, size), "index and size of the log")
+def check_complete(record: Json, in_force: dict[str, Json]) -> None:
+    """R-8.2, R-8.3, R-11: `earlier` names every printed one in force that averages, index and move rest on."""
+    named = {one["date"] for one in record.get("earlier", [])}
+    printed = [date for date, one in in_force.items() if "value" in one and date < record["date"]]
+    rests = {date for date in printed if day(date) > day(record["date"]) - 30} | set(sorted(printed)[-1:])
+    need(rests <= named, f"`earlier` does not name {', '.join(sorted(rests - named))}")
 
 
 def check_publication(report: Report, place: Place, key: Key) -> None:
-    """Check a whole publication: the log, every entry, and every record as of a parcel."""
-    unknown: Set[str] = set()
-    size = report.run("size of the log", "log/checkpoint", said_size, place)
-    raw = report.run("entry bundles", "log/tile/entries/", read_entries, place, size) if size else None
-    if raw is None:
+    """Check a whole publication: the log, and every record as in a parcel."""
+    unknown: set[str] = set()
+    log = report.run("entries and keys", "log/", read_log, place, key, unknown)
+    if log is None:
         return
-    entries = [
-        report.run("entries", f"entry {index}", read_entry, one, unknown) for index, one in enumerate(raw)
-    ]
-    if None in entries:
-        return
-    ends = [index + 1 for index, entry in enumerate(entries) if entry["type"] == "asof"]
-    keys = report.run("keys", "log/", rotate, entries, key, [*ends, size])
-    if keys is None or not ends:
-        report.run("keys", "log/", need, ends, "no as-of table in the log")
-        return
-    now = signers(keys, size)
-    head = report.run(
-        "checkpoint (Ed25519)", "log/checkpoint", lambda: open_checkpoint(place.read("log/checkpoint"), now)
-    )
-    if head is not None:
-        report.run("tree (RFC 6962) and tiles", "log/tile/", check_tiles, place, raw, head)
-    report.run("heads", "log/heads/", check_heads, place, raw, ends)
-    for what, check in (("order of entries", check_order), ("vintages and as-of tables", check_vintages)):
-        report.run(what, "log/", check, entries)
-    report.run("methods", "log/", check_method, entries, place)
-    report.run("files of the days", "raw/, prices/", check_files, entries, place)
-    report.run("sums", "SHA256SUMS", check_sums, place, (keys[-1][1],))
-    check_points(report, place, entries, raw, keys, ends, unknown)
-    if unknown:
-        report.remark(f"fields and types this program does not know: {', '.join(sorted(unknown)[:10])}")
-    dates = sorted({entry["date"] for entry in entries if "date" in entry})
-    report.remarks[:0] = [
-        f"{show(key.name)}: {len(dates)} dates from {dates[0]} to {dates[-1]}" if dates else "no dates"
-    ]
-
-
-def said_size(place: Place) -> int:
-    """Return the size a checkpoint says, before its signature is checked: the entries say which keys may sign it."""
-    lines = place.read("log/checkpoint").split(b"\n")
-    need(
-        len(lines) > 2 and re.fullmatch(rb"[1-9][0-9]{0,7}", lines[1]), "the second line is no size of a log"
-    )
-    need(int(lines[1]) <= LOG_ENTRIES_MAX, "the log is larger than this program reads")
-    return int(lines[1])
-
-
-def check_points(
-    report: Report,
-    place: Place,
-    entries: List[Json],
-    raw: List[bytes],
-    keys: List[Tuple[int, Key]],
-    ends: List[int],
-    unknown: Set[str],
-) -> None:
-    """Check every record and every proof of a publication, in the order of the log, and that none is unlogged."""
-    series: Dict[str, Dict[str, Json]] = {}  # what is in force of each date, so far
-    expected: Set[str] = set()
-    for index, entry in enumerate(entries):
-        name, at = "", ""
-        if entry["type"] == "prices":
-            name = entry["path"][: -len(".json")]
-        elif "record_sha256" in entry:
+    report.run("checkpoint and tiles (Ed25519, RFC 6962)", "log/", check_tiles, place, log)
+    report.run("heads", "log/heads/", check_heads, place, log)
+    report.run("order of entries", "log/", check_order, log)
+    report.run("vintages and as-of tables", "log/", check_vintages, log)
+    report.run("files of entries", "log/", check_files, place, log)
+    report.run("sums", "SHA256SUMS", check_sums, place, log)
+    force: dict[str, dict[str, Json]] = {}  # by series and date, so far
+    expected = set()
+    for index, entry in enumerate(log.entries):
+        name = entry["path"][: -len(".json")] if entry["type"] == "prices" else ""
+        if "record_sha256" in entry:
             name = f"{entry['series']}/{entry['date']}.{entry['vintage']}"
-            at = f"records/{name}.json"
+            expected.add(f"records/{name}.json")
+            check_point(report, Case(place, f"records/{name}.json", entry, force, "", "", ""), unknown)
         if name:
-            expected |= {at, f"proofs/{name}.tlog-proof"}
-            proof = f"proofs/{name}.tlog-proof"
+            expected.add(f"proofs/{name}.tlog-proof")
             report.run(
-                "proofs (RFC 6962, Ed25519)", proof, check_logged, place, proof, raw[index], index, keys, ends
+                "proofs",
+                f"proofs/{name}.tlog-proof",
+                check_logged,
+                place,
+                f"proofs/{name}.tlog-proof",
+                log,
+                index,
             )
-        if at:
-            bytes_ = report.run("record", at, place.read, at)
-            record = (
-                report.run("canonical form", at, read_record, bytes_, unknown) if bytes_ is not None else None
-            )
-            if record is not None:
-                report.run("entry and record agree", at, check_entry, entry, record, bytes_)
-                before = series.setdefault(record["series"], {})
-                in_force = {
-                    date: one
-                    for date, one in before.items()
-                    if instant(one["as_of"]) <= instant(record["as_of"])
-                }
-                report.run("earlier records, complete (R-0)", at, check_complete, record, in_force)
-                paths = record["observations"]["path"], record["prices"]["path"]
-                named = {one["date"] for one in record.get("earlier", [])}
-                known = {date: one for date, one in in_force.items() if date in named}
-                check_record(
-                    report, Case(place, at, record, known, *paths, f"policies/{record['policy_sha256']}.toml")
-                )
-                if record["stage"] != "informational":
-                    before[record["date"]] = record
-    there = {path for path in place.files() if re.match("(records|proofs)/", path)}
-    strange = ", ".join(sorted(show(path) for path in there - expected)[:5])
-    report.run(
-        "nothing unlogged", "records/, proofs/", need, not strange, f"in no entry of the log: {strange}"
+    strange = {path for path in place.files() if re.match("(records|proofs)/", path)} - expected
+    found = ", ".join(show(path) for path in sorted(strange)[:5])
+    report.run("nothing unlogged", "records/, proofs/", need, not strange, f"in no entry of the log: {found}")
+    if unknown:
+        report.remarks.append(
+            f"fields and types this program does not know: {', '.join(sorted(unknown)[:10])}"
+        )
+    dates = sorted({entry["date"] for entry in log.entries if "date" in entry}) or ["none"]
+    report.remarks.insert(0, f"{show(key.name)}: {len(dates)} dates, {dates[0]} to {dates[-1]}")
+
+
+def check_point(report: Report, case: Case, unknown: set[str]) -> None:
+    """Check the record of an entry (in `record` of this case) against what is in force so far (in `earlier`)."""
+    entry, at = case.record, case.at
+    record, raw = report.run("record", at, read_record, case.place, at, unknown) or (None, b"")
+    if record is None:
+        return
+    report.run("entry and record agree", at, check_entry, entry, record, raw)
+    force = case.earlier.setdefault(record["series"], {})
+    visible = {date: one for date, one in force.items() if instant(one["as_of"]) <= instant(record["as_of"])}
+    report.run("earlier records, complete (R-0)", at, check_complete, record, visible)
+    named = {one["date"] for one in record.get("earlier", [])}
+    earlier = {date: one for date, one in visible.items() if date in named}
+    paths = (
+        record["observations"]["path"],
+        record["prices"]["path"],
+        f"policies/{record['policy_sha256']}.toml",
     )
-
-
-def check_complete(record: Json, in_force: Dict[str, Json]) -> None:
-    """R-8.2, R-8.3, R-11: `earlier` names every printed record the averages, the index and the move rest on."""
-    if "value" in record:
-        first, named = day(record["date"]) - 29, {one["date"] for one in record.get("earlier", [])}
-        printed = [date for date, one in in_force.items() if "value" in one and date < record["date"]]
-        rests = {date for date in printed if day(date) >= first} | set(sorted(printed)[-1:])
-        need(rests <= named, f"`earlier` does not name {', '.join(sorted(rests - named))}")
+    check_record(report, Case(case.place, at, record, earlier, *paths))
+    if record["stage"] != "informational":
+        force[record["date"]] = record
 
 
 # ---- the command line
 
+UNKNOWN_KEY = """
+ATTENTION: no key was given. The key used came with what was checked, so this only shows that it agrees with itself.
+Get the log's public key from somebody other than the sender, and run this again with --key VKEY."""
 
-def write(report: Report, key: Key, given: bool, as_json: bool) -> None:
+
+def write(report: Report, key: Key | None, given: bool, as_json: bool) -> None:
     """Print what was checked, for people or for programs."""
-    failed = [line for line in report.lines if not line[0]]
+    failed = sum(not line.ok for line in report.lines)
+    said = text_of(key) if key else "none"
     if as_json:
-        names = ("ok", "check", "place", "found")
-        checks = [dict(zip(names, line)) for line in report.lines]
+        checks = [line._asdict() for line in report.lines]
         page = {
             "ok": not failed,
-            "key": text_of(key),
+            "key": said,
             "key_given": given,
-            "said": report.remarks,
+            "remarks": report.remarks,
             "checks": checks,
         }
         print(json.dumps(page, indent=1))
         return
-    for remark in report.remarks:
-        print(remark)
-    print(f"key   {text_of(key)}{'' if given else '  (from the same place: see below)'}\n")
-    seen: Dict[str, List[Tuple[bool, str, str, str]]] = {}
-    for line in report.lines:
-        seen.setdefault(line[1], []).append(line)
-    for what, lines in seen.items():
-        good = [line for line in lines if line[0]]
-        if len(good) == len(lines):
-            print(f"ok    {what}: {good[0][3] or good[0][2] if len(good) == 1 else f'{len(good)} times'}")
-        for line in [line for line in lines if not line[0]][:20]:
-            print(f"FAIL  {what}: {line[2]}: {line[3]}")
-        if len(lines) - len(good) > 20:
-            print(f"FAIL  {what}: and {len(lines) - len(good) - 20} more")
-    print(f"\n{len(report.lines) - len(failed)} checks ok, {len(failed)} failed")
-    if not given:
-        print(
-            "\nATTENTION: no key was given. The key used came with what was checked, so this only shows that it is\n"
-            "consistent with itself. Get the key from somebody else and run again with --key VKEY."
-        )
+    print("\n".join([*report.remarks, f"key {said}", ""]))
+    for what in dict.fromkeys(line.check for line in report.lines):
+        lines = [line for line in report.lines if line.check == what]
+        bad = [line for line in lines if not line.ok]
+        if not bad:
+            print(
+                f"ok    {what}: "
+                + (lines[0].found or lines[0].place if len(lines) == 1 else f"{len(lines)} times")
+            )
+        for line in bad[:20]:
+            print(f"FAIL  {what}: {line.place}: {line.found}")
+        if len(bad) > 20:
+            print(f"FAIL  {what}: and {len(bad) - 20} more")
+    print(
+        f"\n{len(report.lines) - failed} checks ok, {failed} failed" + ("" if given else "\n" + UNKNOWN_KEY)
+    )
 
 
-def check(path: str, key_text: Optional[str]) -> Tuple[Report, Optional[Key]]:
+def check_path(path: str, key: Key | None) -> tuple[Report, Key | None]:
     """Return the report on a parcel or publication, and the key it was checked with."""
     report = Report()
     place = report.run("opened", path, Place, path)
-    key = parse_key(key_text) if key_text is not None else None
-    if place is not None and key is None:
-        key = report.run(
-            "key", "vkey", lambda: parse_key(place.read("vkey").decode("ascii", "replace").strip("\n"))
+    if place is not None:
+        beside = report.run(
+            "public key", "vkey", lambda: parse_key(place.read("vkey").decode("ascii").strip("\n"))
         )
-    elif (
-        place is not None
-        and place.has("vkey")
-        and place.read("vkey").decode("ascii", "replace").strip("\n") != key_text
-    ):
-        report.remark("the vkey beside it is another than the one given")
+        if key is not None and beside is not None and beside != key:
+            report.remarks.append("the vkey beside it is another than the one given")
+        key = key or beside
     if place is not None and key is not None:
-        if place.has("log"):
-            check_publication(report, place, key)
-        else:
-            check_parcel(report, place, (key,))
+        whole = any(path.startswith("log/") for path in place.files())
+        (check_publication if whole else check_parcel)(report, place, key)
     return report, key
 
 
-def main(arguments: List[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Run the command and return its exit status."""
-    parser = argparse.ArgumentParser(description="Check a parcel of mtok, or a whole publication folder.")
-    here = os.path.dirname(os.path.abspath(__file__))
+    parser = argparse.ArgumentParser(description="Check a parcel of mtok, or a whole publication.")
+    here = Path(__file__).resolve().parent
     parser.add_argument(
-        "path", nargs="?", default=here, help="folder or .zip; default: where this file stands"
+        "path", nargs="?", default=str(here), help="folder or .zip; default: where this file stands"
     )
     parser.add_argument("--key", metavar="VKEY", help="the log's public key, from somebody you trust")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     asked = parser.parse_args(arguments)
-    if not os.path.exists(asked.path):
-        parser.error(f"{show(asked.path)}: no such file or folder")
+    if not Path(asked.path).exists():
+        parser.error(f"no such file or folder: {show(asked.path)}")
     try:
-        key = parse_key(asked.key) if asked.key is not None else None
+        given = parse_key(asked.key) if asked.key is not None else None
     except Refused as error:
         parser.error(f"--key: {error}")
-    report, key = check(asked.path, asked.key)
-    write(report, key, asked.key is not None, asked.json)
-    return 0 if all(line[0] for line in report.lines) else 1
+    report, key = check_path(asked.path, given)
+    write(report, key, given is not None, asked.json)
+    return 0 if all(line.ok for line in report.lines) else 1
 
 
 if __name__ == "__main__":

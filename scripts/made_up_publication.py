@@ -49,14 +49,13 @@ from mtok.proofs import (
     tile_path,
     tiles_of,
 )
-from mtok.publication import nowhere
 from mtok.publication.editions import Determined, Edition, make_edition
 from mtok.publication.entries import Entries, read_entries
 from mtok.publication.facts import Fact, Facts, in_order, order
 from mtok.publication.facts_evidence import facts_of
 from mtok.publication.keys import keyring_of
 from mtok.publication.policy import Due, Stage, load_policy
-from mtok.publication.press import Press
+from mtok.publication.press import Press, nowhere
 from mtok.publication.published import FOLDER, Published
 from mtok.publication.sealing import SUMS
 from mtok.publication.vintages import Vintages

@@ -110,22 +110,23 @@ def _must(command: list[str]) -> None:
 def side_by_side(
     title: str, ours: list[str], theirs: list[str], rounds: int, *, fresh: tuple[Path, Path] | None = None
 ) -> None:
-    """Print medians of a command and its baseline in turn; the first round warms the caches and is not counted.
+    """Print medians of a command and its baseline in turn; the baseline is run once before, which warms the caches.
 
     fresh : (a store, the copy of it that each round begins with)
     """
     pairs: list[tuple[Cost, Cost]] = []
-    for number in range(rounds + 1):
+    if not fresh:
+        run(theirs)
+    for _ in range(rounds):
         if fresh:
             shutil.rmtree(fresh[1], ignore_errors=True)
             shutil.copytree(*fresh, copy_function=os.link)
-        pair = run(ours), run(theirs)
-        if number:
-            pairs.append(pair)
+        pairs.append((run(ours), run(theirs)))
     print(f"\n{title}")
     print_costs("mtok", [one for one, _ in pairs])
     print_costs("baseline", [one for _, one in pairs])
     print_ratio("ratio", [one for one, _ in pairs], [one for _, one in pairs])
+    sys.stdout.flush()
 
 
 def listing(folder: Path, path: Path) -> tuple[Path, str]:
@@ -161,7 +162,7 @@ def measure_verifying(recordings: Path, scratch: Path, rounds: int) -> None:
     """Verify publications at each level, against hashing their files."""
     found = stores(recordings, scratch)
     os.environ["XDG_STATE_HOME"] = str(scratch / "state")
-    for name, store in found.items():
+    for name, store in reversed(found.items()):
         folder = store / "publication"
         listed, size = listing(folder, scratch / "listed")
         baseline = [sys.executable, "-c", HASH_LISTED, str(listed)]

@@ -131,6 +131,7 @@ NIGHT = {
         {"utc_start": 2330, "utc_end": 30, "completion": price("30")},
         {"utc_start": 1200, "utc_end": 1230},
         {"min_prompt_tokens": 200_000, "completion": price("99")},
+        {"min_prompt_tokens": 400_000, "completion": "-1"},
         {"region": "eu", "utc_start": 0, "utc_end": 2400, "completion": price("98")},
     ],
 }
@@ -153,7 +154,7 @@ def openai(n: int, time: str) -> list[Json]:
     rows = [
         ("gpt-direct", until_2 if n < 3 else always, "11" if (n, time) >= (0, "18:00:00") else "10", {}),
         ("gpt-direct:thinking", range(-8, 2), "12.5", {}),
-        ("gpt-direct:free", always, "0", {}),
+        ("gpt-direct:free", always, {-3: "1", 1: "2"}.get(n, "0"), {}),
         ("gpt-second", range(-8, 3), "8.5" if time == "12:00:00.25" else "8", {}),
         ("gpt-major", range(-2, 2), "10", {}),
         ("gpt-minor", range(-2, 2), "10", {}),
@@ -171,16 +172,28 @@ def openai(n: int, time: str) -> list[Json]:
         ("gpt-night", range(-1, 2), NIGHT, {}),
         ("gpt-faulty", range(-1, 2), FAULTS[time] if n == 0 else "13", {}),
         ("gpt-half", range(2), FAULTS["03:00:00"] if (n, time) == (0, "03:00:00") else "14", {}),
-        ("gpt-drawing", range(-2, 2), "15", {"output": ["text"] if n == 1 else ["text", "image"]}),
-        ("gpt-drawing-7", (-7,), "16", {"output": ["image"]}),
+        (
+            "gpt-drawing",
+            range(-2, 2),
+            "15",
+            {"output": ["text"] if n == 1 or (n, time) == (0, "03:00:00") else ["text", "image"]},
+        ),
+        ("gpt-drawing-7", (-7, 1), "16", {"output": ["text"] if n == 1 else ["image"]}),
         ("gpt-drawing-8", (-8, 0), "17", {"output": ["image"] if n == -8 else None}),
-        ("gpt-drawing-next", (0, 1), "18", {"output": ["audio"] if n == 1 else None}),
+        (
+            "gpt-drawing-next",
+            (0, 1),
+            "18",
+            {"output": (["text"] if time == "18:00:00" else ["audio"]) if n == 1 else None},
+        ),
+        ("gpt-tiny", (-1, 0), "0" if n == 0 else "0.000000000001", {}),
+        ("gpt-yesterday", (30,), "68", {}),
         ("gpt-brand-new", range(1, 2), "22", {"created": (D + 1) * 86_400}),
         ("gpt-absent-a", range(-1, 2), "40", {}),
         ("gpt-absent-b", range(-1, 2), "1.5", {}),
         ("gpt-absent-c", range(-1, 2), "0.25", {}),
         ("gpt-absent-lent", (0,), {"completion": "-1"}, {}),
-        ("gpt-absent:free", range(-1, 2), "0", {}),
+        ("gpt-absent:free", range(-1, 2), "0.5" if n == 1 else "0", {}),
         ("gpt-absent-drawing", range(-1, 2), "50", {"output": ["image"]}),
         ("gpt-new-1", range(2, 4), "30", {}),
         ("gpt-new-2", range(2, 4), "33", {}),
@@ -260,7 +273,7 @@ def rungs_volumes() -> dict[int, list[tuple[str, Any]]]:
         **{"gpt-carried-8": 22, "gpt-launch": 21, "gpt-late": 20, "gpt-glitch": 19, "gpt-glitch-7": 18},
         **{"gpt-zero-8": 17, "gpt-night": 16, "gpt-faulty": 15, "gpt-half": 14, "gpt-drawing": 13},
         **{"gpt-drawing-7": 12, "gpt-drawing-8": 11, "gpt-drawing-next": 10, "text-embedding-9": 9},
-        **{"gpt-unseen": 100, "gpt-twin": 7, "gpt-tie": 6, "gpt-dated-2025-08-07": 5},
+        **{"gpt-unseen": 100, "gpt-tiny": 4, "gpt-twin": 7, "gpt-tie": 6, "gpt-dated-2025-08-07": 5},
     }
     d0 = {f"openai/{name}": tokens * MILLION for name, tokens in of_openai.items()}
     d0 |= {
@@ -323,6 +336,7 @@ def rungs_volumes() -> dict[int, list[tuple[str, Any]]]:
         "moonshotai/kimi-audio-1": MILLION,
         "moonshotai/kimi-transcribe": MILLION,
         "moonshotai/kimi-rerank": MILLION,
+        "moonshotai/rerank-1": MILLION,
         "moonshotai/kimi-embedding": MILLION,
         "moonshotai/Kimi-Embedding": MILLION,
     }
@@ -330,6 +344,7 @@ def rungs_volumes() -> dict[int, list[tuple[str, Any]]]:
         "openai/gpt-new-1": 49 * MILLION,
         "openai/gpt-direct": 51 * MILLION,
         "google/gemini-a": 50 * MILLION,
+        "google/gemini-odd": 1,
         "google/gemini-b": 50 * MILLION,
         "anthropic/claude-a": 50 * MILLION,
         "qwen/qwen-a": 30 * MILLION,
@@ -362,7 +377,7 @@ def rungs_volumes() -> dict[int, list[tuple[str, Any]]]:
         1: market(d1, named=50, least=1_000, tail=20_500),
         2: market(d2, named=60, least=900, tail=10**9),
         3: market(d3, named=49, least=900, tail=10**9),
-        5: market(d5, named=50, least=1_000, tail=10**9),
+        5: market(d5, named=50, least=1_000, tail=500),
         31: market(d31, named=50, least=1_000, tail=10**9),
     }
 
@@ -430,8 +445,8 @@ def rungs() -> list[Response]:
         ranking(32, "01:00:00", {31: volumes[31]}, as_of="00:59:00"),
         ranking(33, "01:00:00", dict.fromkeys(range(4), volumes[31]), as_of="00:59:00"),
     ]
-    for day in (*range(-8, 6), 23, 24):
-        times = tuple(FAULTS) if day == 0 else ("12:00:00",)
+    for day in (*range(-8, 6), 23, 24, 30):
+        times = {0: tuple(FAULTS), 1: ("12:00:00", "18:00:00")}.get(day, ("12:00:00",))
         known = others(day) if day >= -1 else []
         taken += [listing(day, time, [*openai(day, time), *known]) for time in times]
     return sorted(taken, key=lambda response: response.captured_at)

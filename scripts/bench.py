@@ -1,5 +1,6 @@
 """Ratios measured side by side in one run: decoding against bare `json.loads`, determination against plain pandas,
-and a run on a store with a year of history against the same on a young and on an empty one.
+a run on a store with a year of history against the same on a young and on an empty one, and publishing and verifying
+against plain sha256 (`bench_publication.py`).
 
 usage: bench.py [RECORDINGS] [--rounds N] [--only PART] [--earlier N] [--scratch FOLDER]
 
@@ -28,7 +29,9 @@ from mtok.calendar import format_instant
 from mtok.sources.sample import sample_responses
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "data" / "openrouter"
-PARTS = ("decode", "determine", "year")
+PARTS = ("decode", "determine", "year", "proofs")
+LONG_PARTS = ("publish", "verify")
+"""Run only when they are asked for: making the publications they need takes a quarter of an hour."""
 
 READ = """
 import gzip, json, pathlib, sys
@@ -222,7 +225,7 @@ def main() -> None:
     )
     parser.add_argument("recordings", nargs="?", type=Path, default=RECORDINGS)
     parser.add_argument("--rounds", type=int, default=5, help="of the last part at most 3")
-    parser.add_argument("--only", choices=PARTS)
+    parser.add_argument("--only", choices=PARTS + LONG_PARTS)
     parser.add_argument(
         "--earlier", type=int, default=4, help="captures of prices a day before the last 45 days (48 is all)"
     )
@@ -230,7 +233,7 @@ def main() -> None:
         "--scratch", type=Path, help="keep the made-up stores here, and use those that are here"
     )
     options = parser.parse_args()
-    parts = [options.only] if options.only else PARTS
+    parts: Sequence[str] = [options.only] if options.only else PARTS
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling is no part of what is measured
     os.environ["OPENROUTER_API_KEY"] = "made-up"
     with tempfile.TemporaryDirectory() as temporary:
@@ -249,6 +252,15 @@ def main() -> None:
             measure_determination(folder, scratch, options.rounds)
         if "year" in parts:
             measure_runs(folder, scratch, options.earlier, min(3, options.rounds))
+        if {"proofs", *LONG_PARTS} & set(parts):
+            import bench_publication as publication
+
+            if "proofs" in parts:
+                publication.measure_proofs(options.rounds)
+            if "publish" in parts:
+                publication.measure_publishing(folder, scratch, min(3, options.rounds))
+            if "verify" in parts:
+                publication.measure_verifying(folder, scratch, min(3, options.rounds))
 
 
 if __name__ == "__main__":

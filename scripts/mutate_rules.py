@@ -1,14 +1,18 @@
-"""Mutation test of the rules: every small change of a rule's SQL must be noticed by the generated markets.
+"""Mutation test of the rules: every small change of a rule's SQL must be noticed by the generated markets, and those
+of SQL and parameters by the golden bundle alone.
 
-usage: mutate_rules.py [--seeds N]
+usage: mutate_rules.py [--seeds N] [--golden]
 
-Each mutant is run on one generated market after the other until its records differ from the reference (killed) or
-cannot be made at all (killed). Survivors are printed with their line; `docs/evidence/` argues each of them.
+Each mutant is run on one generated market (or fixing date of the bundle) after the other until its records differ from
+the reference (from the frozen ones) or cannot be made at all: killed. The digests of rules and parameters, which every
+record names, stay those of the version: a mutant is killed for what it computes and for nothing else. Survivors are
+printed with their line; `docs/evidence/` argues each of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import re
 import sys
 import tempfile
@@ -23,13 +27,15 @@ import duckdb
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from generated import DAYS, FIRST_DAY, market
+from golden_bundle import GOLDEN, Case, case_names, read_case
 from markets import expected, expected_summary, make_store, rests_on_its_captures, summary
 from mtok import day
 from mtok.archive import Store
 from mtok.calendar import format_date
 from mtok.determination.folder import Determinations
 from mtok.errors import MtokError
-from mtok.methodology import Methodology, Rule, load
+from mtok.methodology import Methodology, Parameters, Rule, load
+from mtok.publication import facts_evidence
 
 SWAPS = (
     (r"<=", "<"),
@@ -74,6 +80,38 @@ def mutants(rule: Rule) -> Iterator[tuple[int, str, Rule]]:
             )
 
 
+FAILURES = (MtokError, duckdb.Error, ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
+"""How a mutant shows that it cannot be run."""
+
+
+def rule_mutants(version: Methodology) -> Iterator[tuple[str, Methodology]]:
+    """Yield (what was changed, the version with it) for every mutant of every rule."""
+    for number, rule in enumerate(version.rules):
+        for line, what, mutant in mutants(rule):
+            rules = (*version.rules[:number], mutant, *version.rules[number + 1 :])
+            yield f"{rule.file}:{line}  {what}", replace(version, rules=rules)
+
+
+def parameter_mutants(version: Methodology) -> Iterator[tuple[str, Methodology]]:
+    """Yield the version with each number of its parameters one unit up or down, and without each text of a list."""
+    content = version.parameters._content
+    for section, entries in content.items():
+        for name, entry in entries.items() if isinstance(entries, dict) else ():
+            value = entry["value"]
+            changed: list[Any] = [value + 1, value - 1] if isinstance(value, int) else []
+            for place in range(len(value)) if isinstance(value, list) else ():
+                head, one, tail = value[:place], value[place], value[place + 1 :]
+                if isinstance(one, int):
+                    changed += [[*head, one + 1, *tail], *([[*head, one - 1, *tail]] if one > 1 else [])]
+                else:
+                    changed.append([*head, *tail])
+            for other in changed:
+                again = copy.deepcopy(content)
+                again[section][name]["value"] = other
+                what = f"parameters {section}.{name}  [{value} -> {other}]"
+                yield what, replace(version, parameters=Parameters(again))
+
+
 class Market:
     """A store of one generated market and what the reference says of it, both made once."""
 
@@ -89,19 +127,27 @@ class Market:
         with patch.object(day, "load", lambda _: methodology):
             try:
                 day.determine_days(self.store, first_day=FIRST_DAY, last_day=FIRST_DAY + DAYS - 1)
-            except (
-                MtokError,
-                duckdb.Error,
-                ArithmeticError,
-                AssertionError,
-                LookupError,
-                TypeError,
-                ValueError,
-            ):
+            except FAILURES:
                 return False
         found = records(self.store)
         agrees = self.wanted == {key: summary(record) for key, record in found.items()}
         return agrees and all(rests_on_its_captures(record) for record in found.values())
+
+
+class Golden:
+    """A fixing date of the golden bundle."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+
+    def agrees(self, methodology: Methodology) -> bool:
+        """Whether a version gives the frozen records, to the byte."""
+        with patch.object(facts_evidence, "load", lambda _: methodology):
+            try:
+                found = facts_evidence.redetermine(self._case.facts, self._case.before)
+            except FAILURES:
+                return False
+        return [record.canonical for record in found] == self._case.records
 
 
 def records(store: Store) -> dict[tuple[str, str], Any]:
@@ -115,23 +161,29 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=40)
+    parser.add_argument("--golden", action="store_true", help="on the golden bundle instead of markets")
     options = parser.parse_args()
     version = load("1.0")
     killed = 0
     survivors = []
     with tempfile.TemporaryDirectory() as folder:
-        markets = [Market(seed, Path(folder)) for seed in range(options.seeds)]
-        assert all(one.agrees(version) for one in markets)
-        for number, rule in enumerate(version.rules):
-            for line, what, mutant in mutants(rule):
-                rules = (*version.rules[:number], mutant, *version.rules[number + 1 :])
-                changed = replace(version, rules=rules)
-                if all(one.agrees(changed) for one in markets):
-                    survivors.append(f"{rule.file}:{line}  {what}")
-                    print("survived", survivors[-1], flush=True)
-                else:
-                    killed += 1
-    print(f"{killed} of {killed + len(survivors)} mutants killed by {options.seeds} generated markets")
+        judges: list[Market | Golden] = []
+        if options.golden:
+            cases = [read_case(GOLDEN / "1.0", name) for name in case_names(GOLDEN / "1.0")]
+            cases.sort(key=lambda case: (case.market != "rungs", len(case.before["openai"]) == 0))
+            judges += map(Golden, cases)
+        else:
+            judges += (Market(seed, Path(folder)) for seed in range(options.seeds))
+        assert all(one.agrees(version) for one in judges)
+        changes = [*rule_mutants(version), *(parameter_mutants(version) if options.golden else ())]
+        for what, changed in changes:
+            if all(one.agrees(changed) for one in judges):
+                survivors.append(what)
+                print("survived", what, flush=True)
+            else:
+                killed += 1
+    judged = "the golden bundle" if options.golden else f"{options.seeds} generated markets"
+    print(f"{killed} of {killed + len(survivors)} mutants killed by {judged}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from mtok.calendar import parse_date, parse_instant
 from mtok.records import Determination, point, point_fields
 
@@ -51,7 +53,8 @@ def points_json(series: str, records: Sequence[Determination], kind: type[Determ
         "methodology": records[-1].methodology,
         "points": points,
     }
-    return (json.dumps(content, indent=2) + "\n").encode()
+    # the same bytes as `indent=2` of json, which leaves its C encoder for that
+    return msgspec.json.format(json.dumps(content).encode(), indent=2) + b"\n"
 
 
 def points_csv(records: Iterable[Determination], kind: type[Determination]) -> bytes:

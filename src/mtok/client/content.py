@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, NoReturn
 
 from mtok.calendar import format_instant, parse_date, parse_instant
 
 TEXT_MAX: Final = 10_000
 _QUOTED_MAX: Final = 120
+_INSTANT_CHARS_MAX: Final = len("2026-06-20T12:00:00.000001Z")
+_INSTANTS_KEPT: Final = 2**13
+"""Of those read last: the captures of a window stand in every list and record of its dates."""
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _COUNT: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
@@ -94,10 +98,22 @@ def is_date(value: Any) -> bool:
 
 def is_instant(value: Any) -> bool:
     """Return whether it is an instant as this program writes it."""
+    return instant_of(value) is not None
+
+
+def instant_of(value: Any) -> int | None:
+    """Return the instant of a text as this program writes it, None for anything else."""
+    return _instant_of(value) if isinstance(value, str) and len(value) <= _INSTANT_CHARS_MAX else None
+
+
+@lru_cache(_INSTANTS_KEPT)
+def _instant_of(text: str) -> int | None:
     try:
-        return bool("1970-02-01" <= value < "9000-01-01" and format_instant(parse_instant(value)) == value)
-    except (TypeError, ValueError, OverflowError):
-        return False
+        instant = parse_instant(text)
+        written = "1970-02-01" <= text < "9000-01-01" and format_instant(instant) == text
+        return instant if written else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def is_name(value: Any) -> bool:

@@ -357,11 +357,12 @@ def _decoded(raw: bytes) -> PublishedRecord:
 def _means(built: Any, content: Any) -> bool:
     """Return whether content is what was built, with every number as the text that is written for it."""
     if isinstance(built, dict):
-        return (
-            isinstance(content, dict)
-            and built.keys() == content.keys()
-            and all(_means(value, content[name]) for name, value in built.items())
-        )
+        if not isinstance(content, dict) or built.keys() != content.keys():
+            return False
+        for name, value in built.items():
+            if value != content[name] if type(value) is str else not _means(value, content[name]):
+                return False
+        return True
     if isinstance(built, list | tuple):
         if not isinstance(content, list) or len(built) != len(content):
             return False

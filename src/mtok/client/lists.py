@@ -12,6 +12,7 @@ from mtok.client.arithmetic import Parameters
 from mtok.client.content import (
     Malformed,
     decode,
+    instant_of,
     is_code,
     is_count,
     is_date,
@@ -163,9 +164,9 @@ def _wrong_references(record: PublishedRecord, seen: list[Row] | None) -> Iterat
             there = seen[before - 1] if before <= len(seen) else f"{len(seen)} captures"
             yield place, f"{quoted(there)} expected, {quoted(given)} found"
     named = {row.capture for row in record.discarded}
-    named.update(name for row in record.constituents for name in row.captures)
-    named.update(name for row in record.left_out for name in row.captures)
-    named.update(name for row in record.absent for name in row.captures)
+    named.update(*(row.captures for row in record.constituents))
+    named.update(*(row.captures for row in record.left_out))
+    named.update(*(row.captures for row in record.absent))
     listed = {capture.id for capture in record.inputs.captures}
     if named != listed:
         yield "inputs.captures", f"not those the record refers to: {quoted(sorted(named ^ listed))}"
@@ -174,9 +175,9 @@ def _wrong_references(record: PublishedRecord, seen: list[Row] | None) -> Iterat
 def _wrong_evidence(record: PublishedRecord, day: int) -> Iterator[tuple[str, str]]:
     """Yield the first price that rests on captures of another day or collector than its rung says (R-6)."""
     captures = {
-        capture.id: (day_of(parse_instant(capture.captured_at)), capture.rank == 1)
+        capture.id: (day_of(instant), capture.rank == 1)
         for capture in record.inputs.captures
-        if is_instant(capture.captured_at)
+        if (instant := instant_of(capture.captured_at)) is not None
     }
     priced = [
         (f"constituents[{at}]", row.rung, row.age_days, row.captures)
@@ -187,7 +188,7 @@ def _wrong_evidence(record: PublishedRecord, day: int) -> Iterator[tuple[str, st
     ]
     for place, rung, age, names in priced:
         wanted = (day - age, rung != "fallback")
-        if not names or any(captures.get(name) != wanted for name in names):
+        if set(map(captures.get, names)) != {wanted}:
             yield f"{place}.captures", f"a {quoted(rung)} price does not rest on these captures"
             return
 
@@ -214,22 +215,22 @@ def _capture_list(raw: bytes, day: int) -> CaptureList:
     """Return a list of ranked price captures of `day`. Raises Malformed."""
     rows: list[Row] = []
     before = (-1, "")
-    last = -1
+    latest = -1
     for at, row in enumerate(_rows_of(raw)):
         if not isinstance(row, dict) or row.keys() != _CAPTURE.keys():
             raise Malformed(f"row {at} has not the fields of a capture")
         for name, check in _CAPTURE.items():
             if not check(row[name]):
                 raise Malformed(f"row {at}, {name}: {quoted(row[name])}")
-        last = parse_instant(row["captured_at"])
-        place = (last // SECOND, row["sha256"])
-        if row["rank"] == "0" or day_of(last) != day:
+        instant = instant_of(row["captured_at"]) or 0
+        place = (instant // SECOND, row["sha256"])
+        if row["rank"] == "0" or day_of(instant) != day:
             raise Malformed(f"row {at} has no rank, or is not of {format_date(day)}")
         if place < before:
             raise Malformed(f"row {at} is out of order")
-        before = place
+        before, latest = place, max(latest, instant)
         rows.append((row["captured_at"], row["collector"], row["rank"], row["sha256"]))
-    return CaptureList(rows=tuple(rows), last=max((parse_instant(row[0]) for row in rows), default=-1))
+    return CaptureList(rows=tuple(rows), last=latest)
 
 
 def _check_attempt(at: int, row: Any, day: int) -> None:

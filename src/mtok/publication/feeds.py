@@ -124,17 +124,21 @@ def feeds(
     notices : in the order of the log · first_known_at : instant of the log's first publication: its year is the date of
     all ids, and an empty feed says it was updated then · reasons : of the policy, code → words
     """
-    publications: defaultdict[tuple[str, str, str], list[_Row]] = defaultdict(list)
+    publications: defaultdict[tuple[str, str, str], list[PublishedRecord]] = defaultdict(list)
     revisions: list[_Item] = []
     before: dict[tuple[str, str, str], str | None] = {}
     for record in records:
-        publications[record.known_at, record.date, record.stage].append(_row(record))
+        publications[record.known_at, record.date, record.stage].append(record)
         key = (record.series, record.methodology, record.date)
         if record.reason is not None or (key in before and before[key] != record.value):
             revisions.append(_revision(record, key in before, before.get(key), reasons))
         before[key] = record.value
+    last = sorted(publications, key=lambda key: (parse_instant(key[0]), _about(key)))[-FEED_ITEMS_MAX:]
     contents = {
-        "publications": ("values as they are published", [_publication(*of) for of in publications.items()]),
+        "publications": (
+            "values as they are published",
+            [_publication(key, list(map(_row, publications[key]))) for key in last],
+        ),
         "revisions": ("values that were changed, or came late", revisions),
         "notices": ("what users have to know", _notices(notices)),
     }
@@ -178,13 +182,18 @@ def _percent_encoded(character: re.Match[str]) -> str:
 # ---- items
 
 
+def _about(key: tuple[str, str, str]) -> str:
+    known_at, date, stage = key
+    return f"publications/{date}/{stage}/{known_at}"
+
+
 def _publication(key: tuple[str, str, str], rows: list[_Row]) -> _Item:
     known_at, date, stage = key
     rows.sort(key=lambda row: (row.place, row.series))
     as_of = latest_of(row.rankings_as_of for row in rows if row.rankings_as_of)
     lines = [f"Stage {_STAGES.get(stage, stage)}.", *(row.line for row in rows)]
     return _Item(
-        about=f"publications/{date}/{stage}/{known_at}",
+        about=_about(key),
         title=f"{date}, {stage}: {'one series' if len(rows) == 1 else f'{len(rows)} series'}",
         lines=(*lines, f"{source_line(as_of)} Index computed from it by mtok."),
         time=known_at,

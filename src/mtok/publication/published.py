@@ -15,6 +15,7 @@ from mtok.errors import EnvironmentFailed
 from mtok.notes import Checkpoint, NoteRefused
 from mtok.publication.entries import Entry, read_entries
 from mtok.publication.log import Log
+from mtok.publication.outlines import decode_outline
 from mtok.publication.vintages import Vintage, Vintages
 from mtok.records import Determination, PublishedRecord, decode_published
 
@@ -62,6 +63,18 @@ class Published:
 
     def _record(self, vintage: Vintage) -> PublishedRecord:
         """Return a published record. Raises EnvironmentFailed when it is not the one that was published."""
+        raw = self._raw_record(vintage)
+        record = decode_published(raw)
+        record.__dict__["canonical"] = raw
+        return record
+
+    def outline(self, vintage: Vintage) -> PublishedRecord:
+        """Return a published record without its constituents and captures: what a point and a feed say of it."""
+        outlined = decode_outline(self._raw_record(vintage))
+        outlined.__dict__["sha256"] = vintage.record_sha256
+        return outlined
+
+    def _raw_record(self, vintage: Vintage) -> bytes:
         path = self.folder / vintage.path
         try:
             raw = path.read_bytes()
@@ -69,27 +82,7 @@ class Published:
             raise _damaged(path, "is missing") from None
         if sha256_hex(raw) != vintage.record_sha256:
             raise _damaged(path, f"is not the one entry {vintage.index} of the log names")
-        record = decode_published(raw)
-        record.__dict__["canonical"] = raw
-        return record
-
-    def outline(self, vintage: Vintage) -> PublishedRecord:
-        """Return a published record without its constituents and captures: what a point and a feed say of it."""
-        record = self.record(vintage)
-        outlined = msgspec.structs.replace(
-            record,
-            inputs=msgspec.structs.replace(record.inputs, captures=(), seen=(), endpoints=()),
-            constituents=(),
-            left_out=(),
-            conflicts=(),
-            discarded=(),
-            absent=(),
-            without_volume=(),
-            earlier=(),
-            move=record.move and msgspec.structs.replace(record.move, constituents=()),
-        )
-        outlined.__dict__["sha256"] = vintage.record_sha256
-        return outlined
+        return raw
 
     def in_force(
         self,

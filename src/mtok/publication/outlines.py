@@ -1,0 +1,49 @@
+"""A published record without its lists: all that a point and a feed say of it, for a small part of the work.
+
+Each publication looks at every record there is, and constituents and captures are nearly all of a record's bytes.
+They are passed over while decoding, not decoded and thrown away.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from mtok.records import Inputs, Move, PublishedRecord
+
+_LISTS: Final = frozenset(
+    "constituents left_out conflicts discarded absent without_volume earlier captures seen endpoints".split()
+)
+"""The fields that an outline has empty, of the record, its inputs and its move."""
+
+
+def _outline(kind: type[msgspec.Struct], **types: Any) -> type[msgspec.Struct]:
+    """Return `kind` without the lists. types : of fields that are outlines themselves"""
+    fields: list[Any] = []
+    for field in msgspec.structs.fields(kind):
+        if field.name not in _LISTS:
+            default: tuple[Any, ...] = () if field.required else (field.default,)
+            if default == (msgspec.NODEFAULT,):
+                default = (msgspec.field(default_factory=field.default_factory),)
+            fields.append((field.name, types.get(field.name, field.type), *default))
+    return msgspec.defstruct(f"{kind.__name__}Outline", fields, kw_only=True)
+
+
+_Inputs: Final = _outline(Inputs)
+_Move: Final = _outline(Move)
+_DECODER: Final = msgspec.json.Decoder(
+    _outline(PublishedRecord, inputs=_Inputs, move=_Move | None), strict=False
+)
+
+
+def decode_outline(raw: bytes) -> PublishedRecord:
+    """Return the published record in canonical JSON, its lists empty. Raises msgspec.MsgspecError for anything else."""
+    found: Any = _DECODER.decode(raw)
+    move = found.move and Move(**_fields(found.move))
+    fields = _fields(found) | {"inputs": Inputs(**_fields(found.inputs), captures=(), seen=()), "move": move}
+    return PublishedRecord(**fields, constituents=())
+
+
+def _fields(found: msgspec.Struct) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in found.__struct_fields__}

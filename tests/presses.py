@@ -132,9 +132,10 @@ class Desk:
             progress=silent,
         )
 
-    def notice(self, instant: int | str, kind: str = "incident", text: str = "A test.", **more: Any) -> int:
-        """Publish a notice."""
+    def notice(self, instant: int | str, kind: str = "incident", text: str = "A test of ", **more: Any) -> int:
+        """Publish a notice, another one at each instant."""
         now = self.at(instant)
+        text = f"{text}{instant}" if text.endswith(" ") else text
         fields = {"series": None, "first_date": None, "last_date": None} | more
         return give_notice(
             self.store, now, lambda _: self.head, kind=kind, text=text, progress=silent, **fields

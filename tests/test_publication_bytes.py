@@ -165,7 +165,7 @@ from mtok.archive import Store
 from mtok.calendar import parse_instant
 from mtok.day import publish_due
 from mtok.progress import silent
-from mtok.publication import give_notice, rotate_key
+from mtok.publication.operators import give_notice, rotate_key
 from mtok.replay import ReplayClock
 store = Store.open(pathlib.Path(sys.argv[1]))
 head = pathlib.Path(sys.argv[2])

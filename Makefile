@@ -26,6 +26,7 @@ test-all: test check  ## everything, as CI runs it (Debian, root)
 	@$(subst $(BIN),dist/venv/bin,$(INSTALL)) --require-hashes -r requirements/run.lock
 	@$(subst $(BIN),dist/venv/bin,$(INSTALL)) --no-deps dist/*.whl
 	@cd dist && venv/bin/mtok demo --store demo > demo.txt && grep -q "Qwen" demo.txt && echo "the wheel runs its demo"
+	@cd dist && venv/bin/mtok verify demo --recompute --objects demo
 
 check: $(VENV)/test.stamp  ## style, types, layers, lock files
 	@$(BIN)/ruff check src tests scripts

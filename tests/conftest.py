@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from presses import Begin, Desk, begun_desk
+
 settings.register_profile("default", max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
@@ -33,3 +35,29 @@ def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "mtok-test", folder], check=True)
     yield folder
     subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """A desk that has published for the first time; not to be changed, see `begin`."""
+    return begun_desk(tmp_path_factory.mktemp("begun"))
+
+
+@pytest.fixture
+def begin(begun: Desk, tmp_path: Path) -> Begin:
+    """What returns a copy of that desk, for which a market is to come."""
+    return lambda market=(): begun.copy(tmp_path / "desk", market)
+
+
+@pytest.fixture
+def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for the disk: what is tested is what is written, not when it is durable."""
+    monkeypatch.setattr("os.fsync", lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def published_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that published the bundled sample over some days, with a notice and another key. Nobody may change it."""
+    from released import release_sample
+
+    return release_sample(tmp_path_factory.mktemp("published") / "store")

@@ -57,14 +57,14 @@ PHASES: Final = (
 )
 
 _TOUCHING: Final = frozenset(
-    "open write truncate flush close fsync replace mkdir unlink rmdir flock seek read".split()
+    "open write truncate flush close fsync link rename replace mkdir unlink rmdir fchmod flock seek read".split()
 )
 _AGAIN_IN: Final = 2
 """One in so many completions of a store is itself interrupted."""
 _KILLS_OF_A_STORE_MAX: Final = 4
 _CHILD_SECONDS_MAX: Final = 120
 
-_FULL: Final = f"the work ended with {errno.ENOSPC}"
+FULL: Final = f"the work ended with {errno.ENOSPC}"
 
 Work = Callable[[Path], object]
 Content = dict[str, bytes | None]
@@ -133,7 +133,7 @@ class World:
         base = folder / "base"
         for day in DAYS_BEFORE:
             replay.put("clock", {"now": day})
-            _import_what_it_imports(partial(self._run, day), base)
+            import_what_it_imports(partial(self._run, day), base)
         replay.put("clock", {"now": NOW})
         known = {
             COLLECT: lambda: self._undisturbed(COLLECT, partial(self._collect, NOW), base, 3),
@@ -153,11 +153,11 @@ class World:
         for way in WAYS:
             path = self.copy(f"{name} undisturbed", before)
             began = time.monotonic()
-            counted = _counted(work, path, way)
+            made_calls = counted(work, path, way)
             if way == AFTER_A_TIME:
                 seconds = time.monotonic() - began
             else:
-                calls[way] = counted
+                calls[way] = made_calls
             made.append(contents(path))
         assert made[0] == made[1] == made[2] != {}, f"{name} does not make the same bytes twice"
         register = made[0]["captures/register.jsonl"] or b""
@@ -231,7 +231,7 @@ def _one_store(world: World, name: str, draw: Random, tally: Tally) -> None:
         tally.again += number > 0
         tally.unfinished += _is_unfinished(path)
         tally.broken += [f"{name} {tally.stores[name]}, killed: {what}" for what in _unreadable(path)]
-    failed = _forked(known.work, path)
+    failed = forked(known.work, path)
     found = [failed] if failed else differences(contents(path), known.after)
     tally.broken += [f"{name} {tally.stores[name]}: {what}" for what in found]
     tally.stores[name] += 1
@@ -247,17 +247,15 @@ def fill(world: World, name: str, disk: Path) -> dict[str, Any]:
     lines: list[int] = []
     for pages in itertools.count():
         path = world.copy(f"{name} full", known.before, disk)
-        _fill_up(ballast, pages)
-        failed = _forked(lambda path: _ending_when_full(known.work, path), path)
+        fill_up(ballast, pages)
+        failed = forked(lambda path: ending_when_full(known.work, path), path)
         refused += failed is not None
-        broken += [
-            f"{pages} pages: {what}" for what in [*_unreadable(path), failed] if what and what != _FULL
-        ]
+        broken += [f"{pages} pages: {what}" for what in [*_unreadable(path), failed] if what and what != FULL]
         broken += [f"{pages} pages: something is unfinished"] * _is_unfinished(path)
         lines.append(_lines(contents(path)))
         ballast.unlink()
         world.replay.forget_what_was_asked()
-        completed = _forked(known.work, path)
+        completed = forked(known.work, path)
         found = [completed] if completed else differences(contents(path), known.after)
         broken += [f"{pages} pages, completed: {what}" for what in found]
         if failed is None or broken:
@@ -265,14 +263,14 @@ def fill(world: World, name: str, disk: Path) -> dict[str, Any]:
     raise AssertionError("never reached")
 
 
-def _fill_up(ballast: Path, pages: int) -> None:
+def fill_up(ballast: Path, pages: int) -> None:
     """Leave so many pages of a disk free."""
     with ballast.open("wb") as file:
         free = os.statvfs(ballast.parent)
         os.posix_fallocate(file.fileno(), 0, (free.f_bfree - pages) * free.f_frsize)
 
 
-def _ending_when_full(work: Work, path: Path) -> None:
+def ending_when_full(work: Work, path: Path) -> None:
     """Do the work; end the process with the number of the error when there is no room."""
     try:
         work(path)
@@ -285,17 +283,17 @@ def _ending_when_full(work: Work, path: Path) -> None:
 def _killed(known: _Known, path: Path, way: str, draw: Random) -> bool:
     """Do the work in a child and kill it; return whether it was still at it."""
     if way == AFTER_A_TIME:
-        child = _fork(lambda: known.work(path))
+        child = fork(lambda: known.work(path))
         time.sleep(known.seconds * draw.random())
         os.kill(child, signal.SIGKILL)
     else:
         point = draw.randrange(known.calls[way])
 
         def work() -> None:
-            _die_before(point, way)
+            die_before(point, way)
             known.work(path)
 
-        child = _fork(work)
+        child = fork(work)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         assert os.WTERMSIG(status) == signal.SIGKILL
@@ -304,7 +302,7 @@ def _killed(known: _Known, path: Path, way: str, draw: Random) -> bool:
     return False
 
 
-def _fork(work: Callable[[], object]) -> int:
+def fork(work: Callable[[], object]) -> int:
     """Do the work in a child, whose number is returned; it ends with status 0 if the work raises nothing."""
     child = os.fork()
     if not child:
@@ -320,13 +318,13 @@ def _fork(work: Callable[[], object]) -> int:
     return child
 
 
-def _forked(work: Work, path: Path) -> str | None:
+def forked(work: Work, path: Path) -> str | None:
     """Do the work in a child to its end; return how it failed, None if it did not."""
-    _, status = os.waitpid(_fork(lambda: work(path)), 0)
+    _, status = os.waitpid(fork(lambda: work(path)), 0)
     return f"the work ended with {os.waitstatus_to_exitcode(status)}" if status else None
 
 
-def _import_what_it_imports(work: Work, path: Path) -> None:
+def import_what_it_imports(work: Work, path: Path) -> None:
     """Do the work in a child, and import here what it imported there: later children begin with their work.
 
     pyarrow imports pandas when it first makes an array, if pandas is there, which takes longer than all the rest.
@@ -337,24 +335,24 @@ def _import_what_it_imports(work: Work, path: Path) -> None:
         work(path)
         listed.write_text("\n".join(sorted(sys.modules)))
 
-    _, status = os.waitpid(_fork(listing), 0)
+    _, status = os.waitpid(fork(listing), 0)
     assert status == 0, "the work fails when nobody interrupts it"
     for name in listed.read_text().split():
         with suppress(ImportError):
             import_module(name)
 
 
-def _counted(work: Work, path: Path, way: str) -> int:
+def counted(work: Work, path: Path, way: str) -> int:
     """Do the work in a child and return how many calls of a sort it made."""
     receiving, sending = os.pipe()
 
     def counting() -> None:
-        calls = _die_before(-1, way) if way != AFTER_A_TIME else [0]
+        calls = die_before(-1, way) if way != AFTER_A_TIME else [0]
         work(path)
         sys.setprofile(None)
         os.write(sending, str(calls[0]).encode())
 
-    _, status = os.waitpid(_fork(counting), 0)
+    _, status = os.waitpid(fork(counting), 0)
     os.close(sending)
     told = os.read(receiving, 32)
     os.close(receiving)
@@ -362,7 +360,7 @@ def _counted(work: Work, path: Path, way: str) -> int:
     return int(told)
 
 
-def _die_before(point: int, way: str) -> list[int]:
+def die_before(point: int, way: str) -> list[int]:
     """Count the calls of a sort from now on, of this thread, and die before the one numbered `point`."""
     calls = [0]
     every = way == BEFORE_A_CALL

@@ -42,7 +42,6 @@ from mtok.proofs import (
 )
 from mtok.records import Determination
 
-ROOT = Path(__file__).parents[1]
 SERIES = ["openai", "google-gemini", "anthropic", "deepseek", "qwen", "moonshot"]
 ORIGIN = "index.example/log"
 KEY = PrivateKey(name=ORIGIN, seed=bytes(range(32)))
@@ -343,7 +342,7 @@ class Publisher:
         rules = {}
         for file in sorted((folder / "rules").glob("*.sql")):
             rules[file.name] = self.write(f"methodology/1.0/rules/{file.name}", file.read_bytes())
-        rulebook = (ROOT / "docs" / "rulebook-1.0.md").read_bytes()
+        rulebook = (folder / "rulebook.md").read_bytes()
         policy = b"# when which stage is printed\n"
         self.write("rulebook.md", rulebook)
         self.write("policy.toml", policy)
@@ -425,8 +424,8 @@ class Publisher:
                 "vintage": str(vintage),
                 "known_at": time,
                 "determination_sha256": digest(canonical(determinations[series])),
-                "observations": observations,
-                "prices": prices,
+                "observations": dict(observations),
+                "prices": dict(prices),
                 "policy_sha256": policy,
             }
             if vintage:

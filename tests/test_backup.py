@@ -512,8 +512,12 @@ def test_the_commands_say_what_they_did(tmp_path: Path) -> None:
         "objects_copied": 0,
         "objects_there": 3,
         "objects_mended": 0,
+        "published_copied": 0,
+        "published_there": 0,
+        "published_mended": 0,
         "bytes": 0,
         "unknown": ["notes.txt"],
+        "keys": False,
     }
     page = run("restore", tmp_path / "backup", store=tmp_path / "restored").stdout
     assert "3 copied" in page

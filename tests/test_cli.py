@@ -510,6 +510,8 @@ def test_the_commands_that_the_demonstration_proposes_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
     result = run("demo")
     assert (result.exit_code, result.stderr) == (0, "")
     assert "Print of 26 Jun 2026 · methodology 1.0 · final · as known" in result.stdout

@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,11 +39,13 @@ from parcels import (
     checkpoint,
     digest,
     note,
+    path_hashes,
     proof,
     resigned,
     sample_publication,
     sealed,
     sums,
+    tiles,
     tree_hash,
     write,
 )
@@ -172,6 +175,14 @@ def test_without_a_key_it_says_what_that_does_not_show(parcel: Files, tmp_path: 
     assert "ATTENTION" not in given.stdout
     assert the_record(parcel)["value"] in given.stdout
     assert len(given.stdout.splitlines()) < 40
+
+
+def test_a_console_with_few_characters(parcel: Files, tmp_path: Path) -> None:
+    folder, copied = write(parcel, tmp_path / "parcel"), shutil.copy(VERIFIER, tmp_path / "verify.py")
+    command = [sys.executable, copied, str(folder)]
+    done = subprocess.run(command, env={"PYTHONIOENCODING": "ascii"}, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.isascii()
 
 
 def test_another_key_fails_and_a_bad_call_is_told_from_a_failure(parcel: Files, tmp_path: Path) -> None:
@@ -624,16 +635,16 @@ def test_logs_that_are_properly_signed_and_wrong(small: Publication, tmp_path: P
     swapped = [*entries[:point], entries[point + 1], entries[point], *entries[point + 2 :]]
     cases: dict[str, tuple[list[bytes], str]] = {
         "doubled vintage": (twice, "vintages and as-of tables | log/ | entry"),
-        "vintage": (_log_with(small, point, vintage="1"), "vintages and as-of tables"),
+        "vintage": (_log_with(small, point, vintage="5"), "vintages and as-of tables"),
         "order of series": (swapped, "order of entries | log/ | entry"),
         "no method": (entries[1:], "order of entries | log/ | type of the first entry"),
         "value": (
             _log_with(small, point, value="1.000000"),
-            "entry and record agree | records/openai/2026-06-19.0",
+            "entry and record agree | records/openai/2026-06-19.1",
         ),
         "as-of digest": (_log_with(small, asof, sha256=digest(b"")), "vintages and as-of tables"),
         "as-of count": (_log_with(small, asof, vintages="3"), "vintages and as-of tables"),
-        "time of one": (_log_with(small, point, time="2026-06-20T06:00:21Z"), "order of entries"),
+        "time of one": (_log_with(small, point, time="2026-06-20T14:00:21Z"), "order of entries"),
         "rows of prices": (_log_with(small, _entry(small, "prices"), constituents="1"), "files of entries"),
         "raw": (_log_with(small, _entry(small, "raw"), captures="2"), "files of entries"),
         "rulebook": (_log_with(small, 0, rulebook_sha256=digest(b"")), "files of entries"),
@@ -649,18 +660,12 @@ def test_logs_that_are_properly_signed_and_wrong(small: Publication, tmp_path: P
     for name, (log, expected) in cases.items():
         try:
             files = sealed(small.files, log, KEY)
-        except ValueError:
-            files = small.files | {"log/checkpoint": checkpoint(log, KEY)} | _bundle(log)
+        except (ValueError, KeyError):
+            files = small.files | {"log/checkpoint": checkpoint(log, KEY)} | tiles(log)
         if name == "without its end":
-            files = small.files | {"log/checkpoint": checkpoint(log, KEY)} | _bundle(log)
+            files = small.files | {"log/checkpoint": checkpoint(log, KEY)} | tiles(log)
         found = failures(write(files, tmp_path / name))
         assert any(line.startswith(expected) for line in found), (name, found[:5])
-
-
-def _bundle(log: list[bytes]) -> Files:
-    from parcels import tiles
-
-    return tiles(log)
 
 
 def test_time_that_does_not_rise(small: Publication, tmp_path: Path) -> None:
@@ -889,8 +894,6 @@ def test_roots_of_rfc_6962() -> None:
 
 
 def test_inclusion_proofs_hold_for_their_entry_alone() -> None:
-    from parcels import path_hashes
-
     for size in range(1, 34):
         entries = [bytes([number]) for number in range(size)]
         for index in range(size):
@@ -909,7 +912,36 @@ def test_inclusion_proofs_hold_for_their_entry_alone() -> None:
                     continue
 
 
-def test_a_log_of_more_than_one_tile() -> None:
+def test_a_log_of_more_than_one_tile(tmp_path: Path) -> None:
     assert verify.tile_path("0", 1234067, 256) == "log/tile/0/x001/x234/067"
-    assert verify.tile_path("entries", 0, 17) == "log/tile/entries/000.p/17"
-    assert verify.tile_path("1", 999, 1) == "log/tile/1/999.p/1"
+    assert verify.tile_path("entries", 999, 17) == "log/tile/entries/999.p/17"
+    entries = [f"entry {number}".encode() for number in range(600)]
+    files = tiles(entries) | {"log/checkpoint": checkpoint(entries, KEY)}
+    assert {
+        "log/tile/0/001",
+        "log/tile/0/002.p/88",
+        "log/tile/1/000.p/2",
+        "log/tile/entries/002.p/88",
+    } <= files.keys()
+    log = verify.Log(entries, [], [600], [(0, verify.parse_key(KEY.vkey))])
+    folder = write(files | tiles(entries[:300]), tmp_path)
+    assert "600 entries" in verify.check_tiles(verify.Place(str(folder)), log)
+    for path in sorted(files.keys() - {"log/checkpoint"}):
+        (folder / path).write_bytes(_flipped(files[path], Random(5)))
+        with pytest.raises(verify.Refused, match=path):
+            verify.check_tiles(verify.Place(str(folder)), log)
+        (folder / path).unlink()
+        with pytest.raises(verify.Refused, match="is missing"):
+            verify.check_tiles(verify.Place(str(folder)), log)
+        write({path: files[path]}, folder)
+
+
+# ---- the page in the parcel
+
+
+def test_the_page_is_self_contained_and_has_places_for_what_it_says() -> None:
+    page = VERIFIER.with_name("README.html").read_text("utf-8")
+    names = {"series", "date", "value", "origin", "vkey", "size", "quality", "published"}
+    assert set(re.findall(r"{{(.*?)}}", page)) == names
+    assert not re.search(r"<script|<link|<img|src=|href=|url\(|@import|https?:", page)
+    assert all(word in page for word in ("prefers-color-scheme: dark", "@media print", "width=device-width"))

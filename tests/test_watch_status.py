@@ -18,7 +18,7 @@ from mtok.cli.terminal import showable
 from mtok.determination.folder import Determinations
 from mtok.engine import Engine
 from mtok.observations import Observations
-from mtok.watch import Alarm, DayStatus, Print, Status, status_of
+from mtok.watch import Alarm, DayStatus, Print, Publishing, Status, status_of
 from mtok.watch.freshness import freshness_of
 from mtok.watch.status import FREE_BYTES_MIN, longest_gap
 from test_rendering import today, withheld
@@ -255,6 +255,9 @@ def made_up() -> Status:
         newest_rankings_day="2026-06-19",
         next_day="2026-06-20",
         rankings_due="2026-06-21T06:00:00Z",
+        publication=Publishing(
+            published_at="2026-06-20T06:05:02Z", entries=1_307, next_due="2026-06-20T14:00:00Z"
+        ),
         free_bytes=13_314_398_618,
         attempts_failed={"http_429": 12},
         late=(late,),
@@ -296,6 +299,8 @@ mtok  the last 5 days                                   20 Jun 2026 14:00:00 UTC
 
 prices     newest 20 Jun 08:00 UTC, 6 h 0 min ago; late after 20 Jun 11:00 UTC
 rankings   newest day 19 Jun 2026; 20 Jun is late after 21 Jun 06:00 UTC
+published  last 20 Jun 06:05 UTC, the log has 1,307 entries; next due
+           20 Jun 14:00 UTC
 disk       12.4 GiB free at /var/lib/mtok/store
 
 Day         Prices   Gap    Rankings  Prints  Alarms

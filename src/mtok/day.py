@@ -14,7 +14,7 @@ from mtok.archive import Store
 from mtok.calendar import Clock
 from mtok.collection import Collected, Connect, collect
 from mtok.determination.run import Run, run_range
-from mtok.errors import AnswerIsNo
+from mtok.errors import AnswerIsNo, BadInput
 from mtok.observations import Observations
 from mtok.progress import Progress, silent
 from mtok.publication.keys import has_key
@@ -54,19 +54,26 @@ def run_day(
     """Collect what is due now, bring every determination up to date, and publish the dates that are due.
 
     The same again takes up what is due then. What upstream failed to answer stands in the outcomes of `collected`;
-    the rest is done all the same. outside : where the head of the log is remembered outside the store, by origin
+    the rest is done all the same. Raises BadInput where a day cannot be determined, once what is due is published: one
+    such day keeps no later one from being printed.
+
+    outside : where the head of the log is remembered outside the store, by origin
     """
     with store.writing():
         observations = Observations(store)
         observations.refresh(progress)
         collected = collect(store, observations, connect, clock, endpoints=endpoints, progress=progress)
+        failure = determined = published = None
         try:
             determined = run_range(store, observations, progress=progress)
         except AnswerIsNo:
             return DayRun(collected=collected, determined=None, published=None)
-        published = None
+        except BadInput as error:
+            failure = error
         if has_key(store):
             published = publish(store, observations, clock.now(), outside, progress=progress)
+        if failure is not None:
+            raise failure
         return DayRun(collected=collected, determined=determined, published=published)
 
 

@@ -1,7 +1,8 @@
 """What is wrong with a store: every file held against what it was made from, and everything found is listed.
 
 Objects are rehashed and the register is read in full. Then observations and determinations are made again from that
-evidence in a temporary folder, and those of the store compared with them byte for byte.
+evidence in a temporary folder, and those of the store compared with them byte for byte. What is published cannot be
+made again: it is held against its log and its sums.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final
 import msgspec
 
 from mtok.archive import START, Capture, Position, Store
+from mtok.archive.published_files import PublishedFiles
 from mtok.determination.folder import EVERYTHING_SEEN, Determinations, LastRun
 from mtok.determination.recomputation import note_of
 from mtok.determination.run import run_range
@@ -22,14 +24,19 @@ from mtok.errors import EnvironmentFailed
 from mtok.methodology import load
 from mtok.observations import Observations
 from mtok.progress import Progress
+from mtok.publication.keys import keyring_of
+from mtok.publication.published import FOLDER
 from mtok.records import Determination, decode_determination
 
-HARMLESS: Final = frozenset({"object_unregistered", "register_torn"})
+HARMLESS: Final = frozenset({"object_unregistered", "register_torn", "publication_pending"})
 """Findings that an interrupted writer leaves in a sound store."""
 
 _COPY_BACK: Final = "Copy this file from a backup, or delete it and import the same response again."
 _REGISTER_BACK: Final = (
     "Copy captures/register.jsonl from a backup, import again what it lacks, and run `mtok doctor` again."
+)
+_PUBLICATION_BACK: Final = (
+    "Copy it from a backup or the mirror, and publish nothing before `mtok doctor` is content."
 )
 _OBSERVE_AGAIN: Final = "Delete the folder observations; `mtok determine` makes it again."
 
@@ -51,7 +58,8 @@ class Finding:
 class Diagnosis:
     """What was examined, and what was found.
 
-    captures, objects, observations, records : how many lines, objects, files and records were examined
+    captures, objects, observations, records, published : how many lines, objects, files, records and published files
+    were examined
     not_examined : what could not be, and why
     """
 
@@ -59,6 +67,7 @@ class Diagnosis:
     objects: int
     observations: int
     records: int
+    published: int
     not_examined: tuple[str, ...]
     findings: tuple[Finding, ...]
 
@@ -80,6 +89,9 @@ def examine(store: Store, progress: Progress, methodology: str = "1.0") -> Diagn
         whole = all(finding.code in HARMLESS for finding in found)
         records, damaged = _examine_records(store, methodology)
         found += damaged
+        published = PublishedFiles(store.path / FOLDER)
+        found += examine_publication(published)
+        found += _examine_keys(store)
         observed = _files(store.path / "observations") if whole else {}
         skipped = []
         if not whole:
@@ -95,6 +107,7 @@ def examine(store: Store, progress: Progress, methodology: str = "1.0") -> Diagn
         objects=len(objects),
         observations=len(observed),
         records=sum(len(listed) for listed in records.values()),
+        published=len(published.names),
         not_examined=tuple(skipped),
         findings=tuple(found),
     )
@@ -174,6 +187,48 @@ def _examine_object(store: Store, path: Path, sizes: dict[str, set[int]]) -> Ite
             found=f"it says that object {sha256} has {said} bytes; it has {size}",
             remedy=_REGISTER_BACK,
         )
+
+
+# ---- what is published, and the keys
+
+
+def examine_publication(files: PublishedFiles) -> Iterator[Finding]:
+    """Hold every published file against the log and the sums, and these against the signatures."""
+    there = set(files.names)
+    for name, fault in files.damages():
+        is_missing = name in files.expected and name not in there
+        yield Finding(
+            code="publication_missing" if is_missing else "publication_damaged",
+            where=f"{FOLDER}/{name}",
+            found="log and sums name this file, and it is not there" if is_missing else f"it {fault}",
+            remedy=_PUBLICATION_BACK,
+        )
+    for name in files.unlisted:
+        yield Finding(
+            code="publication_unlisted",
+            where=f"{FOLDER}/{name}",
+            found="neither the log nor the sums name it",
+            remedy="Take it away: mtok did not publish it. Where a later publication may have been lost, such as by "
+            "copying an older one back, look for the rest of it first.",
+        )
+    for name in files.pending:
+        yield Finding(
+            code="publication_pending",
+            where=f"{FOLDER}/{name}",
+            found="a publication was interrupted",
+            remedy="The next `mtok publish` or `mtok run` completes it before anything else.",
+        )
+
+
+def _examine_keys(store: Store) -> Iterator[Finding]:
+    keyring = keyring_of(store)
+    for path in sorted(keyring.folder.glob("*.key")):
+        try:
+            keyring.read(path)
+        except EnvironmentFailed as error:
+            yield Finding(
+                code=error.code, where=_relative(store, path), found=error.found, remedy=error.remedy
+            )
 
 
 # ---- determination records, as they are

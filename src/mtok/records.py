@@ -76,7 +76,7 @@ class Constituent(_Record, frozen=True, kw_only=True):
     """A priced constituent: its tokens, weight share, price of the day, rung and captures.
 
     price_seconds : Σ price × seconds, in 10⁻¹⁸ USD per token × s
-    price_usd_per_mtok, contribution_usd_per_mtok : 6 decimals; contributions add up to the value
+    price_usd_per_mtok, contribution_usd_per_mtok : 6 decimals; contributions add up to the value but for rounding
     age_days : 0 of the day itself, n carried from n days before, -1 from the next day (launch)
     """
 

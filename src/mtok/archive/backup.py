@@ -1,29 +1,39 @@
 """Copies of a store's evidence: what cannot be made again, elsewhere, and back from there.
 
-A backup is a folder with the evidence laid out as in a store. Evidence is only ever added to, so a copy needs no lock
+A backup is a folder with the evidence laid out as in a store. Captures are only ever added to, so a copy needs no lock
 of the store: the register is read first, then the objects it names are copied, then the register, then `store.json`.
-Whatever interrupts it, the same call completes it, and what a backup has already is verified and left as it is.
+The publication comes last, and with the store's lock, since some of its files change together. Whatever interrupts
+it, the same call completes it, and what a backup has already is verified and left as it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from mtok.archive.files import TEMPORARY_SUFFIX, sync_folder, write_file
 from mtok.archive.objects import Objects
+from mtok.archive.published_copies import (
+    CopiedPublication,
+    copy_publication,
+    damages_of,
+    lost_files,
+    refuse_another_log,
+)
+from mtok.archive.published_files import PUBLICATION
 from mtok.archive.register import START, Capture, Position, Register
 from mtok.archive.store import Store
 from mtok.errors import AnswerIsNo, BadCall, EnvironmentFailed
 from mtok.progress import Progress
 
-EVIDENCE: Final = frozenset({"objects", "captures", "store.json"})
+EVIDENCE: Final = frozenset({"objects", "captures", "store.json", PUBLICATION})
 """What a backup consists of. Anything else in a store is in `LEFT_OUT`, or the copy says that it does not know it."""
 
-LEFT_OUT: Final = frozenset({"observations", "determinations", "alarms", "lock"})
-"""What is made again from the evidence, or means something in the one store only."""
+LEFT_OUT: Final = frozenset({"observations", "determinations", "alarms", "lock", "keys"})
+"""What is made again from the evidence, or means something in the one store only; and the keys, which are a secret."""
 
 _NAMED_MAX: Final = 10
 
@@ -34,22 +44,30 @@ class Copied:
 
     captures : lines of its register · objects_copied, objects_there, objects_mended : the objects they name: new,
     found sound, found damaged and replaced · bytes : of all files written
+    published_copied, published_there, published_mended : the same of the files of the publication; those that change
+    with each publication count as copied
     unknown : names beside the evidence that are not copied, since no part of mtok puts them there
+    keys : whether the store has a folder of signing keys, which is never copied
     """
 
     captures: int
     objects_copied: int
     objects_there: int
     objects_mended: int
+    published_copied: int = 0
+    published_there: int = 0
+    published_mended: int = 0
     bytes: int
     unknown: tuple[str, ...]
+    keys: bool = False
 
 
 def back_up(store: Store, destination: Path, progress: Progress) -> Copied:
     """Bring the backup at `destination` up to date with a store, or make it in a new or empty folder.
 
-    Raises BadCall for a folder that is something else, AnswerIsNo for the backup of another store or of another past,
-    EnvironmentFailed naming the damaged objects of the store once everything else is copied.
+    Raises BadCall for a folder that is something else, AnswerIsNo for the backup of another store or of another past.
+    Raises EnvironmentFailed once everything else is copied: naming what is damaged in the store, or `store_in_use` when
+    another process writes to it, so that the publication was not copied.
     """
     _refuse_nested(store.path, destination)
     if not destination.parent.is_dir():
@@ -59,14 +77,14 @@ def back_up(store: Store, destination: Path, progress: Progress) -> Copied:
             "Mount it or make it: a folder made in its place could fill the wrong disk.",
         )
     _refuse_foreign(destination)
-    return _copy(store, destination, "backing up", progress)
+    return _copy(store, destination, "backing up", progress, is_store=True)
 
 
 def restore(backup: Path, destination: Path, progress: Progress) -> Copied:
     """Make a store from a backup in a new or empty folder, or complete one that was interrupted.
 
-    Raises BadCall for no backup or another folder, AnswerIsNo `backup_incomplete` when any object is missing or
-    damaged, before anything is written.
+    Raises BadCall for no backup or another folder, AnswerIsNo `backup_incomplete` when any object or any file of the
+    publication is missing or damaged, before anything is written.
     """
     source = _open_backup(backup)
     _refuse_nested(backup, destination)
@@ -80,11 +98,14 @@ def restore(backup: Path, destination: Path, progress: Progress) -> Copied:
     _refuse_foreign(destination)
     _verify(source, progress)
     destination.parent.mkdir(parents=True, exist_ok=True)
-    return _copy(source, destination, "restoring", progress)
+    return _copy(source, destination, "restoring", progress, is_store=False)
 
 
-def _copy(source: Store, destination: Path, what: str, progress: Progress) -> Copied:
-    """Copy the evidence: objects, then the register that names them, then the parameters."""
+def _copy(source: Store, destination: Path, what: str, progress: Progress, *, is_store: bool) -> Copied:
+    """Copy the evidence: objects, then the register that names them, then the parameters, then the publication.
+
+    is_store : whether somebody may publish in the source meanwhile; nobody does in a backup, which may be read-only
+    """
     captures, end = source.register.read_on(START)
     lines = source.register.whole_lines()[: end.lines]
     destination.mkdir(exist_ok=True)
@@ -92,16 +113,60 @@ def _copy(source: Store, destination: Path, what: str, progress: Progress) -> Co
     target = Store(destination)
     with target.writing():
         _refuse_another(lines, target.register)
+        refuse_another_log(source.path / PUBLICATION, destination / PUBLICATION)
         counts, lost = _copy_objects(source.objects, target.objects, captures, what, progress)
         if lines:
             counts["bytes"] += _replace(target.register.path, b"".join(line + b"\n" for line in lines))
             _confirm(target.register, end)
         counts["bytes"] += _replace(destination / "store.json", (source.path / "store.json").read_bytes())
-    if lost:
-        raise _not_copied(lost, len(captures))
+        failures = [_not_copied(lost, len(captures))] if lost else []
+        published = CopiedPublication()
+        try:
+            published = _copy_published(source, destination, what, progress, is_store=is_store)
+        except EnvironmentFailed as failure:
+            failures.append(failure)
+    if failures:
+        raise _together(failures)
+    counts["bytes"] += published.bytes
     names = {path.name for path in source.path.iterdir()}
     unknown = sorted(name for name in names - EVIDENCE - LEFT_OUT if not _is_temporary(name))
-    return Copied(captures=len(captures), unknown=tuple(unknown), **counts)
+    return Copied(
+        captures=len(captures),
+        published_copied=published.copied,
+        published_there=published.there,
+        published_mended=published.mended,
+        unknown=(*unknown, *(f"{PUBLICATION}/{name}" for name in published.unlisted)),
+        keys=(source.path / "keys").exists(),
+        **counts,
+    )
+
+
+def _copy_published(
+    source: Store, destination: Path, what: str, progress: Progress, *, is_store: bool
+) -> CopiedPublication:
+    """Copy the publication while nobody publishes. Raises EnvironmentFailed where somebody may, or naming damage."""
+    if not (source.path / PUBLICATION).exists():
+        return CopiedPublication()
+    try:
+        with source.writing() if is_store else nullcontext():
+            found = copy_publication(source.path / PUBLICATION, destination / PUBLICATION, what, progress)
+    except EnvironmentFailed as error:
+        if error.code != "store_in_use":
+            raise
+        raise EnvironmentFailed(
+            error.code,
+            f"{error.found}, so its publication was not copied; everything else is",
+            "Run the same command again when that process has ended.",
+        ) from None
+    if found.lost:
+        raise lost_files(found.lost)
+    return found
+
+
+def _together(failures: list[EnvironmentFailed]) -> EnvironmentFailed:
+    """Return several failures as one, with the code of the first."""
+    found = "; ".join(failure.found for failure in failures)
+    return EnvironmentFailed(failures[0].code, found, " ".join(failure.remedy for failure in failures))
 
 
 def _copy_objects(
@@ -222,7 +287,7 @@ def _open_backup(backup: Path) -> Store:
 
 
 def _verify(backup: Store, progress: Progress) -> None:
-    """Raise AnswerIsNo listing the objects that a backup lacks or has damaged."""
+    """Raise AnswerIsNo listing the objects and published files that a backup lacks or has damaged."""
     wanted = list(dict.fromkeys(capture.sha256 for capture in backup.register.read()))
     lost: list[EnvironmentFailed] = []
     for done, sha256 in enumerate(wanted):
@@ -230,10 +295,16 @@ def _verify(backup: Store, progress: Progress) -> None:
         if damage := _damage(backup.objects, sha256):
             lost.append(damage)
     progress("verifying", len(wanted), len(wanted))
+    said = []
     if lost:
+        listed = _listed([damage.found for damage in lost])
+        said.append(f"{len(lost)} of {len(wanted)} objects of {backup.path} are missing or damaged: {listed}")
+    if published := damages_of(backup.path / PUBLICATION):
+        said.append(f"{len(published)} files of its publication are missing or damaged: {_listed(published)}")
+    if said:
         raise AnswerIsNo(
             "backup_incomplete",
-            f"{len(lost)} of {len(wanted)} objects of {backup.path} are missing or damaged: {_listed(lost)}",
+            "; ".join(said),
             "Complete it with `mtok backup` from a store that has them, or copy their files from another backup. "
             "If they are lost for good: a backup is laid out as a store, so copy the folder itself and use the copy.",
         )
@@ -242,12 +313,13 @@ def _verify(backup: Store, progress: Progress) -> None:
 def _not_copied(lost: list[EnvironmentFailed], captures: int) -> EnvironmentFailed:
     return EnvironmentFailed(
         lost[0].code,
-        f"the backup has {captures} captures, but {len(lost)} of their objects could not be copied: {_listed(lost)}",
+        f"the backup has {captures} captures, but {len(lost)} of their objects could not be copied: "
+        + _listed([damage.found for damage in lost]),
         "Everything else is copied. Copy the files of these objects into the store from another backup, or import the "
         "same responses again, and run the same command.",
     )
 
 
-def _listed(lost: list[EnvironmentFailed]) -> str:
-    rest = [f"and {len(lost) - _NAMED_MAX} more"] if len(lost) > _NAMED_MAX else []
-    return "; ".join([*(damage.found for damage in lost[:_NAMED_MAX]), *rest])
+def _listed(found: list[str]) -> str:
+    rest = [f"and {len(found) - _NAMED_MAX} more"] if len(found) > _NAMED_MAX else []
+    return "; ".join([*found[:_NAMED_MAX], *rest])

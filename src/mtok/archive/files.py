@@ -45,6 +45,14 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it where they are missing, and their names durable."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
 def sweep(folder: Path) -> None:
     """Remove what an interrupted writer left behind anywhere under `folder`."""
     for inside, _, names in os.walk(folder):

@@ -304,7 +304,8 @@ def backup(
     """Copy the evidence of a store, or bring a copy up to date.
 
     What the copy has is verified, what it lacks is copied, what is damaged in it is mended. The same command
-    completes an interrupted one, and a collector may go on meanwhile.
+    completes an interrupted one, and a collector may go on meanwhile. Signing keys are never copied: keep a copy of
+    the folder keys/ elsewhere, offline.
     """
     from mtok.archive import Store
     from mtok.archive.backup import back_up
@@ -329,7 +330,7 @@ def restore(
     """Make a store from a backup, in a new or empty folder.
 
     Nothing is written unless all of the backup is sound. Everything else in a store is made again by
-    `mtok determine`.
+    `mtok determine`; only the signing keys are to be put back by hand.
     """
     from mtok.archive.backup import restore as restore_evidence
     from mtok.cli.keeping import copied_content, restore_page
@@ -348,7 +349,7 @@ def doctor(*, store: StorePath = None, as_json: AsJson = False) -> None:
     """Examine everything in a store and list what is not as it should be.
 
     Rehashes the objects, follows the register, makes observations and records again in a temporary folder, and
-    compares. The exit status is 1 when anything needs mending.
+    compares; holds what is published against its log and sums. The exit status is 1 when anything needs mending.
     """
     from mtok.archive import Store
     from mtok.cli.keeping import diagnosis_content, diagnosis_page

@@ -27,6 +27,7 @@ def backup_page(copied: Copied, store: Path, destination: Path) -> Page:
     """Return what a backup holds now and what it took, and how to make a store of it."""
     return [
         *_copied_page(copied, f"{store} to {destination}"),
+        *_keys_left(copied, store),
         "",
         *next_commands({"make a store of it": f"restore {shlex.quote(str(destination))} --store PATH"}),
     ]
@@ -36,6 +37,7 @@ def restore_page(copied: Copied, backup: Path, store: Path) -> Page:
     """Return what was restored, and how to make the rest again."""
     return [
         *_copied_page(copied, f"{backup} to {store}"),
+        *_keys_needed(copied, store),
         "",
         *next_commands({"make observations and records again": f"determine {at_store(store)}"}),
     ]
@@ -51,10 +53,35 @@ def _copied_page(copied: Copied, ways: str) -> Page:
         *labelled("captures", tokens(copied.captures), WIDTH_MIN),
         *labelled("objects", text, WIDTH_MIN),
     ]
+    if copied.published_copied or copied.published_there or copied.published_mended:
+        text = (
+            f"{tokens(copied.published_copied)} copied, {tokens(copied.published_there)} already there, "
+            f"{tokens(copied.published_mended)} mended"
+        )
+        lines += labelled("publication", text, WIDTH_MIN)
     if copied.unknown:
         names = ", ".join(copied.unknown)
         lines += labelled("not copied", f"{names}: mtok did not put it there", WIDTH_MIN)
     return lines
+
+
+def _keys_left(copied: Copied, store: Path) -> Page:
+    """Return what to do about the keys, which no backup has."""
+    text = (
+        f"{store / 'keys'} is not copied, as who has it can sign. Keep a copy of it elsewhere, offline: "
+        "without it nobody can publish in this log again"
+    )
+    return labelled("keys", text, WIDTH_MIN) if copied.keys else []
+
+
+def _keys_needed(copied: Copied, store: Path) -> Page:
+    """Return what a restored store needs before it can publish again."""
+    text = (
+        f"no backup has them: before `mtok publish`, put them back into {store / 'keys'} from where you keep the "
+        "copy (chmod 400)"
+    )
+    published = copied.published_copied or copied.published_there or copied.published_mended
+    return labelled("keys", text, WIDTH_MIN) if published else []
 
 
 def diagnosis_content(diagnosis: Diagnosis) -> dict[str, Any]:
@@ -66,7 +93,8 @@ def diagnosis_page(diagnosis: Diagnosis, store: Path) -> Page:
     """Return whether a store is sound, what was examined, and every finding with what to do about it."""
     what = (
         f"{counted(diagnosis.captures, 'capture')}, {counted(diagnosis.objects, 'object')}, "
-        f"{counted(diagnosis.observations, 'file')} of observations, {counted(diagnosis.records, 'record')}"
+        f"{counted(diagnosis.observations, 'file')} of observations, {counted(diagnosis.records, 'record')}, "
+        f"{counted(diagnosis.published, 'published file')}"
     )
     verdict = "sound" if diagnosis.sound else "not sound: see below what to do"
     lines = [

@@ -12,7 +12,7 @@ from mtok.calendar import parse_date
 from mtok.cli.figures import ABSENT, TIED, counted, day_text, instant_text, tokens
 from mtok.cli.layout import Heading, Page, apart, columns, hairline, labelled, wrapped
 from mtok.cli.words import SYMBOLS, company_of
-from mtok.watch import LATE, NOTE, Alarm, DayStatus, Print, Status, code_of
+from mtok.watch import LATE, NOTE, Alarm, DayStatus, Print, Publishing, Status, code_of
 
 NOT_DETERMINED: Final = "·"
 SENTENCES_MAX: Final = 20
@@ -48,6 +48,7 @@ def _header(status: Status, width: int) -> Page:
         "",
         *labelled("prices", _prices(status), width, _LABEL),
         *labelled("rankings", _rankings(status), width, _LABEL),
+        *_published(status.publication, width),
         *labelled("disk", f"{_gibibytes(status.free_bytes)} free at {status.store}", width, _LABEL),
     ]
 
@@ -64,6 +65,23 @@ def _rankings(status: Status) -> str:
     newest = "no day held" if day is None else f"newest day {day_text(day)}"
     waited = "" if status.next_day is None else f"{_short_day(status.next_day)} is "
     return f"{newest}; {_late_after(waited, status.rankings_due)}"
+
+
+def _published(publication: Publishing | None, width: int) -> Page:
+    """Return how the publication stands; nothing for a store that does not publish."""
+    if publication is None:
+        return []
+    if publication.damage is not None:
+        text = f"cannot be read: {publication.damage}"
+    else:
+        at = publication.published_at
+        last = (
+            "nothing yet"
+            if at is None
+            else f"last {_moment(at)}, the log has {tokens(publication.entries)} entries"
+        )
+        text = f"{last}; next due {_moment(publication.next_due)}"
+    return labelled("published", text, width, _LABEL)
 
 
 def _late_after(what: str, due: str | None) -> str:

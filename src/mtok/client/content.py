@@ -88,12 +88,12 @@ def is_count(value: Any) -> bool:
 
 
 def is_date(value: Any) -> bool:
-    """Return whether it is a date."""
+    """Return whether it is a date, with centuries to spare on both sides for those that are counted from it."""
     try:
         parse_date(value)
     except (TypeError, ValueError):
         return False
-    return True
+    return bool("1970-02-01" <= value <= "9000-01-01" or value == "1970-01-01")
 
 
 def is_instant(value: Any) -> bool:
@@ -110,7 +110,8 @@ def instant_of(value: Any) -> int | None:
 def _instant_of(text: str) -> int | None:
     try:
         instant = parse_instant(text)
-        return instant if format_instant(instant) == text else None
+        written = "1970-02-01" <= text < "9000-01-01" and format_instant(instant) == text
+        return instant if written else None
     except (ValueError, OverflowError):
         return None
 

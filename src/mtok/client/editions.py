@@ -6,7 +6,7 @@ follows from them, and the observations they were made from. Records are read on
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -46,11 +46,15 @@ class Method:
 
 @dataclass(frozen=True, kw_only=True)
 class Read:
-    """A record of an edition: as content and decoded, with the entry and path it was found by."""
+    """A record of an edition: as content and decoded, with the entry and path it was found by.
+
+    known : the content without the fields that are unknown to us
+    """
 
     entry: Numbered
     path: str
     content: dict[str, Any]
+    known: dict[str, Any]
     record: PublishedRecord
 
 
@@ -65,6 +69,7 @@ class Editions:
         self._histories: dict[tuple[str, str], History] = {}
         self._kept: OrderedDict[str, PublishedRecord] = OrderedDict()
         self._named: set[str] = set()
+        self._editions: Counter[str] = Counter()
         self._plain: set[str] = set()
         self.methods: dict[str, Method] = {}
         self.policy = ""
@@ -87,6 +92,7 @@ class Editions:
         found = [self._take_record(entry) for entry in entries if entry.has_record]
         read = [one for one in found if one is not None]
         suffix = self._suffix(date, [entry.content for entry in entries if entry.has_record])
+        self._editions[date] += bool(tables)
         if found and not tables:
             self._findings.add("entry_order", entries[-1].where, f"the edition of {date} has no prices entry")
         for table in tables[:1]:
@@ -94,13 +100,13 @@ class Editions:
             self._check_prices(read, len(read) == len(found), table)
 
     def _suffix(self, date: str, entries: list[Entry]) -> str:
-        """Return what the files of an edition have after the date: `.prelim`, nothing, or the vintage they make."""
+        """Return what an edition's files have after the date: `.prelim`, nothing, or how many there were before."""
         if all(entry["stage"] == "prelim" for entry in entries):
             return ".prelim"
         if date not in self._plain:
             self._plain.add(date)
             return ""
-        return f".{max(int(entry['vintage']) for entry in entries)}"
+        return f".{self._editions[date]}"
 
     # ---- one record
 
@@ -150,14 +156,17 @@ class Editions:
             return None
         try:
             record = _decoded(raw)
-            difference = _beyond(content, record, self._findings)
         except Malformed as error:
-            self._findings.add("record_malformed", path, str(error))
+            place, _, found = str(error).rpartition(": ")
+            self._findings.add("record_malformed", f"{path}, {place}" if place else path, found)
             return None
-        if difference:
-            self._findings.add("record_malformed", f"{path}, {difference[0]}", difference[1])
-            return None
-        return Read(entry=entry, path=path, content=content, record=record)
+        known = content
+        if not _means(built := msgspec.to_builtins(record), content):
+            known = plain(built)
+            if difference := first_difference(known, _known(content, known, self._findings)):
+                self._findings.add("record_malformed", f"{path}, {difference[0]}", difference[1])
+                return None
+        return Read(entry=entry, path=path, content=content, known=known, record=record)
 
     def _check_record(self, read: Read, history: History) -> None:
         record, path = read.record, read.path
@@ -191,7 +200,7 @@ class Editions:
                 sound = False
         if parameters is not None and sound:
             links = Links(record, day, as_of, history, parameters, self._again)
-            check_arithmetic(record, read.content, parameters, links, path, self._findings)
+            check_arithmetic(record, read.known, parameters, links, path, self._findings)
         self._keep(path, record)
         history.add(
             Published(
@@ -338,19 +347,11 @@ def _decoded(raw: bytes) -> PublishedRecord:
     try:
         record = decode_published(raw)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-        raise Malformed(str(error)[:300]) from None
+        found, _, place = str(error)[:300].partition(" - at `$")
+        raise Malformed(f"{place.strip('`.')}: {found.replace(': ', ' ')}" if place else found) from None
     if not is_date(record.date):
         raise Malformed(f"date: {record.date[:40]!a} is none")
     return record
-
-
-def _beyond(content: Any, record: PublishedRecord, findings: Findings) -> tuple[str, str] | None:
-    """Return where a record is written otherwise than its fields mean; unknown fields are counted and left out."""
-    built = msgspec.to_builtins(record)
-    if _means(built, content):
-        return None
-    meant = plain(built)
-    return first_difference(meant, _known(content, meant, findings))
 
 
 def _means(built: Any, content: Any) -> bool:

@@ -34,7 +34,7 @@ Check = Callable[[Any], bool]
 STAGES: Final[Mapping[str | None, frozenset[str]]] = {
     None: frozenset({"prelim", "final", "backfill"}),
     "prelim": frozenset({"final", "backfill", INFORMATIONAL}),
-    "final": frozenset({"final", INFORMATIONAL}),
+    "final": frozenset({"final", "backfill", INFORMATIONAL}),
     "backfill": frozenset({"backfill", INFORMATIONAL}),
     INFORMATIONAL: frozenset({INFORMATIONAL}),
 }

@@ -271,7 +271,7 @@ class Address:
         limit, left = bytes_max(path), bytes_max(path)
         until = time.monotonic_ns() + self._limits.file_seconds * 10**9
         with self._answer(self._base.join(_checked(path)), path) as response:
-            for chunk in response.iter_raw(_CHUNK):
+            for chunk in response.iter_raw():  # as it comes: a server that drips must not fill a buffer first
                 left -= len(chunk)
                 if left < 0:
                     raise Unreadable("file_refused", f"{path} has more than {limit} bytes")

@@ -87,11 +87,14 @@ def determine_dates(
 
 @dataclass(frozen=True, kw_only=True)
 class Edition:
-    """One date ready to be published: what goes into the log, and the files."""
+    """One date ready to be published: what goes into the log, and the files.
+
+    raw : how many captures were made on the day, and their list, which is published with the first edition alone
+    """
 
     date: str
     stage: str
-    raw: tuple[int, str]
+    raw: tuple[int, bytes]
     records: tuple[PublishedRecord, ...]
     prices: File
     constituents: int
@@ -103,13 +106,17 @@ def make_edition(
     determined: Determined,
     captures: Iterable[Capture],
     vintages: Mapping[str, Sequence[Vintage]],
+    stages: Sequence[str],
     known_at: str,
     policy_sha256: str,
 ) -> Edition:
-    """Return the edition of a date for the series that `vintages` names, each with its vintages so far."""
+    """Return the edition of a date for the series that `vintages` names, each with its vintages so far.
+
+    stages : of the editions of the date so far, in order
+    """
     date, due = format_date(determined.day), determined.due
     records = [record for record in determined.records if record.series in vintages]
-    name = _name(date, due.stage, [vintage for listed in vintages.values() for vintage in listed])
+    name = _name(date, due.stage, stages)
     rows = list(_prices(records))
     table = {
         "date": date,
@@ -127,8 +134,6 @@ def make_edition(
         _published(record, vintages[record.series], due, known_at, observations, prices, policy_sha256)
         for record in records
     )
-    listed = raw_list(captures, determined.day)
-    files[f"raw/{date}/{sha256_hex(listed[1])}.json"] = listed[1]
     files |= {f"captures/{day}/{sha256_hex(raw)}.json": raw for day, raw in determined.lists.items()}
     files |= {
         f"records/{record.series}/{date}.{record.vintage}.json": record.canonical for record in published
@@ -136,7 +141,7 @@ def make_edition(
     return Edition(
         date=date,
         stage=due.stage,
-        raw=(listed[0], sha256_hex(listed[1])),
+        raw=raw_list(captures, determined.day),
         records=published,
         prices=prices,
         constituents=len(rows),
@@ -145,12 +150,16 @@ def make_edition(
     )
 
 
-def _name(date: str, stage: str, vintages: Sequence[Vintage]) -> str:
+def _name(date: str, stage: str, stages: Sequence[str]) -> str:
+    """Return the name of the next edition of a date.
+
+    It counts editions, not vintages: one series restated today and another tomorrow make the same vintage.
+    """
     if stage == "prelim":
         return f"{date}.prelim"
-    if all(vintage.stage == "prelim" for vintage in vintages):
+    if all(before == "prelim" for before in stages):
         return date
-    return f"{date}.{max(vintage.vintage for vintage in vintages) + 1}"
+    return f"{date}.{len(stages)}"
 
 
 def _published(

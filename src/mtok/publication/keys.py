@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from mtok.archive import Store
-from mtok.archive.files import sync_folder
+from mtok.archive.files import sync_folder, temporary_path
 from mtok.errors import BadCall, EnvironmentFailed
 from mtok.notes import NoteRefused, PrivateKey, PublicKey
 
@@ -37,18 +37,24 @@ class Keyring:
 
     def private(self) -> list[PrivateKey]:
         """Return the keys, by id. Raises EnvironmentFailed for a file others can read or that holds no key."""
-        return [_read(path) for path in sorted(self.folder.glob("*.key"))]
+        return [self.read(path) for path in sorted(self.folder.glob("*.key"))]
+
+    @staticmethod
+    def read(path: Path) -> PrivateKey:
+        """Return the key of a file. Raises EnvironmentFailed where others can read it or it holds no key."""
+        return _read(path)
 
     def public(self) -> list[PublicKey]:
         """Return the public keys of `private`."""
         return [key.public for key in self.private()]
 
     def add(self, key: PrivateKey) -> Path:
-        """Keep a new key, and its public key beside it; return its file."""
+        """Keep a key, and its public key beside it; return its file."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(self.folder.parent)
         path = self.folder / f"{key.public.id.hex()}.key"
-        _create(path, f"{key.text}\n")
         _create(path.with_suffix(".vkey"), f"{key.public}\n", 0o444)
+        _create(path, f"{key.text}\n")
         sync_folder(self.folder)
         return path
 
@@ -60,18 +66,27 @@ class Keyring:
         raise BadCall(
             "key_missing",
             f"the log is signed with key {public.id.hex()} of {public.name}, which is not in {self.folder}",
-            "Put its file back; without it nobody can publish in this log.",
+            f"Put {public.id.hex()}.key back there from where you keep the copy (chmod 400): no backup has it, and "
+            "without it nobody can publish in this log.",
         )
 
 
 def _create(path: Path, text: str, mode: int = _MODE) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    """Write a file that nobody else could ever read, whole or not at all; one that is there has to say the same."""
+    temporary = temporary_path(path)
+    temporary.unlink(missing_ok=True)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         os.fchmod(handle, mode)
         os.write(handle, text.encode())
         os.fsync(handle)
+        os.link(temporary, path)
+    except FileExistsError:
+        if path.read_text("ascii") != text:
+            raise
     finally:
         os.close(handle)
+        temporary.unlink()
 
 
 def _read(path: Path) -> PrivateKey:

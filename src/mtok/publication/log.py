@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from mtok.archive.files import sync_folder, temporary_path, write_file
+from mtok.archive.files import make_folder, sync_folder, temporary_path, write_file
 from mtok.errors import EnvironmentFailed
-from mtok.notes import Checkpoint, NoteRefused, PrivateKey, PublicKey, open_note, sign_note
+from mtok.notes import Checkpoint, Note, NoteRefused, PrivateKey, PublicKey, open_note, sign_note
 from mtok.proofs import (
+    HASH_BYTES,
     Tree,
     bundle_path,
     bundles_of,
@@ -49,18 +50,37 @@ class Log:
         if not path.exists():
             return None
         try:
-            return Checkpoint.parse(open_note(path.read_bytes(), keys).text)
+            return Checkpoint.parse(self._open(keys).text)
         except NoteRefused as error:
-            raise EnvironmentFailed(
-                "checkpoint_refused",
-                f"{path}: {error}",
-                "See that the key of this log is in the store's folder keys/ (`mtok keys show`). "
-                + _FROM_MIRROR,
-            ) from None
+            raise _refused(path, error) from None
+
+    def check(self, keys: Sequence[PublicKey]) -> int:
+        """Read the whole log back; return its size.
+
+        Raises EnvironmentFailed unless it has the root that `keys` signed, and every root that was ever claimed.
+        """
+        checkpoint = self.checkpoint(keys)
+        tree = self.read_back(checkpoint.size if checkpoint else 0)
+        if checkpoint and checkpoint.root != tree.root():
+            raise _forked(self.folder / "checkpoint", tree.size)
+        claimed = self.claimed()
+        if checkpoint and tree.size not in claimed:
+            raise _damaged(self.folder / "heads" / str(tree.size), "is missing")
+        for size in claimed:
+            if size <= tree.size and self.head_of(size) != (size, tree.root(size)):
+                raise _forked(self.folder / "heads" / str(size), size)
+        return tree.size
 
     def signers(self, keys: Sequence[PublicKey]) -> tuple[PublicKey, ...]:
-        """Return which of `keys` have signed the checkpoint there is."""
-        return open_note((self.folder / "checkpoint").read_bytes(), keys).signed_by
+        """Return which of `keys` have signed the checkpoint there is. Raises as `checkpoint`."""
+        return self._open(keys).signed_by
+
+    def _open(self, keys: Sequence[PublicKey]) -> Note:
+        path = self.folder / "checkpoint"
+        try:
+            return open_note(path.read_bytes(), keys)
+        except NoteRefused as error:
+            raise _refused(path, error) from None
 
     def entries(self, size: int) -> list[bytes]:
         """Return the first `size` entries, from the bundles. Raises EnvironmentFailed naming a bundle that is bad."""
@@ -96,20 +116,27 @@ class Log:
         return tree
 
     def read_back(self, size: int) -> Tree:
-        """Return the tree of the bundles on disk. Raises EnvironmentFailed unless the tiles have the same root."""
+        """Return the tree of the bundles on disk. Raises EnvironmentFailed unless all tiles and the root are theirs."""
         tree = Tree(map(leaf_hash, self.entries(size)))
-        try:
-            of_tiles = root_of_tiles(size, lambda path: (self.folder / path).read_bytes())
-        except (FileNotFoundError, ValueError) as error:
-            raise _damaged(self.folder / "tile", f"cannot be read: {error}") from None
-        if of_tiles != tree.root():
+        for level, index, width in tiles_of(size):
+            path = self.folder / tile_path(level, index, width)
+            if not path.exists():
+                raise _damaged(path, "is missing")
+            if path.read_bytes() != tile_bytes(tree, level, index, width):
+                entries = self.folder / (bundle_path(index, width) if level == 0 else "tile/entries")
+                raise _damaged(path, f"has not the hashes of {entries}: one of the two is damaged")
+        if root_of_tiles(size, lambda path: (self.folder / path).read_bytes()) != tree.root():
             raise _damaged(self.folder / "tile", "has another root than the entries")
         return tree
 
+    def claimed(self) -> list[int]:
+        """Return every size a root was ever claimed for, in order."""
+        return sorted(int(path.name) for path in (self.folder / "heads").glob("*") if path.name.isdigit())
+
     def head(self) -> tuple[int, bytes] | None:
         """Return size and root of the greatest head ever claimed, None while there is none."""
-        sizes = [int(path.name) for path in (self.folder / "heads").glob("*") if path.name.isdigit()]
-        return self.head_of(max(sizes)) if sizes else None
+        sizes = self.claimed()
+        return self.head_of(sizes[-1]) if sizes else None
 
     def head_of(self, size: int) -> tuple[int, bytes] | None:
         """Return a size and the root that was claimed for it, None where none was."""
@@ -122,23 +149,19 @@ class Log:
         Raises EnvironmentFailed (`log_forked`) where another one is claimed already.
         """
         path = self.folder / "heads" / str(size)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         temporary = temporary_path(path)
-        with temporary.open("wb") as file:
-            file.write(head_line(size, root))
-            file.flush()
-            os.fsync(file.fileno())
         try:
+            with temporary.open("wb") as file:
+                file.write(head_line(size, root))
+                file.flush()
+                os.fsync(file.fileno())
             os.link(temporary, path)
         except FileExistsError:
             if path.read_bytes() != head_line(size, root):
-                raise EnvironmentFailed(
-                    "log_forked",
-                    f"{path} has another root than the {size} entries there are now",
-                    f"Nothing was signed. {_FROM_MIRROR}",
-                ) from None
+                raise _forked(path, size) from None
         finally:
-            temporary.unlink()
+            temporary.unlink(missing_ok=True)
         sync_folder(path.parent)
 
     def sign(self, checkpoint: Checkpoint, keys: Sequence[PrivateKey]) -> bytes:
@@ -161,7 +184,7 @@ def read_head(path: Path) -> tuple[int, bytes]:
         found = int(size), base64.b64decode(root, validate=True)
     except ValueError:
         raise _damaged(path, "is damaged") from None
-    if raw != head_line(*found):
+    if raw != head_line(*found) or found[0] < 1 or len(found[1]) != HASH_BYTES:
         raise _damaged(path, "is damaged")
     return found
 
@@ -176,8 +199,24 @@ def write_once(path: Path, raw: bytes) -> None:
                 f"Nothing published is ever written over. {_FROM_MIRROR}",
             )
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_file(path, raw)
+
+
+def _refused(path: Path, error: NoteRefused) -> EnvironmentFailed:
+    return EnvironmentFailed(
+        "checkpoint_refused",
+        f"{path}: {error}",
+        f"See that the key of this log is in the store's folder keys/ (`mtok keys show`). {_FROM_MIRROR}",
+    )
+
+
+def _forked(path: Path, size: int) -> EnvironmentFailed:
+    return EnvironmentFailed(
+        "log_forked",
+        f"{path} has another root than the {size} entries there are now",
+        f"Nothing was signed. {_FROM_MIRROR}",
+    )
 
 
 def _damaged(path: Path, what: str) -> EnvironmentFailed:

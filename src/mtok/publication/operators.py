@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from mtok.archive import Store
 from mtok.calendar import format_date, format_instant
 from mtok.errors import AnswerIsNo, BadCall
 from mtok.methodology import load
-from mtok.notes import NoteRefused, PrivateKey
+from mtok.notes import PrivateKey
 from mtok.observations import Observations
 from mtok.progress import Progress
-from mtok.publication.editions import determine_dates
+from mtok.publication.editions import Determined, determine_dates
 from mtok.publication.entries import NOTICE_KINDS, NOTICE_TEXT_MAX
 from mtok.publication.keys import has_key, keyring_of
 from mtok.publication.policy import Due, Stage, whole_second
 from mtok.publication.press import Outside, Press
 from mtok.publication.publish import Calendar, Publication
+from mtok.publication.vintages import Vintage
+from mtok.records import Determination, PublishedRecord
+
+_ORIGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)*", re.ASCII)
+"""A host and a path: what can stand in an address, in a file name and in the first line of a checkpoint."""
+_ORIGIN_MAX: Final = 200
 
 
 def restate(
@@ -39,49 +47,73 @@ def restate(
         observations.refresh(progress)
         press = Press(store, now, outside, progress)
         _refuse_reason(press, reason)
-        calendar, date = Calendar(press, observations), format_date(day)
-        printed = {
-            name: press.published.vintages.in_force((name, calendar.methodology, date)) for name in series
-        }
-        missing = [name for name, vintage in printed.items() if vintage is None]
-        if missing:
-            raise AnswerIsNo(
-                "not_published",
-                f"{missing[0]} of {date} was never published",
-                "`mtok publish` publishes what is due; only what is published can be restated.",
-            )
+        calendar = Calendar(press, observations)
+        printed = _printed(calendar, series, day)
         calendar.check_archive(day)
         due = Due(stage=Stage.FINAL, as_of=whole_second(now), reason=reason)
         before = calendar.before(day, due.as_of)
         version = load(calendar.methodology)
         [found] = determine_dates(observations, version, [day], due, before, progress)
-        changed: dict[str, Stage] = {}
-        for record in found.records:
-            vintage = printed.get(record.series)
-            if vintage and (record.value, record.quality) != (vintage.value, vintage.quality):
-                stage = press.policy.restated(day, now, vintage.value, record.value)
-                changed |= {record.series: stage} if stage else {}
-        if not changed:
+        changed = _changed(press, calendar, found, printed, now)
+        if not changed and not press.resumed:
             least = press.policy.correction_min_change
             raise AnswerIsNo(
                 "nothing_to_restate",
-                f"{date} determined again says what is published of {', '.join(series)}, or differs by less than "
-                f"{least}",
+                f"{format_date(day)} determined again says what is published of {', '.join(series)}, or differs by "
+                f"less than {least}",
                 "Nothing was published.",
             )
-        [stage] = set(changed.values())
-        edition = calendar.edition(replace(found, due=replace(due, stage=stage)), only=changed)
-        press.publish_editions([edition])
+        records: tuple[PublishedRecord, ...] = ()
+        if changed:
+            [stage] = set(changed.values())
+            edition = calendar.edition(replace(found, due=replace(due, stage=stage)), only=changed)
+            press.publish_editions([edition])
+            records = edition.records
         return Publication(
-            records=edition.records,
+            records=records,
             failed=(),
             size=press.published.size,
             known_at=press.known_at,
             resumed=press.resumed,
-            next_due=format_instant(calendar.next_due()),
+            next_due=format_instant(press.policy.next_due(now)),
             passed_over=(),
             warning=press.warning,
         )
+
+
+def _printed(calendar: Calendar, series: Sequence[str], day: int) -> dict[str, Vintage]:
+    """Return the vintages in force that may be restated. Raises AnswerIsNo where one is missing or not final."""
+    date = format_date(day)
+    found = {name: calendar.in_force(name, day) for name in series}
+    printed = {name: vintage for name, vintage in found.items() if vintage is not None}
+    if missing := [name for name in series if name not in printed]:
+        raise AnswerIsNo(
+            "not_published",
+            f"{missing[0]} of {date} was never published",
+            "`mtok publish` publishes what is due; only what is published can be restated.",
+        )
+    if calendar.is_retried(day) or any(vintage.stage == Stage.PRELIM for vintage in printed.values()):
+        raise AnswerIsNo(
+            "not_final",
+            f"{date} has no final print with volumes yet",
+            "`mtok publish` prints it when it is due, from everything seen then; what is final can be restated.",
+        )
+    return printed
+
+
+def _changed(
+    press: Press, calendar: Calendar, found: Determined, printed: Mapping[str, Vintage], now: int
+) -> dict[str, Stage]:
+    """Return the stage of each series whose record says something no vintage has said last."""
+    changed: dict[str, Stage] = {}
+    for record in found.records:
+        vintage = printed.get(record.series)
+        if vintage and _says(record) not in (_says(vintage), _says(calendar.last_vintage(vintage))):
+            stage = press.policy.restated(found.day, now, vintage.value, record.value)
+            if stage and vintage.stage == Stage.BACKFILL:
+                stage = Stage.INFORMATIONAL
+            changed |= {record.series: stage} if stage else {}
+    return changed
 
 
 def give_notice(
@@ -96,7 +128,10 @@ def give_notice(
     last_date: str | None,
     progress: Progress,
 ) -> int:
-    """Publish a notice; return the size of the log. Raises BadCall for an unknown kind or a text that is none."""
+    """Publish a notice, unless it is what was published last; return the size of the log.
+
+    So the same again after an interruption says nothing twice. Raises BadCall for an unknown kind or a bad text.
+    """
     kinds = [known for known in NOTICE_KINDS if known != "key_rotation"]
     if kind not in kinds:
         raise BadCall("notice_kind", f"{kind!r} is no kind of notice", f"Known: {', '.join(kinds)}.")
@@ -108,7 +143,10 @@ def give_notice(
         )
     with store.writing():
         press = Press(store, now, outside, progress)
-        press.publish_notice(kind, text, series=series, first_date=first_date, last_date=last_date)
+        concerning = {"series": series, "first_date": first_date, "last_date": last_date}
+        said = {"kind": kind, "text": text} | concerning
+        if all({name: one.get(name) for name in said} != said for one in press.published.last):
+            press.publish_notice(kind, text, **concerning)
         return press.published.size
 
 
@@ -124,24 +162,35 @@ def create_key(store: Store, origin: str, seed: bytes) -> None:
                 f"{keyring_of(store).folder} has a signing key already",
                 "`mtok keys rotate` replaces it; a second log needs a second store.",
             )
-        try:
-            key = PrivateKey(name=origin, seed=seed)
-        except NoteRefused as error:
+        if not _ORIGIN.fullmatch(origin) or len(origin) > _ORIGIN_MAX:
             raise BadCall(
                 "origin_invalid",
-                f"{origin!r} is no origin: {error}",
-                "Give the log's address without https://, such as index.example.org/log.",
-            ) from None
-        keyring_of(store).add(key)
+                f"{origin!r} is no origin",
+                "Give the log's address without https://, such as index.example.org/log: host, port and path in "
+                "letters, digits and . - _ alone.",
+            )
+        keyring_of(store).add(PrivateKey(name=origin, seed=seed))
 
 
 def rotate_key(store: Store, now: int, outside: Outside, seed: bytes, progress: Progress) -> None:
-    """Make a new key and publish, signed by both, that it signs from now on. seed : 32 random bytes"""
+    """Make a new key and publish, signed by both, that it signs from now on. seed : 32 random bytes
+
+    Where such a publication was interrupted it is completed, and its key is the new one; so is a key that an
+    interrupted call has made and nobody has heard of.
+    """
     with store.writing():
         press = Press(store, now, outside, progress)
-        new = PrivateKey(name=press.key.public.name, seed=seed)
-        keyring_of(store).add(new)
+        if press.resumed and any(entry.get("kind") == "key_rotation" for entry in press.published.last):
+            return
+        keyring = keyring_of(store)
+        waiting = press.unannounced_keys()
+        new = waiting[0] if waiting else PrivateKey(name=press.key.public.name, seed=seed)
+        keyring.add(new)
         press.rotate(new)
+
+
+def _says(one: Determination | Vintage) -> tuple[str | None, str]:
+    return one.value, one.quality
 
 
 def _refuse_reason(press: Press, reason: str) -> None:

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from mtok.calendar import DAY, SECOND
+from mtok.calendar import DAY, SECOND, day_of
 from mtok.canonical import sha256_hex
 
 _HOUR: Final = DAY // 24
@@ -89,10 +89,10 @@ class Policy:
         change = abs(Fraction(after) - Fraction(before))
         return Stage.FINAL if change >= self.correction_min_change * Fraction(before) else None
 
-    @property
-    def hours(self) -> tuple[int, int]:
-        """When prelim and final are due, from the end of the fixing date."""
-        return self.prelim, self.final
+    def next_due(self, now: int) -> int:
+        """Return the instant from which something will be due that is not yet."""
+        hours = [(day_of(now) + more) * DAY + after for more in (0, 1) for after in (self.prelim, self.final)]
+        return min(instant for instant in hours if instant > now)
 
 
 def whole_second(instant: int) -> int:

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Final
 
 from mtok.archive import Store
-from mtok.calendar import day_of, format_instant, parse_instant
+from mtok.calendar import SECOND, day_of, format_instant, parse_instant
 from mtok.canonical import sha256_hex
 from mtok.errors import BadCall, EnvironmentFailed
 from mtok.methodology import load
 from mtok.methodology.registry import VERSIONS, documents
-from mtok.notes import Checkpoint, PrivateKey, PublicKey
+from mtok.notes import Checkpoint, NoteRefused, PrivateKey, PublicKey
 from mtok.progress import Progress
 from mtok.publication.editions import Edition, Files
 from mtok.publication.entries import Entries, Entry, read_entries
 from mtok.publication.keys import Keyring, keyring_of
+from mtok.publication.log import Log
 from mtok.publication.policy import load_policy
 from mtok.publication.published import FOLDER, Published
 from mtok.publication.remaking import remake
@@ -50,15 +51,16 @@ class Press:
         self.store = store
         self.instant = now
         self.policy = load_policy()
-        self.published = Published(store.path / FOLDER)
         self._progress = progress
         self._keyring = keyring_of(store)
+        size = Log(store.path / FOLDER / "log").check(self._keyring.public())
+        self.published = Published(store.path / FOLDER)
         self.key = current_key(self._keyring, self.published)
         origin = self.key.public.name
         self._sealing = Sealing(self.published.folder, origin, outside(origin))
         self.warning = self._sealing.refuse_behind()
-        self.published.log.checkpoint(self._keyring.public())
         pending = self._sealing.pending()
+        self._sealing.refuse_torn(size, pending)
         self.resumed = pending is not None
         if pending is not None:
             self._complete(pending)
@@ -87,8 +89,11 @@ class Press:
                 continue
             edition = by_date[date]
             files |= edition.files
-            if self._last_raw(date) != edition.raw[1]:
-                entries.raw(date, *edition.raw)
+            if not self._has_raw(date):
+                captures, listed = edition.raw
+                sha256 = sha256_hex(listed)
+                entries.raw(date, captures, sha256)
+                files[f"raw/{date}/{sha256}.json"] = listed
             for record in edition.records:
                 proofs[f"proofs/{record.series}/{date}.{record.vintage}.tlog-proof"] = len(entries.listed)
                 entries.record(record)
@@ -104,6 +109,16 @@ class Press:
         files = self._announce(entries, VERSIONS[-1].methodology)
         entries.notice(kind, text, **concerning)
         self._publish(entries, files, {})
+
+    def unannounced_keys(self) -> list[PrivateKey]:
+        """Return the keys of this log that are in the keyring and that the log has never named."""
+        named = {str(self.key.public)}
+        for entry in self.published.entries:
+            named |= {entry[name] for name in ("old_key", "new_key") if name in entry}
+        name = self.key.public.name
+        return [
+            key for key in self._keyring.private() if key.public.name == name and str(key.public) not in named
+        ]
 
     def rotate(self, new: PrivateKey) -> None:
         """Publish that `new`, which is in the keyring, signs from now on."""
@@ -139,13 +154,9 @@ class Press:
         entries.method(version, listed.effective_from, *now, reason)
         return files
 
-    def _last_raw(self, date: str) -> str | None:
-        found = [
-            entry["sha256"]
-            for entry in self.published.entries
-            if entry["type"] == "raw" and entry["date"] == date
-        ]
-        return found[-1] if found else None
+    def _has_raw(self, date: str) -> bool:
+        """Whether the captures of a day are in the log: they are listed once, when it is first published."""
+        return any(entry["type"] == "raw" and entry["date"] == date for entry in self.published.entries)
 
     def _publish(self, entries: Entries, files: Files, proofs: dict[str, int]) -> None:
         """Close a publication with the as-of table, freeze it, and complete it."""
@@ -171,7 +182,9 @@ class Press:
         checkpoint = self._sealing.complete(
             pending,
             keys,
-            lambda: remake(Published(self.published.folder), keys[-1].public, self.policy, day),
+            lambda: remake(
+                Published(self.published.folder, pending.new_size), keys[-1].public, self.policy, day
+            ),
             self._progress,
         )
         self.published = Published(self.published.folder)
@@ -179,7 +192,9 @@ class Press:
         return checkpoint
 
     def _refuse_wrong_clock(self) -> None:
-        """Raise EnvironmentFailed where the clock is behind what has happened already."""
+        """Raise EnvironmentFailed where the clock is behind what has happened already, or was off the server's when
+        that last answered: a `known_at` of the future could never be taken back.
+        """
         last = self.published.known_at
         if last is not None and self.instant < last - self.policy.clock_skew_max:
             raise EnvironmentFailed(
@@ -188,6 +203,17 @@ class Press:
                 f"{format_instant(last)}",
                 "Set the clock (`timedatectl`, an NTP service) and run the same command again; nothing was signed.",
             )
+        answered = [one for one in self.store.register.read() if one.server_date and not one.failure]
+        for capture in answered[-1:]:
+            ahead = capture.instant - parse_instant(capture.server_date or "")
+            if abs(ahead) > self.policy.clock_skew_max:
+                raise EnvironmentFailed(
+                    "clock_wrong",
+                    f"this machine's clock said {capture.captured_at} when the server answered at "
+                    f"{capture.server_date}: {abs(ahead) // SECOND} s off, above "
+                    f"{self.policy.clock_skew_max // SECOND} s",
+                    "Set the clock (`timedatectl`, an NTP service) and collect again (`mtok run`); nothing was signed.",
+                )
 
 
 def rotation_message(old: PublicKey, new: PublicKey) -> bytes:
@@ -196,14 +222,13 @@ def rotation_message(old: PublicKey, new: PublicKey) -> bytes:
 
 
 def current_key(keyring: Keyring, published: Published) -> PrivateKey:
-    """Return the key that signs now. Raises BadCall where it is not at hand."""
+    """Return the key that signs now. Raises BadCall or EnvironmentFailed where it is not at hand."""
     rotations: list[Entry] = [entry for entry in published.entries if entry.get("kind") == "key_rotation"]
     if rotations:
         return keyring.find(PublicKey.parse(rotations[-1]["new_key"]))
     keys = keyring.private()
     if published.size:
-        checkpoint_keys = published.log.signers(keyring.public())
-        return keyring.find(checkpoint_keys[0])
+        return keyring.find(_signer(keyring, published))
     if not keys:
         raise BadCall(
             "key_missing",
@@ -217,3 +242,20 @@ def current_key(keyring: Keyring, published: Published) -> PrivateKey:
             "Leave the one there that is to sign.",
         )
     return keys[0]
+
+
+def _signer(keyring: Keyring, published: Published) -> PublicKey:
+    """Return who signed a log whose key was never replaced: a key of the keyring, else the one `vkey` names."""
+    try:
+        return published.log.signers(keyring.public())[0]
+    except NoteRefused:
+        pass
+    path = published.folder / "vkey"
+    try:
+        return PublicKey.parse(path.read_text("ascii").removesuffix("\n"))
+    except (OSError, ValueError):
+        raise EnvironmentFailed(
+            "publication_damaged",
+            f"no key in {keyring.folder} has signed the log, and {path} does not name the one that has",
+            "Copy the folder publication/ from the mirror or a backup over this one, and put the key back.",
+        ) from None

@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mtok.archive import KIND_MODELS, Store
-from mtok.calendar import DAY, day_of, format_date, format_instant, parse_date, parse_instant
+from mtok.archive import KIND_MODELS, RANKINGS_DAILY, Store
+from mtok.calendar import day_of, format_date, format_instant, parse_date, parse_instant
 from mtok.errors import AnswerIsNo, BadInput, EnvironmentFailed
 from mtok.methodology import in_force, load
 from mtok.observations import Observations
@@ -75,7 +75,7 @@ def publish(
         size=press.published.size,
         known_at=format_instant(press.published.known_at or now),
         resumed=resumed,
-        next_due=format_instant(calendar.next_due()),
+        next_due=format_instant(press.policy.next_due(now)),
         passed_over=tuple(map(format_date, calendar.passed_over)),
         warning=warning,
     )
@@ -145,6 +145,7 @@ class Calendar:
         self._held = self._held_days()
         dates = press.published.vintages.dates()
         self._first = parse_date(dates[0]) if dates else min(self._held, default=None)
+        self._own = self._first_own_day()
         failures = [entry for entry in press.published.entries if "failure" in entry]
         self._failed = {(entry["date"], entry["stage"]) for entry in failures}
 
@@ -166,19 +167,12 @@ class Calendar:
         found = ((day, self._due(day)) for day in range(self._first, last + 1))
         return [(day, due) for day, due in found if due is not None]
 
-    def next_due(self) -> int:
-        """Return the instant from which something will be due that is not yet."""
-        now, day = self._press.instant, day_of(self._press.instant) - 1
-        hours = [(day + more + 1) * DAY + after for more in (0, 1) for after in self._press.policy.hours]
-        return min(instant for instant in hours if instant > now)
-
     def _due(self, day: int) -> Due | None:
         policy, now, date = self._press.policy, self._press.instant, format_date(day)
         due = policy.scheduled(day, now)
         if due is None:
             return None
-        own = self._first_own_day()
-        if own is None or day < own:
+        if self._own is None or day < self._own:
             due = Due(stage=Stage.BACKFILL, as_of=whole_second(now))
         vintage = self._in_force(day)
         if (date, due.stage) in self._failed or (vintage is None and (date, Stage.FINAL) in self._failed):
@@ -225,9 +219,22 @@ class Calendar:
         date = format_date(determined.day)
         names = self._names if only is None else [name for name in self._names if name in only]
         vintages = {name: self._press.published.vintages.of((name, self.methodology, date)) for name in names}
+        stages = [
+            entry["stage"]
+            for entry in self._press.published.entries
+            if entry["type"] == "prices" and entry["date"] == date
+        ]
         return make_edition(
-            determined, self._captures, vintages, self._press.known_at, self._press.policy.sha256
+            determined, self._captures, vintages, stages, self._press.known_at, self._press.policy.sha256
         )
+
+    def in_force(self, series: str, day: int) -> Vintage | None:
+        """Return what is in force of a series and date."""
+        return self._press.published.vintages.in_force((series, self.methodology, format_date(day)))
+
+    def last_vintage(self, vintage: Vintage) -> Vintage:
+        """Return the last vintage of what another one is a vintage of, which may be informational."""
+        return self._press.published.vintages.of(vintage.key)[-1]
 
     def check_archive(self, first_day: int) -> None:
         """Read the object of every capture dates from `first_day` on may rest on.
@@ -247,22 +254,30 @@ class Calendar:
                 self._press.store.objects.get(capture.sha256)
 
     def _in_force(self, day: int) -> Vintage | None:
-        key = (self._names[0], self.methodology, format_date(day))
-        return self._press.published.vintages.in_force(key)
+        return self.in_force(self._names[0], day)
 
     def _held_days(self) -> set[int]:
         """Return the days a capture has whole volumes of, among those of the last month where some are published."""
         dates = self._press.published.vintages.dates()
         first = day_of(self._press.instant) - _SHOWN_DAYS if dates else None
-        rows = self._observations.rows("volume_days", "day", "reason", first_day=first)
-        return {day for day, reason in rows if reason is None}
+        captures = self._observations.rows("captures", "capture", "volume_source", first_day=first)
+        ours = {capture for capture, source in captures if source == RANKINGS_DAILY}
+        rows = self._observations.rows("volume_days", "capture", "day", "reason", first_day=first)
+        return {day for capture, day, reason in rows if reason is None and capture in ours}
 
     def _first_own_day(self) -> int | None:
-        """Return the day of the first price list captured by the store's own collector, None without any."""
+        """Return the day of the earliest price list of the store's own collector, None without any.
+
+        The register is in order of archiving, which an import of older captures does not follow.
+        """
         parameters = self._press.store.parameters
-        for capture in self._captures:
-            if capture.kind == KIND_MODELS and capture.failure is None:
-                entry = parameters.in_force(capture.collector, day_of(capture.instant))
-                if entry and entry.rank == 1 and not entry.archive:
-                    return day_of(capture.instant)
+        days = {
+            (day_of(capture.instant), capture.collector)
+            for capture in self._captures
+            if capture.kind == KIND_MODELS and capture.failure is None
+        }
+        for day, collector in sorted(days):
+            entry = parameters.in_force(collector, day)
+            if entry and entry.rank == 1 and not entry.archive:
+                return day
         return None

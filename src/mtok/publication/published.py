@@ -32,10 +32,11 @@ class Published:
     Signatures are not checked here: `mtok verify` does that, and the publisher before it signs.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, size: int | None = None) -> None:
+        """Read the log. size : as it is with so many entries, left out as it is at the last checkpoint"""
         self.folder = folder
         self.log = Log(self.folder / "log")
-        self.size = self.size_of(folder)
+        self.size = self.size_of(folder) if size is None else size
         self.raw_entries = self.log.entries(self.size)
         self.entries: list[Entry] = read_entries(self.raw_entries)
         self.vintages = Vintages(self.entries)
@@ -50,6 +51,11 @@ class Published:
     def known_at(self) -> int | None:
         """The instant of the last publication, None before the first."""
         return parse_instant(self.entries[-1]["time"]) if self.entries else None
+
+    @property
+    def last(self) -> list[Entry]:
+        """The entries of the last publication."""
+        return [entry for entry in self.entries if entry["time"] == self.entries[-1]["time"]]
 
     def series(self) -> list[str]:
         """Return the ids of the series that have vintages."""

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from mtok.archive.files import sync_folder, write_file
+from mtok.archive.files import make_folder, sync_folder, write_file
 from mtok.canonical import sha256_hex
 from mtok.errors import AnswerIsNo, EnvironmentFailed
 from mtok.notes import Checkpoint, NoteRefused, PrivateKey, open_note, sign_note
@@ -65,22 +65,41 @@ class Sealing:
         paths = sorted((self.folder / _PENDING).glob("*.json"))
         if not paths:
             return None
-        [path] = paths
+        path = paths[0]
         raw, _, sha256 = path.read_bytes().rpartition(b"\n")
         if sha256_hex(raw).encode() != sha256:
             raise EnvironmentFailed(
                 "pending_damaged",
                 f"{path}, a publication that was interrupted, is damaged",
-                f"Restore the file. Where {self.log.folder / 'heads'} has no file of a greater size than that in its "
-                "name, nothing of it was signed, and it may be deleted: the next run decides anew.",
+                f"Restore the file. Without it: replace the whole folder {self.folder} by the mirror's copy, which has "
+                "nothing of it; do not lay that over the folder, whose files of this publication are in no log.",
             )
         return msgspec.json.decode(raw, type=Pending)
+
+    def refuse_torn(self, size: int, pending: Pending | None) -> None:
+        """Raise EnvironmentFailed where a head was claimed, or decided, that does not follow the one that is signed.
+
+        size : that is signed. A claimed head may be signed already, so no other one may take its place.
+        """
+        if pending is not None and size not in {pending.size, pending.new_size}:
+            raise self._torn(f"a publication after {pending.size} entries is pending", size)
+        allowed = size if pending is None else pending.new_size
+        ahead = [claimed for claimed in self.log.claimed() if size < claimed != allowed]
+        if ahead:
+            raise self._torn(f"{self.log.folder / 'heads' / str(ahead[0])} is there", size)
+
+    def _torn(self, what: str, size: int) -> EnvironmentFailed:
+        return EnvironmentFailed(
+            "log_torn",
+            f"{what}, but {self.log.folder / 'checkpoint'} is of {size} entries: the folder is part old, part new",
+            "Nothing was signed. Copy publication/ from the mirror or a backup over this one.",
+        )
 
     def decide(self, pending: Pending) -> None:
         """Freeze a publication: from now on it is this one and no other."""
         raw = msgspec.json.encode(pending)
         path = self.folder / _PENDING / f"{pending.size}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_file(path, raw + b"\n" + sha256_hex(raw).encode())
 
     def refuse_behind(self) -> str | None:
@@ -92,7 +111,15 @@ class Sealing:
                 if mine is None
                 else "no head is remembered outside the store: an older copy would not be noticed"
             )
-        size, root = read_head(self._outside)
+        try:
+            size, root = read_head(self._outside)
+        except EnvironmentFailed:
+            raise EnvironmentFailed(
+                "head_damaged",
+                f"{self._outside}, which remembers the last head of this log outside its store, is damaged",
+                "Nothing was signed. Restore the file; or compare the log with a copy others have (`mtok verify`), "
+                "then delete the file and publish again.",
+            ) from None
         if mine is None or mine[0] < size:
             raise AnswerIsNo(
                 "log_behind",
@@ -116,21 +143,20 @@ class Sealing:
             progress("publishing", done, len(pending.files))
             write_once(self.folder / path, raw)
         tree = self._extend_log(pending)
+        # All that could be refused comes before the claim: what is claimed and signed has to be completed.
+        sums, made = self._sums_before(pending, keys), views()
         checkpoint = Checkpoint(origin=self._origin, size=tree.size, root=tree.root())
         self.log.claim(checkpoint.size, checkpoint.root)
         if self._outside is not None:
-            self._outside.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self._outside.parent)
             write_file(self._outside, head_line(checkpoint.size, checkpoint.root))
         note = self.log.sign(checkpoint, keys)
         for path, index in pending.proofs.items():
             proof = Proof(index=index, hashes=tuple(tree.inclusion(index)), checkpoint=note)
             write_once(self.folder / path, encode_proof(proof))
-        made = views()
         for path, raw in made.items():
             _replace(self.folder / path, raw)
-        sums = self._sums_before(keys) | {
-            path: sha256_hex(raw) for path, raw in (pending.files | made).items()
-        }
+        sums |= {path: sha256_hex(raw) for path, raw in (pending.files | made).items()}
         text = "".join(f"{sums[path]}  {path}\n" for path in sorted(sums))
         _replace(self.folder / SUMS, sign_note(text, keys[-1]))
         (self.folder / _PENDING / f"{pending.size}.json").unlink()
@@ -153,16 +179,18 @@ class Sealing:
             )
         return tree
 
-    def _sums_before(self, keys: Sequence[PrivateKey]) -> dict[str, str]:
+    def _sums_before(self, pending: Pending, keys: Sequence[PrivateKey]) -> dict[str, str]:
         """Return the digest of every file of the publications before, by path."""
         path = self.folder / SUMS
-        if not path.exists():
+        if not pending.size and not path.exists():
             return {}
         try:
             text = open_note(path.read_bytes(), [key.public for key in keys], bytes_max=_SUMS_BYTES_MAX).text
-        except NoteRefused as error:
+        except (FileNotFoundError, NoteRefused) as error:
             raise EnvironmentFailed(
-                "sums_refused", f"{path}: {error}", "Copy the file from the mirror or a backup and run again."
+                "sums_refused",
+                f"{path}: {error}",
+                "Nothing was signed. Copy the file from the mirror or a backup and run again.",
             ) from None
         return {name: sha256 for sha256, name in (line.split("  ", 1) for line in text.splitlines())}
 
@@ -170,5 +198,5 @@ class Sealing:
 def _replace(path: Path, raw: bytes) -> None:
     """Write a file that may change, where it has other bytes."""
     if not path.exists() or path.read_bytes() != raw:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_file(path, raw)

@@ -42,6 +42,11 @@ CODES: Final = {
         "the newest completed day is held and not determined at 07:00 UTC of the day after",
         "Run `mtok determine` and read its error.",
     ),
+    "publication_late": Code(
+        LATE,
+        "a date's final print is not published two hours after it was due",
+        "Run `mtok publish` and read its error.",
+    ),
     "disk_low": Code(
         WARNING,
         "under 1 GiB is free where the store is",

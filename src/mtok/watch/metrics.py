@@ -29,6 +29,12 @@ def write_metrics(path: Path, status: Status) -> None:
     if status.newest_rankings_day:
         rankings = gauge("last_rankings_day_timestamp_seconds", "00:00 UTC of the newest day held.")
         rankings.set(parse_date(status.newest_rankings_day) * DAY // SECOND)
+    if status.publication and status.publication.damage is None:
+        entries = gauge("log_entries", "Entries of the log of publications.")
+        entries.set(status.publication.entries)
+        if status.publication.published_at:
+            published = gauge("published_at_seconds", "The last publication, seconds since 1970-01-01 UTC.")
+            published.set(parse_instant(status.publication.published_at) // SECOND)
     gauge("store_free_bytes", "Free on the file system of the store.").set(status.free_bytes)
     late = gauge("late", "1 for what is late now, else 0.", "what")
     for code, meant in CODES.items():

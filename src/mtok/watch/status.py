@@ -23,6 +23,7 @@ from mtok.observations.tables import TABLES, Observations
 from mtok.watch.alarms import Alarm, alarms_of
 from mtok.watch.codes import LATE, code_of
 from mtok.watch.freshness import Freshness, freshness_of
+from mtok.watch.publishing import Publishing, publishing_of
 
 STATUS_DAYS: Final = 30
 FREE_BYTES_MIN: Final = 2**30
@@ -69,6 +70,7 @@ class Status(_Record, frozen=True, kw_only=True):
     newest_prices, newest_rankings_day : None where there is none
     prices_due, rankings_due : when the next ones are late, None where nothing was ever collected live; next_day :
     the day whose rankings are waited for
+    publication : None for a store that does not publish
     free_bytes : on the file system of the store · attempts_failed : of the last 24 h, by code
     late : what is late now · open : alarms that belong to today or yesterday or were first shown since, `late`
     among them · days : newest first
@@ -83,6 +85,7 @@ class Status(_Record, frozen=True, kw_only=True):
     newest_rankings_day: str | None
     next_day: str | None
     rankings_due: str | None
+    publication: Publishing | None
     free_bytes: int
     attempts_failed: dict[str, int]
     late: tuple[Alarm, ...]
@@ -111,6 +114,8 @@ def watched(
     )
     free_bytes = shutil.disk_usage(store.path).free
     alarms += _disk_alarms(free_bytes, now)
+    publication, late_prints = publishing_of(observations, now)
+    alarms += late_prints
     captures = _captures(observations, engine, first_day, now)
     yesterday = format_date(today - 1)
     status = Status(
@@ -125,6 +130,7 @@ def watched(
         newest_rankings_day=None if freshness.newest_day is None else format_date(freshness.newest_day),
         next_day=None if freshness.next_day is None else format_date(freshness.next_day),
         rankings_due=_instant(freshness.rankings_due),
+        publication=publication,
         free_bytes=free_bytes,
         attempts_failed=_failed(capture for capture in captures if capture["captured"] > now - DAY),
         late=tuple(alarm for alarm in alarms if code_of(alarm.code).severity == LATE),

@@ -658,8 +658,9 @@ def check_rows(record: Json) -> str:
     need(all(int(row["tokens"]) > 0 for row in rows + out), "a row without tokens")
     for row in rows + absent:
         equal(row["price_usd_per_mtok"], rounded(usd(row), 6), f"price of {show(row['constituent'])}")
+    w = tokens_of(basket(record))
     for row in rows:
-        share = Fraction(int(row["tokens"]), tokens_of(basket(record)))
+        share = Fraction(int(row["tokens"]), w)
         equal(row["weight_share"], rounded(share, 6), f"weight_share of {show(row['constituent'])}")
         said = row["contribution_usd_per_mtok"]
         equal(said, rounded(share * usd(row), 6), f"contribution of {show(row['constituent'])}")
@@ -890,10 +891,11 @@ def significant_root(value: Fraction, digits: int) -> Fraction:
     return root(value, places)
 
 
-def cause(name: str, other: Json) -> str:
-    """R-11: why a constituent is not priced in the other record."""
+def causes_of(names: set[str], other: Json) -> dict[str, str]:
+    """R-11: why constituents are not priced in the other record."""
     reasons = {row["constituent"]: str(row["reason"]) for row in other.get("left_out", [])}
-    return reasons.get(name, "no_row" if name in other.get("without_volume", []) else "unlisted")
+    described = set(other.get("without_volume", []))
+    return {name: reasons.get(name, "no_row" if name in described else "unlisted") for name in names}
 
 
 def effects_of(days: Link) -> dict[str, dict[str, Fraction]]:
@@ -908,10 +910,10 @@ def effects_of(days: Link) -> dict[str, dict[str, Fraction]]:
             **effects,
             **{name: {"replacement": -Fraction(tokens, w0) * price} for name, (tokens, price) in old.items()},
         }
-    mean0, mean1 = mean(days.stay0), mean(days.stay1)
+    mean0, mean1, c0, c1 = mean(days.stay0), mean(days.stay1), tokens_of(days.stay0), tokens_of(days.stay1)
     for name, (tokens0, p0) in days.stay0.items():
         tokens1, p1 = new[name]
-        s0, s1 = Fraction(tokens0, tokens_of(days.stay0)), Fraction(tokens1, tokens_of(days.stay1))
+        s0, s1 = Fraction(tokens0, c0), Fraction(tokens1, c1)
         mix = ((p0 + p1) / 2 - (mean0 + mean1) / 2) * (s1 - s0)
         effects[name] = {"price": (s0 + s1) / 2 * (p1 - p0), "mix": mix}
     for name in new.keys() - old.keys():
@@ -925,8 +927,8 @@ def expected_move(before: Json, record: Json) -> Json:
     """R-11: the whole field `move`, its constituents by name."""
     days = link(before, record)
     effects, change = effects_of(days), mean(days.new) - mean(days.old)
-    causes = {name: cause(name, before) for name in days.new.keys() - days.old.keys()}
-    causes |= {name: cause(name, record) for name in days.old.keys() - days.new.keys()}
+    causes = causes_of(days.new.keys() - days.old.keys(), before)
+    causes |= causes_of(days.old.keys() - days.new.keys(), record)
     found: Json = {"from_date": before["date"], "from_value": before["value"], "change": rounded(change, 12)}
     total = Fraction()
     for form in FORMS if days.stay0 else ("replacement",):
@@ -1027,6 +1029,9 @@ def read_record(place: Place, path: str, unknown: set[str]) -> tuple[Json, bytes
     need(instant(record["as_of"]) <= instant(record["known_at"]), "known_at is before as_of")
     vintage = int(record["vintage"])
     equal(record.get("supersedes"), str(vintage - 1) if vintage else None, "supersedes")
+    for name, ending in (("observations", "parquet"), ("prices", "json")):
+        form = rf"{name}/{record['date']}(\.(prelim|[0-9]+))?\.{ending}"
+        need(re.fullmatch(form, record[name]["path"]), f"{name}.path is {show(record[name]['path'])}")
     return record, raw
 
 
@@ -1201,15 +1206,15 @@ def check_record(report: Report, case: Case) -> None:
             f"{at}: arithmetic not checked, methodology {record['methodology']} is not known here"
         )
     elif parameters is not None:
-        before = report.run("previous value", at, lambda: [printed_before(case.earlier)])
+        before = printed_before(case.earlier)
         report.run("captures (R-0, R-6)", at, check_captures, case, parameters)
         report.run("rows (R-6 to R-8)", at, check_rows, record)
         report.run("value (R-8.1)", at, check_value, record)
         report.run("averages (R-8.2)", at, check_averages, record, case.earlier, parameters)
-        report.run("index and notes (R-8.3, R-10)", at, check_index, record, *before, parameters)
+        report.run("index and notes (R-8.3, R-10)", at, check_index, record, before, parameters)
         report.run("diagnostics (R-9)", at, check_diagnostics, record, parameters)
         report.run("quality (R-10)", at, check_quality, record, parameters)
-        report.run("move (R-11)", at, check_move, record, *before, parameters)
+        report.run("move (R-11)", at, check_move, record, before, parameters)
 
 
 # ---- a parcel (formats.md, The parcel)
@@ -1347,7 +1352,11 @@ def read_log(place: Place, key: Key, unknown: set[str]) -> Log:
 
 def keys_of(entries: list[Json], key: Key, ends: list[int]) -> list[tuple[int, Key]]:
     """Return the log's keys in order, each with the size from which it signs; the one given is among them."""
-    notices = [(index, one) for index, one in enumerate(entries) if one.get("kind") == "key_rotation"]
+    notices = [
+        (index, one)
+        for index, one in enumerate(entries)
+        if one["type"] == "notice" and one["kind"] == "key_rotation"
+    ]
     keys = [(0, parse_key(notices[0][1].get("old_key", "")) if notices else key)]
     for index, one in notices:
         old, new, where = keys[-1][1], parse_key(one.get("new_key", "")), f"entry {index}"
@@ -1410,26 +1419,37 @@ def check_heads(place: Place, log: Log) -> str:
 def check_order(log: Log) -> str:
     """Publications follow each other in time; each has the order of formats.md, and its as-of table last."""
     equal(log.entries[0]["type"], "method", "type of the first entry")
-    for index, (old, new) in enumerate(zip(log.entries, log.entries[1:]), 1):
+    old, last = log.entries[-1], (0, "", 0, 0)
+    for index, entry in enumerate(log.entries):
+        where, place = f"entry {index}", place_of(entry)
         if old["type"] == "asof":
-            need(instant(old["time"]) < instant(new["time"]), f"entry {index}: the time does not rise")
-        else:
-            equal(new["time"], old["time"], f"entry {index}: time, within one publication")
             need(
-                place_of(old) < place_of(new) or new["type"] in ("notice", "method"),
-                f"entry {index}: out of order",
+                not index or instant(old["time"]) < instant(entry["time"]), f"{where}: the time does not rise"
             )
-            need(place_of(old)[0] <= place_of(new)[0], f"entry {index}: {new['type']} after {old['type']}")
+            last = (0, "", 0, 0)
+        else:
+            equal(entry["time"], old["time"], f"{where}: time, within one publication")
+        if place is not None:
+            repeated = last == place and entry["type"] in ("method", "notice")
+            need(last < place or repeated, f"{where}: {entry['type']} out of order")
+            last = place
+        old = entry
     return f"{len(log.ends)} publications, {len(log.entries)} entries"
 
 
-def place_of(entry: Json) -> tuple[int, str, int, int]:
-    """Return what the entries of one publication are sorted by: kind, date, kind again, series."""
+def place_of(entry: Json) -> tuple[int, str, int, int] | None:
+    """Return what the entries of one publication are sorted by: kind, date, kind again, series; None: anywhere."""
     kind = entry["type"]
     if kind in ("raw", "point", "nodata", "prices"):
         series = SERIES.index(entry["series"]) if entry.get("series") in SERIES else len(SERIES)
-        return 1, entry["date"], {"raw": 0, "prices": 2}.get(kind, 1), series
-    return {"method": 0, "notice": 2, "asof": 4}.get(kind, 3), "", 0, 0
+        return 2, entry["date"], {"raw": 0, "prices": 2}.get(kind, 1), series
+    places = {"method": 1, "notice": 3, "asof": 4}
+    return (places[kind], "", 0, 0) if kind in places else None
+
+
+def is_point(entry: Json) -> bool:
+    """Return whether an entry is of a record."""
+    return entry["type"] in ("point", "nodata") and "record_sha256" in entry
 
 
 def check_vintages(log: Log) -> str:
@@ -1437,7 +1457,7 @@ def check_vintages(log: Log) -> str:
     force: dict[tuple[str, ...], str] = {}
     count: dict[tuple[str, ...], int] = {}
     for index, entry in enumerate(log.entries):
-        if "record_sha256" in entry:
+        if is_point(entry):
             key = entry["series"], entry["methodology"], entry["date"]
             equal(entry["vintage"], str(count.get(key, 0)), f"entry {index}: vintage of {' '.join(key)}")
             count[key] = count.get(key, 0) + 1
@@ -1481,9 +1501,11 @@ def check_files(place: Place, log: Log) -> str:
             equal(
                 found, [table["date"], table["stage"], str(len(table["prices"]))], f"{at}: date, stage, rows"
             )
-        elif "record_sha256" in entry and entry["methodology"] == method.get("methodology"):
+        elif is_point(entry) and entry["methodology"] == method.get("methodology"):
             for name in ("rules_sha256", "parameters_sha256"):
                 equal(entry[name], method[name], f"{at}: {name}, beside the method in force")
+    place.read_digest("rulebook.md", method["rulebook_sha256"])
+    place.read_digest("policy.toml", method["policy_sha256"])
     return f"methods, captures of {len(days)} days, tables of prices"
 
 
@@ -1537,7 +1559,7 @@ def check_publication(report: Report, place: Place, key: Key) -> None:
     expected = set()
     for index, entry in enumerate(log.entries):
         name = entry["path"][: -len(".json")] if entry["type"] == "prices" else ""
-        if "record_sha256" in entry:
+        if is_point(entry):
             name = f"{entry['series']}/{entry['date']}.{entry['vintage']}"
             expected.add(f"records/{name}.json")
             check_point(report, Case(place, f"records/{name}.json", entry, force, "", "", ""), unknown)
@@ -1659,6 +1681,8 @@ def main(arguments: list[str]) -> int:
     except Refused as error:
         parser.error(f"--key: {error}")
     report, key = check_path(asked.path, given)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a console may have fewer characters
     write(report, key, given is not None, asked.json)
     return 0 if all(line.ok for line in report.lines) else 1
 

@@ -1,0 +1,261 @@
+"""What a stranger finds of a real publication: three implementations look at the same folder.
+
+The publisher wrote it; `mtok.client`, the stand-alone verifier, and the rules run again look at it. None of them shares
+the code that made it but the last, which is what that level is for.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from random import Random
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from mtok.archive import Store
+from mtok.canonical import sha256_hex
+from mtok.cli.app import app
+from mtok.client import verify
+from mtok.client.source import Folder
+from mtok.notes import PrivateKey, PublicKey, open_note, sign_note
+from mtok.progress import silent
+from mtok.publication.parcels import make_parcel
+from mtok.publication.published import FOLDER, Published
+from mtok.publication.recomputation import fetch, recompute, redecode
+from released import FIRST_KEY, SECOND_KEY
+
+STANDALONE = Path(__file__).parents[1] / "src" / "mtok" / "publication" / "parcel" / "verify.py"
+
+
+@pytest.fixture
+def publication(published_sample: Path) -> Path:
+    return published_sample / FOLDER
+
+
+@pytest.fixture
+def copied(publication: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(publication, tmp_path / FOLDER)
+
+
+@pytest.fixture(autouse=True)
+def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("MTOK_STORE", raising=False)
+
+
+def standalone(path: Path, key: PublicKey) -> tuple[int, list[dict[str, str]]]:
+    """Return the exit status of the stand-alone verifier and what it says failed."""
+    command = [sys.executable, "-I", "-S", str(STANDALONE), str(path), "--key", str(key), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, [line for line in json.loads(done.stdout)["checks"] if not line["ok"]]
+
+
+# ---- the whole
+
+
+@pytest.mark.parametrize("key", [FIRST_KEY, SECOND_KEY], ids=["the first key", "the key that replaced it"])
+def test_a_publication_is_whole_by_either_key(publication: Path, key: PrivateKey) -> None:
+    report = verify(Folder(publication), [key.public])
+    assert report.findings == ()
+    assert report.reached == "arithmetic"
+    assert report.counts["records"] == report.counts["records calculated"] == 6 * 39
+
+
+def test_the_stand_alone_verifier_says_the_same(publication: Path) -> None:
+    assert standalone(publication, FIRST_KEY.public) == (0, [])
+
+
+@pytest.mark.long
+def test_every_record_follows_from_its_observations_and_these_from_the_raw_responses(
+    published_sample: Path, tmp_path: Path
+) -> None:
+    folder = published_sample / FOLDER
+    found = recompute(folder, silent)
+    assert (found.records, found.differences) == (6 * 39, ())
+    found = redecode(folder, Store.open(published_sample), silent)
+    assert (found.records, found.differences) == (6 * 39, ())
+    elsewhere = tmp_path / "fetched"
+    elsewhere.mkdir()
+    fetch(Folder(folder).read, elsewhere, silent)
+    assert recompute(elsewhere, silent).differences == ()
+
+
+# ---- tampered with
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ("records/*/*", "log/tile/entries/**/*", "SHA256SUMS"),
+        pytest.param(
+            (
+                *(
+                    "log/checkpoint",
+                    "log/heads/*",
+                    "log/tile/0/**/*",
+                    "proofs/**/*",
+                    "prices/*",
+                    "captures/*/*",
+                ),
+                *("raw/*/*", "observations/*", "methodology/**/*", "rulebooks/*", "policies/*", "series/*"),
+                *("feeds/*", "vintages.*", "vkey", "datapackage.json"),
+            ),
+            marks=pytest.mark.long,
+        ),
+    ],
+    ids=["some", "every other"],
+)
+def test_both_verifiers_agree_on_what_was_tampered_with(copied: Path, kinds: tuple[str, ...]) -> None:
+    """One flipped bit in files of a kind: each verifier says no, and both say yes again without it."""
+    random = Random(20260622)
+    for kind in kinds:
+        paths = sorted(path for path in copied.glob(kind) if path.is_file())
+        path = random.choice(paths)
+        good = path.read_bytes()
+        place = random.randrange(len(good))
+        path.write_bytes(good[:place] + bytes([good[place] ^ 1 << random.randrange(8)]) + good[place + 1 :])
+        report = verify(Folder(copied), [FIRST_KEY.public])
+        assert not report.ok, f"{kind}: {path} at byte {place}"
+        status, failed = standalone(copied, FIRST_KEY.public)
+        assert (status, bool(failed)) == (1, True), f"{kind}: {path} at byte {place}"
+        path.write_bytes(good)
+    assert verify(Folder(copied), [FIRST_KEY.public]).ok
+
+
+def test_a_record_edited_with_every_digest_but_the_log_is_found(copied: Path) -> None:
+    """Sums rewritten and signed by the owner of the key: only the log knows."""
+    path = copied / "records" / "qwen" / "2026-06-20.0.json"
+    before, after = path.read_bytes(), path.read_bytes().replace(b'"value":"1.8', b'"value":"1.9')
+    assert before != after
+    path.write_bytes(after)
+    sums = copied / "SHA256SUMS"
+    text = open_note(sums.read_bytes(), [SECOND_KEY.public]).text
+    sums.write_bytes(sign_note(text.replace(sha256_hex(before), sha256_hex(after)), SECOND_KEY))
+    found = verify(Folder(copied), [FIRST_KEY.public]).findings
+    assert "records/qwen/2026-06-20.0.json" in {finding.where.split(",")[0] for finding in found}
+    assert standalone(copied, FIRST_KEY.public)[0] == 1
+
+
+def test_rules_that_give_another_record_name_the_first_field(copied: Path) -> None:
+    """A file of observations with one token count changed: the level of rules says which number follows."""
+    path = copied / "observations" / "2026-06-26.parquet"
+    table = pq.ParquetFile(path).read()
+    ours = pc.and_(pc.equal(table["fact"], "volume"), pc.equal(table["author"], "qwen"))
+    tokens = pc.if_else(ours, pc.add(table["tokens"], 1), table["tokens"])
+    place = table.schema.get_field_index("tokens")
+    pq.write_table(table.set_column(place, table.schema.field(place), tokens), path, store_schema=False)
+    differences = recompute(copied, silent).differences
+    assert [one.where for one in differences] == ["records/qwen/2026-06-26.0.json"], differences
+    assert "constituents[0]" in differences[0].found
+
+
+# ---- parcels
+
+
+@pytest.mark.parametrize(
+    ("date", "vintage", "key"),
+    [
+        ("2026-05-20", 0, FIRST_KEY),
+        ("2026-06-25", 0, FIRST_KEY),
+        ("2026-06-25", 1, FIRST_KEY),
+        ("2026-06-26", 0, SECOND_KEY),
+    ],
+    ids=["the first day", "withheld, prelim", "final", "after the key was replaced"],
+)
+def test_a_parcel_proves_its_value(
+    publication: Path, tmp_path: Path, date: str, vintage: int, key: PrivateKey
+) -> None:
+    published = Published(publication)
+    found = published.vintages.of(("qwen", "1.0", date))[vintage]
+    parcel = make_parcel(published, found)
+    assert parcel == make_parcel(Published(publication), found), "the same bytes each time"
+    path = tmp_path / "parcel.zip"
+    path.write_bytes(parcel)
+    assert standalone(path, key.public) == (0, [])
+    with zipfile.ZipFile(path) as opened:
+        names, page = opened.namelist(), opened.read("README.html").decode()
+    assert names == sorted(names)
+    assert "{{" not in page
+    assert date in page
+
+
+def test_a_parcel_of_one_value_does_not_prove_another(publication: Path, tmp_path: Path) -> None:
+    published = Published(publication)
+    one, other = (published.vintages.of(("qwen", "1.0", date))[0] for date in ("2026-06-19", "2026-06-20"))
+    path = tmp_path / "parcel.zip"
+    path.write_bytes(make_parcel(published, one))
+    folder = tmp_path / "parcel"
+    with zipfile.ZipFile(path) as opened:
+        opened.extractall(folder)
+    (folder / "entry.json").write_bytes(published.raw_entries[other.index])
+    assert standalone(folder, FIRST_KEY.public)[0] == 1
+
+
+# ---- the command line
+
+
+def run(*arguments: str | Path) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_verify_says_what_it_reached_and_remembers_what_it_saw(publication: Path, copied: Path) -> None:
+    status, page, _ = run("verify", publication, "--key", str(FIRST_KEY.public))
+    assert status == 0
+    assert "verified" in page
+    assert "arithmetic: every number follows" in page
+    checkpoint = copied / "log" / "checkpoint"
+    older = next(iter((copied / "proofs" / "qwen").glob("2026-05-20*"))).read_bytes().split(b"\n\n", 1)[1]
+    checkpoint.write_bytes(older)
+    status, page, _ = run("verify", copied, "--key", str(FIRST_KEY.public), "--json")
+    assert status == 1
+    assert "checkpoint_older" in {finding["code"] for finding in json.loads(page)["findings"]}
+
+
+def test_verify_needs_a_key_that_does_not_come_from_the_publisher(publication: Path) -> None:
+    status, _, error = run("verify", publication)
+    assert status == 2
+    assert "the one beside the files proves nothing" in error
+    status, _, error = run("verify", publication, "--key", "nonsense")
+    assert status == 2
+    assert "is no public key" in error
+
+
+def test_a_store_is_verified_with_its_own_key(published_sample: Path) -> None:
+    assert run("verify", "--store", published_sample)[0] == 0
+
+
+def test_evidence_is_written_and_what_is_not_published_has_none(
+    published_sample: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "qwen.zip"
+    status, page, _ = run("evidence", "qwen", "2026-06-20", "--out", out, "--store", published_sample)
+    assert status == 0
+    assert str(out) in page
+    assert standalone(out, FIRST_KEY.public)[0] == 0
+    status, _, error = run(
+        "evidence", "qwen", "2026-06-20", "--vintage", "7", "--out", out, "--store", published_sample
+    )
+    assert status == 1
+    assert "has 1 vintage" in error
+
+
+def test_what_was_said_then_is_one_query(published_sample: Path) -> None:
+    """The day of 25 June had no value at six in the morning of the 26th and has one since two in the afternoon."""
+
+    def shown(as_of: str) -> list[tuple[str, str | None]]:
+        asked = ("show", "qwen", "--from", "2026-06-25", "--to", "2026-06-25", "--as-of", as_of)
+        _, page, _ = run(*asked, "--format", "json", "--store", published_sample)
+        return [(point["stage"], point["value"]) for point in json.loads(page)["points"]]
+
+    assert shown("2026-06-26T13:00:00Z") == [("prelim", None)]
+    assert shown("2026-06-26T14:05:00Z") == [("final", "2.768716")]
+    assert shown("2027-01-01T00:00:00Z") == [("final", "2.768716")]

@@ -34,7 +34,7 @@ check: $(VENV)/test.stamp  ## style, types, layers, lock files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-bench: $(VENV)/test.stamp  ## ratios measured side by side in one run
+bench: $(VENV)/test.stamp  ## ratios side by side in one run; publishing, verifying: scripts/bench.py --only publish, verify
 	@$(BIN)/python scripts/bench.py
 
 SECONDS ?= 60

@@ -132,7 +132,9 @@ class Desk:
             progress=silent,
         )
 
-    def notice(self, instant: int | str, kind: str = "incident", text: str = "A test of ", **more: Any) -> int:
+    def notice(
+        self, instant: int | str, kind: str = "incident", text: str = "A test of ", **more: Any
+    ) -> int:
         """Publish a notice, another one at each instant."""
         now = self.at(instant)
         text = f"{text}{instant}" if text.endswith(" ") else text

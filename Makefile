@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install --quiet
 
 .PHONY: demo test test-all check bench fuzz lock clean
@@ -11,14 +12,14 @@ demo: $(VENV)/run.stamp  ## the whole run on the bundled sample
 	@$(BIN)/mtok demo
 
 test: $(VENV)/test.stamp  ## all tests that need nothing but Python
-	@$(BIN)/python -m pytest -m "not root and not long"
+	@$(PYTEST) -m "not root and not long"
 	@echo "left out, see make test-all: a disk that is full (needs root), a simulated month, long property and crash"
 	@echo "runs, the built wheel; and style, types and layers (make check)"
 
 test-all: test check  ## everything, as CI runs it (Debian, root)
 	@test "$$(id -u)" = 0 || { echo "make test-all needs root: it mounts a small file system and fills it" >&2; exit 2; }
-	@$(BIN)/python -m pytest -m "root or long"
-	@$(BIN)/python -m pytest --hypothesis-profile=long tests/test_generated_markets.py tests/test_archive.py \
+	@$(PYTEST) -m "root or long"
+	@$(PYTEST) --hypothesis-profile=long tests/test_generated_markets.py tests/test_archive.py \
 	  tests/test_observations.py tests/test_numbers.py tests/test_schedule.py \
 	  tests/test_proofs.py tests/test_notes.py -m "not root and not long"
 	@rm -rf dist && $(BIN)/python -m hatchling build -t wheel && $(BIN)/python -m zipfile -t dist/*.whl

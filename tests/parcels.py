@@ -31,7 +31,6 @@ from mtok.replay import Recording, collect_recorded
 
 ORIGIN = "example.org/mtok"
 SOURCE = Path(mtok.__file__).parent
-DOCUMENTS = Path(__file__).parents[1] / "docs"
 POLICY = b'# A policy of the tests.\npolicy = "1"\n'
 OBSERVATIONS = b"PAR1 stands for the observations of the day PAR1"
 
@@ -172,8 +171,8 @@ class Publication:
         self.counts: dict[tuple[str, str], int] = {}
         self.logged: list[dict[str, Any]] = []
         self.closed = 0
-        self.rulebook = (DOCUMENTS / "rulebook-1.0.md").read_bytes()
         folder = SOURCE / "methodology" / "v1"
+        self.rulebook = (folder / "rulebook.md").read_bytes()
         self.files |= {
             f"methodology/1.0/rules/{one.name}": one.read_bytes() for one in (folder / "rules").iterdir()
         }

@@ -24,12 +24,13 @@ from mtok.canonical import sha256_hex
 from mtok.cli.app import app
 from mtok.client import verify
 from mtok.client.source import Folder
-from mtok.notes import PrivateKey, PublicKey, open_note, sign_note
+from mtok.errors import BadInput
+from mtok.notes import Checkpoint, PrivateKey, PublicKey, open_note, sign_note
 from mtok.progress import silent
 from mtok.publication.parcels import make_parcel
 from mtok.publication.published import FOLDER, Published
-from mtok.publication.recomputation import fetch, recompute, redecode
-from released import FIRST_KEY, SECOND_KEY
+from mtok.publication.recomputation import fetch, recompute, redecode, remade
+from released import FIRST_KEY, ORIGIN, SECOND_KEY
 
 STANDALONE = Path(__file__).parents[1] / "src" / "mtok" / "publication" / "parcel" / "verify.py"
 
@@ -84,8 +85,17 @@ def test_every_record_follows_from_its_observations_and_these_from_the_raw_respo
     assert (found.records, found.differences) == (6 * 39, ())
     elsewhere = tmp_path / "fetched"
     elsewhere.mkdir()
-    fetch(Folder(folder).read, elsewhere, silent)
+    checkpoint = verify(Folder(folder), [FIRST_KEY.public]).checkpoint
+    assert checkpoint is not None
+    fetch(Folder(folder).read, elsewhere, checkpoint, silent)
     assert recompute(elsewhere, silent).differences == ()
+
+
+def test_what_is_fetched_to_be_recomputed_is_what_was_verified(publication: Path, tmp_path: Path) -> None:
+    """A server that shows another log when it is asked a second time."""
+    head = Checkpoint(origin=ORIGIN, size=307, root=bytes(32))
+    with pytest.raises(BadInput, match="another one than was verified"):
+        fetch(Folder(publication).read, tmp_path, head, silent)
 
 
 # ---- tampered with
@@ -142,6 +152,22 @@ def test_a_record_edited_with_every_digest_but_the_log_is_found(copied: Path) ->
     found = verify(Folder(copied), [FIRST_KEY.public]).findings
     assert "records/qwen/2026-06-20.0.json" in {finding.where.split(",")[0] for finding in found}
     assert standalone(copied, FIRST_KEY.public)[0] == 1
+
+
+def test_a_series_that_says_something_else_than_the_records_is_found(copied: Path) -> None:
+    """The owner of the key changes a file for readers and signs the sums: the records give another one."""
+    assert remade(copied, Folder(copied).read, SECOND_KEY.public) == []
+    path = copied / "series" / "qwen.csv"
+    before = path.read_bytes()
+    path.write_bytes(before.replace(b"2.207294", b"9.999999"))
+    sums = copied / "SHA256SUMS"
+    text = open_note(sums.read_bytes(), [SECOND_KEY.public]).text
+    text = text.replace(sha256_hex(before), sha256_hex(path.read_bytes()))
+    sums.write_bytes(sign_note(text, SECOND_KEY))
+    assert verify(Folder(copied), [FIRST_KEY.public]).ok, "what is signed agrees with itself"
+    assert [one.where for one in remade(copied, Folder(copied).read, SECOND_KEY.public)] == [
+        "series/qwen.csv"
+    ]
 
 
 def test_rules_that_give_another_record_name_the_first_field(copied: Path) -> None:
@@ -218,6 +244,27 @@ def test_verify_says_what_it_reached_and_remembers_what_it_saw(publication: Path
     status, page, _ = run("verify", copied, "--key", str(FIRST_KEY.public), "--json")
     assert status == 1
     assert "checkpoint_older" in {finding["code"] for finding in json.loads(page)["findings"]}
+
+
+def test_an_older_checkpoint_named_beside_the_one_remembered_hides_no_fork(
+    publication: Path, copied: Path, tmp_path: Path
+) -> None:
+    """What was verified here is compared first, whatever --seen says."""
+    assert run("verify", publication, "--key", str(FIRST_KEY.public))[0] == 0
+    older = (publication / "proofs" / "qwen" / "2026-05-20.0.tlog-proof").read_bytes().split(b"\n\n", 1)[1]
+    (copied / "log" / "checkpoint").write_bytes(older)
+    seen = tmp_path / "seen"
+    seen.write_bytes(older)
+    status, page, _ = run("verify", copied, "--key", str(FIRST_KEY.public), "--seen", seen, "--json")
+    assert (status, "checkpoint_older" in page) == (1, True)
+
+
+def test_a_store_without_captures_is_dated_by_the_machine_alone(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "store").path
+    assert run("keys", "new", "--origin", ORIGIN, "--store", store)[0] == 0
+    status, _, error = run("notice", "incident", "x", "--at", "2099-01-01T00:00:00Z", "--store", store)
+    assert status == 2
+    assert "it has no captures yet" in error
 
 
 def test_verify_needs_a_key_that_does_not_come_from_the_publisher(publication: Path) -> None:

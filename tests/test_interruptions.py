@@ -22,8 +22,8 @@ import pytest
 import mtok as package
 from kills import PHASES, contents, differences
 from mtok.archive import Response, Store
-from mtok.calendar import format_instant, parse_instant
-from mtok.day import SystemClock, run_day
+from mtok.calendar import parse_instant
+from mtok.day import run_day
 from mtok.determination.folder import Determinations
 from mtok.replay import ReplayClock
 from mtok.sources import OpenRouter
@@ -32,15 +32,14 @@ from replayed import DAYS_BEFORE, NOW, SECONDS_MAX, Replay, mtok, write_recordin
 TESTS = Path(__file__).parent
 
 
-def now() -> str:
-    """Return what time it is."""
-    return format_instant(SystemClock().now())
+AT = "2026-06-20T12:00:00Z"
+"""What time it is for the commands: at midnight there are no rankings yet."""
 
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The recorded market, as if of today: the commands go by the clock of the machine."""
-    return write_recording(tmp_path_factory.mktemp("recorded") / "recording", now())
+    """The recorded market, as of one noon."""
+    return write_recording(tmp_path_factory.mktemp("recorded") / "recording", AT)
 
 
 def in_a_process(program: str, folder: Path, *arguments: str | Path) -> Any:
@@ -170,8 +169,8 @@ def test_a_second_collector_is_refused_at_once_and_the_first_is_not_disturbed(
     """The first waits for prices that come slowly, or not at all until it asks again."""
     store = tmp_path / "store"
     faulty = {"name": fault, "on": "models", "times": 1, "value": 6}
-    with Replay(recording, faulty, at=now()) as replay:
-        asked = ("--store", store, "--url", replay.url, "--json")
+    with Replay(recording, faulty, at=AT) as replay:
+        asked = ("--store", store, "--url", replay.url, "--at", AT, "--json")
         key = {"OPENROUTER_API_KEY": "any-key-at-all"}
         first = mtok("collect", *asked, **key)
         wait_for_a_request(replay)
@@ -225,8 +224,8 @@ def test_the_command_says_that_the_disk_is_full_and_completes_when_there_is_room
     command: str, small_disk: Path, recording: Path, tmp_path: Path
 ) -> None:
     store, ballast = small_disk / "store", small_disk / "ballast"
-    with Replay(recording, at=now()) as replay:
-        asked = (command, "--store", store, "--url", replay.url, "--json")
+    with Replay(recording, at=AT) as replay:
+        asked = (command, "--store", store, "--url", replay.url, "--at", AT, "--json")
         key = {"OPENROUTER_API_KEY": "any-key-at-all"}
         Store.create(store)
         with ballast.open("wb") as file:

@@ -20,10 +20,11 @@ import pytest
 import zstandard
 
 from mtok.archive import Store
-from mtok.calendar import format_instant
-from mtok.day import SystemClock
 from mtok.replay.modes import statuses, wire
 from replayed import SECONDS_MAX, Replay, mtok, write_recording
+
+AT = "2026-06-20T12:00:00Z"
+"""What time it is for the commands: at midnight there are no rankings yet, whose question carries the key."""
 
 CANARY = "sk-or-v1-5CaNaRy7f29c0d4e81b6a35"
 TRACES = [
@@ -88,6 +89,8 @@ def run(folder: Path, replay: Replay, *arguments: str, key: str = CANARY, **envi
         folder / "store",
         "--url",
         replay.url,
+        "--at",
+        AT,
         OPENROUTER_API_KEY=key,
         HOME=str(folder),
         TMPDIR=str(folder),
@@ -113,21 +116,16 @@ class Runs:
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The recorded market, as of today."""
-    return write_recording(tmp_path_factory.mktemp("recorded") / "recording", now())
-
-
-def now() -> str:
-    """Return what time it is."""
-    return format_instant(SystemClock().now())
+    """The recorded market, as of one noon."""
+    return write_recording(tmp_path_factory.mktemp("recorded") / "recording", AT)
 
 
 @pytest.fixture(scope="module")
 def runs(recording: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """Every fault of the transport met once by the request that carries the key; a few commands run at a time."""
     folder = tmp_path_factory.mktemp("runs")
-    with Replay(recording, at=now()) as elsewhere:
-        replays = [Replay(recording, at=now()) for _ in range(AT_ONCE)]
+    with Replay(recording, at=AT) as elsewhere:
+        replays = [Replay(recording, at=AT) for _ in range(AT_ONCE)]
         free: SimpleQueue[Replay] = SimpleQueue()
         for replay in replays:
             free.put(replay)
@@ -201,7 +199,7 @@ def test_a_run_that_breaks_down_shows_no_key_even_when_asked_for_everything(
         "import mtok.sources.openrouter\n"
         "mtok.sources.openrouter.Line = Broken\n"
     )
-    with Replay(recording, at=now()) as replay:
+    with Replay(recording, at=AT) as replay:
         for number, debug in enumerate([{"MTOK_DEBUG": "1"}, {}]):
             ran = run(tmp_path / str(number), replay, "collect", PYTHONPATH=str(tmp_path / "defect"), **debug)
             assert ran.leaks == []
@@ -211,7 +209,7 @@ def test_a_run_that_breaks_down_shows_no_key_even_when_asked_for_everything(
 
 @pytest.mark.parametrize("wrong", [f"{CANARY}\n", f"{CANARY}\nX-Other: 1", f" {CANARY}", f"{CANARY}ä"])
 def test_a_key_that_cannot_be_one_is_not_shown(wrong: str, recording: Path, tmp_path: Path) -> None:
-    with Replay(recording, at=now()) as replay:
+    with Replay(recording, at=AT) as replay:
         ran = run(tmp_path / "run", replay, "collect", "--json", key=wrong, MTOK_DEBUG="1")
         assert replay.get("state")["requests"] == 0
     assert ran.leaks == []

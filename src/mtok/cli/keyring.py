@@ -27,6 +27,8 @@ def keys_page(store: Store) -> Page:
     content = keys_content(store)
     folder = Path(content["folder"])
     if not content["keys"]:
+        if Published.size_of(store.path / FOLDER):
+            return [f"{folder} has no key, and this store has published: put the key file back"]
         return [f"{folder} has no key: mtok keys new --origin index.example.org/log"]
     lines = list(
         chain.from_iterable(
@@ -42,7 +44,8 @@ def keys_page(store: Store) -> Page:
         )
     )
     text = (
-        "Publish the line above where people find it without you: a page, a repository, a newspaper. "
+        "Publish the line of the key that signs where people find it without you: a page, a repository, a newspaper; "
+        "those of retired keys, too: older parcels are checked with them. "
         f"The private keys are in {folder}, in no backup that `mtok backup` makes: keep a copy elsewhere."
     )
     return [*lines, "", *labelled("public", text, WIDTH_MIN)]

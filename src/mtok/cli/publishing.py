@@ -184,7 +184,7 @@ def verify(
     """Check a publication offline: signatures, log, files, arithmetic; with options rules and decoding.
 
     Nothing the publisher says is believed. The last checkpoint verified is remembered, so that an older or another one
-    is noticed. The exit status is 1 at the first difference, which is named with its place.
+    is noticed. The exit status is 1 when anything differs; each difference is named with its place.
     """
     from mtok.cli.verification import report_content, report_page
     from mtok.cli.verifying import verified
@@ -304,11 +304,15 @@ def _clock(store: Store, at: str | None) -> Clock:
     instant = instant_of_text(at, "--at")
     if instant is None:
         return SystemClock()
-    real = next((capture for capture in store.register.read() if not capture.origin), None)
-    if real is not None:
+    captures = store.register.read()
+    real = next((capture.captured_at for capture in captures if not capture.origin), None)
+    if real is not None or not captures:
+        found = (
+            f"at {real} something was captured of the real OpenRouter" if real else "it has no captures yet"
+        )
         raise BadCall(
             "clock_refused",
-            f"--at would date what was captured of the real OpenRouter at {real.captured_at} as of another time",
+            f"--at would date what store {store.path} publishes as of another time: {found}",
             "Leave out --at; it is for stores of the sample and of replays alone.",
         )
     return ReplayClock(instant, 0)

@@ -200,8 +200,11 @@ class Records:
         """Return the error that there is no record, with the dates there are."""
         dates = self.dates(series)
         seen = "" if self.as_of is None else f" as known at {format_instant(self.as_of)}"
-        if dates:
-            held = f"{counted(len(dates), 'day')} from {dates[0]} to {dates[-1]}"
+        held = f"{counted(len(dates), 'day')} from {dates[0]} to {dates[-1]}" if dates else ""
+        if self._published:
+            there = f"There are published records of {held}; " if held else "Nothing was published by then; "
+            remedy = f"{there}--determined shows what is determined and not published."
+        elif dates:
             remedy = f"There are records of {held}; `mtok determine` makes more."
         elif self.as_of is not None and any(self._dates(name, None) for name in series):
             remedy = "There are others: leave out --as-of, or run `mtok determine` with the same --as-of."

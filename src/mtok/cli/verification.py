@@ -16,8 +16,10 @@ _LISTED: Final = 20
 _REACHED: Final = {
     None: "nothing: the log itself does not hold",
     "log": "log: everything is what was signed; not every number follows",
-    "arithmetic": "arithmetic: every number follows from its record, the parameters and the records before it",
-    "rules": "rules: the frozen rules over the published observations give every record to the byte",
+    "arithmetic": "arithmetic: every number of the records follows from them and the parameters; series and feeds are "
+    "signed",
+    "rules": "rules: the frozen rules over the published observations give every record to the byte, and the records "
+    "every series and feed",
     "decoding": "decoding: the raw responses give the published observations, and these every record",
 }
 

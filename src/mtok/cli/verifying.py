@@ -41,9 +41,11 @@ def verified(
     try:
         public = [_public_key(text) for text in keys] or _own_keys(Path(where))
         state = state_folder(os.environ, Path.home())
-        before = read_head(seen) if seen else remembered(state, public[0].name, public[0])
+        before = remembered(state, public[0].name, public[0])
         with progress_bar() as progress:
             report = verify(source, public, seen=before, progress=progress)
+            if report.ok and seen is not None:
+                report = verify(source, public, seen=read_head(seen), progress=progress)
             if report.ok and (recompute or objects):
                 report = _recomputed(report, source, objects, progress)
         if report.ok and report.checkpoint is not None:
@@ -80,16 +82,23 @@ def _own_keys(where: Path) -> list[PublicKey]:
 
 def _recomputed(report: Report, source: Source, objects: Path | None, progress: Progress) -> Report:
     """Return the report with the level of rules and, with a store of objects, that of decoding."""
-    from mtok.publication.recomputation import fetch, recompute, redecode
+    from mtok.publication.recomputation import fetch, recompute, redecode, remade
+
+    assert report.checkpoint is not None
+    assert report.key is not None
 
     with tempfile.TemporaryDirectory(prefix="mtok-verify-") as temporary:
         folder = Path(source.where) if isinstance(source, Folder) else Path(temporary)
         if not isinstance(source, Folder):
-            fetch(source.read, folder, progress)
+            fetch(source.read, folder, report.checkpoint, progress)
         found = recompute(folder, progress)
+        views = remade(folder, source.read, report.key)
         report = report.with_level(
             "rules",
-            _findings("rules_differ", ((one.where, one.found) for one in found.differences)),
+            [
+                *_findings("rules_differ", ((one.where, one.found) for one in found.differences)),
+                *_findings("views_differ", ((one.where, one.found) for one in views)),
+            ],
             {"records determined again": found.records},
         )
         if objects is not None and report.ok:

@@ -83,6 +83,7 @@ CODES: Final[Mapping[str, tuple[str, str]]] = {
     "notes_differ": (ARITHMETIC, "jump, weak_link or no_link do not follow (R-8.3, R-10)"),
     # rules and decoding
     "rules_differ": (RULES, "the rules over the published observations give another record"),
+    "views_differ": (RULES, "a file for readers is not what the published records give"),
     "decoding_differs": (DECODING, "the raw responses give other observations"),
 }
 """Code → the level it keeps a publication from, and what it says."""

@@ -20,7 +20,9 @@ from mtok.publication.keys import has_key, keyring_of
 from mtok.publication.policy import Due, Stage, whole_second
 from mtok.publication.press import Outside, Press
 from mtok.publication.publish import Calendar, Publication
+from mtok.publication.published import FOLDER
 from mtok.publication.vintages import Vintage
+from mtok.quantities import rounded
 from mtok.records import Determination, PublishedRecord
 
 _ORIGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)*", re.ASCII)
@@ -59,8 +61,8 @@ def restate(
             least = press.policy.correction_min_change
             raise AnswerIsNo(
                 "nothing_to_restate",
-                f"{format_date(day)} determined again says what is published of {', '.join(series)}, or differs by "
-                f"less than {least}",
+                f"{format_date(day)} determined again says what is published of {', '.join(dict.fromkeys(series))}, or "
+                f"differs by less than {rounded(least * 100, 2)} %",
                 "Nothing was published.",
             )
         records: tuple[PublishedRecord, ...] = ()
@@ -156,6 +158,12 @@ def create_key(store: Store, origin: str, seed: bytes) -> None:
     Raises BadCall where there is one already, or for an origin that is no name of a log.
     """
     with store.writing():
+        if (store.path / FOLDER / "log" / "checkpoint").exists() and not has_key(store):
+            raise BadCall(
+                "key_missing",
+                f"{store.path} has published, but {keyring_of(store).folder} has no key",
+                "Put the key file back: a new key cannot go on with this log.",
+            )
         if has_key(store):
             raise BadCall(
                 "key_exists",

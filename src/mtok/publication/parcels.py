@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import Final
 
+from mtok.errors import EnvironmentFailed
 from mtok.methodology import load
 from mtok.notes import NoteRefused, PublicKey, open_note
 from mtok.proofs import decode_proof
@@ -77,15 +78,21 @@ def _earlier(published: Published, record: PublishedRecord) -> Iterator[Publishe
 def _signer(published: Published, proof: bytes) -> PublicKey:
     """Return the key that signed the checkpoint of a proof: the one of now, or one it replaced."""
     rotations = [entry for entry in published.entries if entry.get("kind") == "key_rotation"]
-    texts = [(published.folder / "vkey").read_text().strip()]
+    path = published.folder / "vkey"
+    texts = [path.read_text("utf-8", errors="replace").strip()]
     texts += [entry[name] for entry in rotations for name in ("old_key", "new_key")]
-    for key in map(PublicKey.parse, texts):
+    for text in texts:
         try:
+            key = PublicKey.parse(text)
             open_note(decode_proof(proof).checkpoint, [key])
         except NoteRefused:
             continue
         return key
-    raise AssertionError("a proof is made from a checkpoint this log signed")
+    raise EnvironmentFailed(
+        "publication_damaged",
+        f"{path} does not name the key that signed this log",
+        "Copy it from the mirror or a backup; `mtok doctor` says what else is damaged.",
+    )
 
 
 def _page(template: str, record: PublishedRecord, key: PublicKey, checkpoint: bytes) -> bytes:

@@ -63,8 +63,8 @@ class Policy:
     def scheduled(self, day: int, now: int) -> Due | None:
         """Return what a date that has not been published is due for at `now`, None before it is due at all.
 
-        A final value that comes after the hour of corrections is late, one that comes after `late_days` is backfill and
-        sees everything there is.
+        A final value that comes after the hour of corrections is late, one that comes after `late_days` is backfill;
+        both see what was there at the hour of final values.
         """
         end = (day + 1) * DAY
         if now < end + self.prelim:
@@ -75,7 +75,7 @@ class Policy:
             return Due(stage=Stage.FINAL, as_of=end + self.final)
         if now < end + self.late:
             return Due(stage=Stage.FINAL, as_of=end + self.final, reason=SOURCE_LATE)
-        return Due(stage=Stage.BACKFILL, as_of=whole_second(now))
+        return Due(stage=Stage.BACKFILL, as_of=end + self.final)
 
     def restated(self, day: int, now: int, before: str | None, after: str | None) -> Stage | None:
         """Return the stage of a correction published at `now`, None where the change is too small to be one.
@@ -98,6 +98,11 @@ class Policy:
 def whole_second(instant: int) -> int:
     """Return the instant cut to a second: `as_of` is given in seconds."""
     return instant - instant % SECOND
+
+
+def next_second(instant: int) -> int:
+    """Return the first whole second that is not before an instant."""
+    return -(-instant // SECOND) * SECOND
 
 
 @cache

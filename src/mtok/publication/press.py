@@ -17,7 +17,7 @@ from mtok.canonical import sha256_hex
 from mtok.errors import BadCall, EnvironmentFailed
 from mtok.methodology import load
 from mtok.methodology.registry import VERSIONS, documents
-from mtok.notes import Checkpoint, NoteRefused, PrivateKey, PublicKey
+from mtok.notes import Checkpoint, PrivateKey, PublicKey
 from mtok.progress import Progress
 from mtok.publication.editions import Edition, Files
 from mtok.publication.entries import Entries, Entry, read_entries
@@ -53,6 +53,8 @@ class Press:
         self.policy = load_policy()
         self._progress = progress
         self._keyring = keyring_of(store)
+        if not self._keyring.private():
+            current_key(self._keyring, Published(store.path / FOLDER))  # says which one is missing
         size = Log(store.path / FOLDER / "log").check(self._keyring.public())
         self.published = Published(store.path / FOLDER)
         self.key = current_key(self._keyring, self.published)
@@ -248,7 +250,7 @@ def _signer(keyring: Keyring, published: Published) -> PublicKey:
     """Return who signed a log whose key was never replaced: a key of the keyring, else the one `vkey` names."""
     try:
         return published.log.signers(keyring.public())[0]
-    except NoteRefused:
+    except EnvironmentFailed:
         pass
     path = published.folder / "vkey"
     try:

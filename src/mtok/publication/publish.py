@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mtok.archive import KIND_MODELS, RANKINGS_DAILY, Store
-from mtok.calendar import day_of, format_date, format_instant, parse_date, parse_instant
+from mtok.calendar import day_of, format_date, format_instant, parse_date
 from mtok.errors import AnswerIsNo, BadInput, EnvironmentFailed
 from mtok.methodology import in_force, load
 from mtok.observations import Observations
 from mtok.progress import Progress
 from mtok.publication.editions import Determined, Edition, determine_dates, make_edition
-from mtok.publication.policy import SOURCE_LATE, Due, Stage, whole_second
+from mtok.publication.policy import SOURCE_LATE, Due, Stage, next_second
 from mtok.publication.press import Outside, Press
 from mtok.publication.vintages import Vintage
 from mtok.records import Determination, PublishedRecord
@@ -61,7 +61,7 @@ def publish(
     failed: list[tuple[str, str]] = []
     calendar = Calendar(press, observations)
     while dues := calendar.due(last_day)[: press.policy.dates_max]:
-        editions, failures = _determine(press, observations, calendar, dues, progress)
+        editions, failures = _determine(observations, calendar, dues, progress)
         if not editions and not failures:
             break
         press.publish_editions(editions, failures)
@@ -82,51 +82,35 @@ def publish(
 
 
 def _determine(
-    press: Press,
     observations: Observations,
     calendar: Calendar,
     dues: Sequence[tuple[int, Due]],
     progress: Progress,
 ) -> tuple[list[Edition], list[tuple[str, str, str]]]:
-    """Return the editions of dates that are due, and (date, stage, code) of those that cannot be determined.
-
-    `as_of` never falls from one date to the next, so that each sees the ones before it (R-0).
-    """
+    """Return the editions of dates that are due, and (date, stage, code) of those that cannot be determined."""
     calendar.check_archive(dues[0][0])
-    waiting, now = deque(dues), whole_second(press.instant)
-    floor = calendar.as_of_before(dues[0][0])
+    waiting = deque(dues)
     done: list[Determined] = []
     failures: list[tuple[str, str, str]] = []
-
-    def determined(days: Sequence[int], due: Due) -> list[Determined]:
-        before = calendar.before(days[0], due.as_of, done)
-        found = determine_dates(observations, load(calendar.methodology), days, due, before, progress)
-        return list(found)
-
     while waiting:
-        days, due = _next_group(waiting, floor, now)
+        days, due = _next_group(waiting)
+        before = calendar.before(days[0], due.as_of, done)
+        version = load(calendar.methodology)
         try:
-            found = determined(days, due)
+            found = list(determine_dates(observations, version, days, due, before, progress))
         except BadInput as error:
             if len(days) > 1:
                 waiting.extendleft((day, replace(due, single=True)) for day in reversed(days))
             else:
                 failures.append((format_date(days[0]), due.stage, error.code))
             continue
-        if due.stage != Stage.PRELIM and due.as_of < now and not found[0].has_volumes:
-            later = replace(due, as_of=now, reason=SOURCE_LATE)
-            again = determined(days, later)
-            found, due = (again, later) if again[0].has_volumes else (found, due)
-        floor = due.as_of
         done += [one for one in found if one.has_volumes or not calendar.is_retried(one.day)]
     return [calendar.edition(one) for one in done], failures
 
 
-def _next_group(waiting: deque[tuple[int, Due]], floor: int, now: int) -> tuple[list[int], Due]:
+def _next_group(waiting: deque[tuple[int, Due]]) -> tuple[list[int], Due]:
     """Take the next dates that are determined together: consecutive ones with the same stage, `as_of` and reason."""
     day, due = waiting.popleft()
-    if due.as_of < floor:
-        due = replace(due, as_of=now)
     days = [day]
     while waiting and not due.single and waiting[0] == (days[-1] + 1, due):
         days.append(waiting.popleft()[0])
@@ -165,24 +149,42 @@ class Calendar:
         last = day_of(self._press.instant) - 1
         last = last if last_day is None else min(last, last_day)
         found = ((day, self._due(day)) for day in range(self._first, last + 1))
-        return [(day, due) for day, due in found if due is not None]
+        return self._in_order([(day, due) for day, due in found if due is not None])
+
+    def _in_order(self, dues: list[tuple[int, Due]]) -> list[tuple[int, Due]]:
+        """Return what is due without a date that sees more than a later one, which could then not see it (R-0).
+
+        Such a date waits for a publication of its own; one that was never published is withheld until then.
+        """
+        ordered: list[tuple[int, Due]] = []
+        least = self._press.instant
+        for day, due in reversed(dues):
+            if due.as_of > least and self.is_retried(day):
+                continue
+            kept = due if due.as_of <= least else self._press.policy.scheduled(day, self._press.instant)
+            assert kept is not None
+            least = min(least, kept.as_of)
+            ordered.append((day, kept))
+        return ordered[::-1]
 
     def _due(self, day: int) -> Due | None:
-        policy, now, date = self._press.policy, self._press.instant, format_date(day)
-        due = policy.scheduled(day, now)
+        policy, date = self._press.policy, format_date(day)
+        due = policy.scheduled(day, self._press.instant)
         if due is None:
             return None
         if self._own is None or day < self._own:
-            due = Due(stage=Stage.BACKFILL, as_of=whole_second(now))
+            due = replace(due, stage=Stage.BACKFILL, reason=None)
         vintage = self._in_force(day)
-        if (date, due.stage) in self._failed or (vintage is None and (date, Stage.FINAL) in self._failed):
+        if (date, due.stage) in self._failed:
             return None
-        if vintage is None or (vintage.stage == Stage.PRELIM and due.stage != Stage.PRELIM):
+        first_time = vintage is None or (vintage.stage == Stage.PRELIM and due.stage != Stage.PRELIM)
+        if not first_time and not self.is_retried(day):
+            return None
+        answered = self._held.get(day)
+        if due.stage == Stage.PRELIM or answered is None or answered <= due.as_of:
             return due
-        if self.is_retried(day):
-            stage = Stage.BACKFILL if due.stage == Stage.BACKFILL else Stage.FINAL
-            return Due(stage=stage, as_of=whole_second(now), reason=SOURCE_LATE)
-        return None
+        late = first_time and due.stage == Stage.BACKFILL
+        return replace(due, as_of=next_second(answered), reason=None if late else SOURCE_LATE)
 
     def is_retried(self, day: int) -> bool:
         """Whether a date was published without volumes and there are some now."""
@@ -193,15 +195,6 @@ class Calendar:
             and vintage.without_volumes
             and day in self._held
         )
-
-    def as_of_before(self, day: int) -> int:
-        """Return the `as_of` of the last date published before a day, 0 without one."""
-        published = self._press.published
-        for date in reversed(published.vintages.dates()):
-            vintage = published.vintages.in_force((self._names[0], self.methodology, date))
-            if date < format_date(day) and vintage is not None:
-                return parse_instant(published.record(vintage).as_of or "")
-        return 0
 
     def before(self, day: int, as_of: int, done: Sequence[Determined] = ()) -> dict[str, list[Determination]]:
         """Return what a date links to, by series, oldest first. done : dates determined but not yet published"""
@@ -256,14 +249,23 @@ class Calendar:
     def _in_force(self, day: int) -> Vintage | None:
         return self.in_force(self._names[0], day)
 
-    def _held_days(self) -> set[int]:
-        """Return the days a capture has whole volumes of, among those of the last month where some are published."""
+    def _held_days(self) -> dict[int, int]:
+        """Return the days some capture has whole volumes of, and the instant of the first taken when the day was over.
+
+        Where something is published, of the captures of the last month alone.
+        """
         dates = self._press.published.vintages.dates()
         first = day_of(self._press.instant) - _SHOWN_DAYS if dates else None
-        captures = self._observations.rows("captures", "capture", "volume_source", first_day=first)
-        ours = {capture for capture, source in captures if source == RANKINGS_DAILY}
-        rows = self._observations.rows("volume_days", "capture", "day", "reason", first_day=first)
-        return {day for capture, day, reason in rows if reason is None and capture in ours}
+        captures = self._observations.rows("captures", "capture", "instant", "volume_source", first_day=first)
+        instants = {line: instant for line, instant, source in captures if source == RANKINGS_DAILY}
+        held: dict[int, int] = {}
+        for line, day, reason in self._observations.rows(
+            "volume_days", "capture", "day", "reason", first_day=first
+        ):
+            instant = instants.get(line)
+            if reason is None and instant is not None and day_of(instant) > day:
+                held[day] = min(instant, held.get(day, instant))
+        return held
 
     def _first_own_day(self) -> int | None:
         """Return the day of the earliest price list of the store's own collector, None without any.

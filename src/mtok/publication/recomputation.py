@@ -17,20 +17,23 @@ import msgspec
 
 from mtok.archive import Capture, Store
 from mtok.archive.files import write_file
-from mtok.calendar import parse_date, parse_instant
-from mtok.canonical import canonical_bytes, plain
+from mtok.calendar import day_of, parse_date, parse_instant
+from mtok.canonical import canonical_bytes, plain, sha256_hex
 from mtok.determination.assembly import Request
 from mtok.determination.inputs import Evidence
 from mtok.engine import Engine
-from mtok.errors import MtokError
+from mtok.errors import BadInput, MtokError
 from mtok.methodology import load
+from mtok.notes import Checkpoint, PublicKey
 from mtok.observations import Observations
 from mtok.progress import Progress
-from mtok.proofs import bundle_path, bundles_of
+from mtok.proofs import Tree, bundle_path, bundles_of, leaf_hash
 from mtok.publication.facts import Facts
 from mtok.publication.facts_evidence import facts_of, redetermine
 from mtok.publication.facts_file import read_facts
+from mtok.publication.policy import load_policy
 from mtok.publication.published import Published
+from mtok.publication.remaking import remake
 from mtok.records import Determination, PublishedRecord
 
 _SHOWN_MAX: Final = 80
@@ -91,8 +94,11 @@ def redecode(folder: Path, store: Store, progress: Progress) -> Recomputed:
     return Recomputed(records=sum(map(len, editions)), differences=tuple(differences))
 
 
-def fetch(read: Callable[[str], bytes], folder: Path, progress: Progress) -> None:
-    """Copy what `recompute` reads of a publication into an empty folder."""
+def fetch(read: Callable[[str], bytes], folder: Path, head: Checkpoint, progress: Progress) -> None:
+    """Copy what `recompute` reads of a publication into an empty folder. head : that was verified
+
+    Raises BadInput when the log is not the one of that head.
+    """
 
     def keep(path: str) -> bytes:
         raw = read(path)
@@ -100,9 +106,14 @@ def fetch(read: Callable[[str], bytes], folder: Path, progress: Progress) -> Non
         write_file(folder / path, raw)
         return raw
 
-    keep("log/checkpoint")
-    for index, width in bundles_of(Published.size_of(folder)):
+    (folder / "log").mkdir()
+    write_file(folder / "log" / "checkpoint", f"{head.text}\n".encode())
+    for index, width in bundles_of(head.size):
         keep(f"log/{bundle_path(index, width)}")
+    if Tree(map(leaf_hash, Published(folder).raw_entries)).root() != head.root:
+        raise BadInput(
+            "source_changed", "the log is another one than was verified a moment ago", "Verify it again."
+        )
     vintages = list(Published(folder).vintages.all())
     for done, vintage in enumerate(vintages):
         progress("fetching", done, len(vintages))
@@ -128,7 +139,24 @@ def _editions(published: Published) -> Iterator[list[PublishedRecord]]:
 
 
 def _facts(published: Published, record: PublishedRecord) -> Facts:
-    return read_facts((published.folder / record.observations.path).read_bytes())
+    raw = (published.folder / record.observations.path).read_bytes()
+    if sha256_hex(raw) != record.observations.sha256:
+        raise BadInput("facts_unreadable", "it is not the file the record names", "Fetch it again.")
+    return read_facts(raw)
+
+
+def remade(folder: Path, read: Callable[[str], bytes], key: PublicKey) -> list[Difference]:
+    """Make the files that change at each publication again from the records, and compare those that are text.
+
+    read : the files as they are published · key : that signs now
+    """
+    published = Published(folder)
+    day = day_of(published.known_at or 0) - 1
+    differences = []
+    for path, raw in remake(published, key, load_policy(), day).items():
+        if not path.endswith(".parquet") and read(path) != raw:
+            differences.append(Difference(where=path, found="it is not what the published records give"))
+    return differences
 
 
 def _compare(published: Published, records: list[PublishedRecord]) -> Iterator[Difference]:

@@ -11,11 +11,10 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -27,6 +26,9 @@ from mtok.client.source import Folder
 from mtok.errors import BadInput
 from mtok.notes import Checkpoint, PrivateKey, PublicKey, open_note, sign_note
 from mtok.progress import silent
+from mtok.publication import recomputation
+from mtok.publication.facts import Facts
+from mtok.publication.facts_file import read_facts
 from mtok.publication.parcels import make_parcel
 from mtok.publication.published import FOLDER, Published
 from mtok.publication.recomputation import fetch, recompute, redecode, remade
@@ -93,7 +95,7 @@ def test_every_record_follows_from_its_observations_and_these_from_the_raw_respo
 
 def test_what_is_fetched_to_be_recomputed_is_what_was_verified(publication: Path, tmp_path: Path) -> None:
     """A server that shows another log when it is asked a second time."""
-    head = Checkpoint(origin=ORIGIN, size=307, root=bytes(32))
+    head = Checkpoint(origin=ORIGIN, size=Published(publication).size, root=bytes(32))
     with pytest.raises(BadInput, match="another one than was verified"):
         fetch(Folder(publication).read, tmp_path, head, silent)
 
@@ -170,17 +172,34 @@ def test_a_series_that_says_something_else_than_the_records_is_found(copied: Pat
     ]
 
 
-def test_rules_that_give_another_record_name_the_first_field(copied: Path) -> None:
-    """A file of observations with one token count changed: the level of rules says which number follows."""
-    path = copied / "observations" / "2026-06-26.parquet"
-    table = pq.ParquetFile(path).read()
-    ours = pc.and_(pc.equal(table["fact"], "volume"), pc.equal(table["author"], "qwen"))
-    tokens = pc.if_else(ours, pc.add(table["tokens"], 1), table["tokens"])
-    place = table.schema.get_field_index("tokens")
-    pq.write_table(table.set_column(place, table.schema.field(place), tokens), path, store_schema=False)
-    differences = recompute(copied, silent).differences
-    assert [one.where for one in differences] == ["records/qwen/2026-06-26.0.json"], differences
-    assert "constituents[0]" in differences[0].found
+def test_rules_that_give_another_record_name_the_first_field(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Observations with one token more: the level of rules says which number follows, and knows another file."""
+    published = Published(copied)
+    together = [
+        published.record(vintage) for vintage in published.vintages.all() if vintage.date == "2026-06-26"
+    ]
+
+    def one_more(raw: bytes) -> Facts:
+        facts = read_facts(raw)
+        rows = (
+            row._replace(tokens=row.tokens + 1) if row.author == "qwen" and row.tokens else row
+            for row in facts.rows
+        )
+        return replace(facts, rows=tuple(rows))
+
+    with monkeypatch.context() as context:
+        context.setattr(recomputation, "read_facts", one_more)
+        differences = {one.where: one.found for one in recomputation._compare(published, together)}
+    assert len(differences) == 6, "all series say how many tokens the market had"
+    assert "constituents[0]" in differences["records/qwen/2026-06-26.0.json"]
+    (copied / together[0].observations.path).write_bytes(b"another")
+    [found] = recomputation._compare(published, together)
+    assert (found.where, found.found) == (
+        together[0].observations.path,
+        "it is not the file the record names",
+    )
 
 
 # ---- parcels
@@ -237,7 +256,7 @@ def test_verify_says_what_it_reached_and_remembers_what_it_saw(publication: Path
     status, page, _ = run("verify", publication, "--key", str(FIRST_KEY.public))
     assert status == 0
     assert "verified" in page
-    assert "arithmetic: every number follows" in page
+    assert "arithmetic: every number of the records" in page
     checkpoint = copied / "log" / "checkpoint"
     older = next(iter((copied / "proofs" / "qwen").glob("2026-05-20*"))).read_bytes().split(b"\n\n", 1)[1]
     checkpoint.write_bytes(older)

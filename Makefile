@@ -6,13 +6,13 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install --quiet
 
-.PHONY: demo test test-all check bench fuzz lock clean
+.PHONY: demo test test-all check bench soak fuzz lock clean
 
 demo: $(VENV)/run.stamp  ## the whole run on the bundled sample
 	@$(BIN)/mtok demo
 
 test: $(VENV)/test.stamp  ## all tests that need nothing but Python
-	@$(PYTEST) -m "not root and not long"
+	@$(PYTEST) -m "not root and not long and not soak"
 	@echo "left out, see make test-all: a disk that is full (needs root), a simulated month, long property and crash"
 	@echo "runs, the built wheel; and style, types and layers (make check)"
 
@@ -21,7 +21,7 @@ test-all: test check  ## everything, as CI runs it (Debian, root)
 	@$(PYTEST) -m "root or long"
 	@$(PYTEST) --hypothesis-profile=long tests/test_generated_markets.py tests/test_archive.py \
 	  tests/test_observations.py tests/test_numbers.py tests/test_schedule.py \
-	  tests/test_proofs.py tests/test_notes.py -m "not root and not long"
+	  tests/test_proofs.py tests/test_notes.py -m "not root and not long and not soak"
 	@rm -rf dist && $(BIN)/python -m hatchling build -t wheel && $(BIN)/python -m zipfile -t dist/*.whl
 	@$(PYTHON) -m venv --without-pip dist/venv
 	@$(subst $(BIN),dist/venv/bin,$(INSTALL)) --require-hashes -r requirements/run.lock
@@ -37,6 +37,9 @@ check: $(VENV)/test.stamp  ## style, types, layers, lock files
 
 bench: $(VENV)/test.stamp  ## ratios side by side in one run; publishing, verifying: scripts/bench.py --only publish, verify
 	@$(BIN)/python scripts/bench.py
+
+soak: $(VENV)/test.stamp  ## random histories, flipped bytes and half-hourly days, half an hour; what it found is in docs/evidence
+	@$(PYTEST) -m soak
 
 SECONDS ?= 60
 

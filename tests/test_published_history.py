@@ -247,7 +247,7 @@ def test_sequences_reach_every_stage() -> None:
     ] == 0
 
 
-@pytest.mark.long
+@pytest.mark.soak
 def test_sequences_for_some_minutes() -> None:
     """As many as `MTOK_HISTORY_SECONDS` give, 480 unless said (docs/evidence/publication.md)."""
     seconds = int(os.environ.get("MTOK_HISTORY_SECONDS", "480"))

@@ -186,7 +186,7 @@ FEW = [hour * HOUR // 2 for hour in (0, 5, 11, 12, 13, 27, 28, 29, 40)]
 """Midnight, 02:30, 05:30, 06:00, 06:30, 13:30, 14:00, 14:30, 20:00."""
 
 
-@pytest.mark.parametrize(("days", "slots"), [(2, FEW), pytest.param(5, HALF_HOURS, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("days", "slots"), [(2, FEW), pytest.param(5, HALF_HOURS, marks=pytest.mark.soak)])
 def test_runs_publish_two_vintages_a_series_and_day_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, slots: list[int]
 ) -> None:

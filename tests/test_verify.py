@@ -955,7 +955,7 @@ def test_a_random_byte_flipped_anywhere_is_found(small: Made) -> None:
     flips(small, 320, seed=20260621)
 
 
-@pytest.mark.long
+@pytest.mark.soak
 def test_many_random_bytes_flipped_anywhere_are_found(nine: Made) -> None:
     flips(nine, 3000, seed=20260622)
 

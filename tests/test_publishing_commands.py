@@ -91,7 +91,7 @@ def test_a_real_publication_is_dated_by_the_clock_of_the_machine(desk: Desk) -> 
 
 
 def test_a_store_without_volumes_has_nothing_to_publish(tmp_path: Path) -> None:
-    assert refused(command(Desk(tmp_path), "publish", *AT, "--json")) == (1, "no_volumes")
+    assert refused(command(Desk(tmp_path), "publish", "--json")) == (1, "no_volumes")
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_key_is_its_owners_alone_and_never_shown(tmp_path: Path) -> None:
     assert path.with_suffix(".vkey").read_text() in made.stdout
     secret = path.read_text().strip().rpartition("+")[2]
     shown = [made, command(desk, "keys", "show"), command(desk, "keys", "show", "--json")]
-    shown.append(command(desk, "keys", "rotate", *AT))
+    shown.append(command(desk, "keys", "rotate"))
     assert [one.exit_code for one in shown] == [0, 0, 0, 0]
     for one in shown:
         assert secret not in one.stdout + one.stderr
@@ -250,14 +250,14 @@ def test_an_exposed_key_signs_nothing(desk: Desk, mode: int) -> None:
 def test_two_keys_before_anything_is_published(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     Keyring(desk.store.path / "keys").add(PrivateKey(name=ORIGIN, seed=bytes([5] * 32)))
-    assert refused(command(desk, "publish", *AT, "--json")) == (2, "key_ambiguous")
+    assert refused(command(desk, "publish", "--json")) == (2, "key_ambiguous")
 
 
 def test_the_key_of_the_log_has_gone(desk: Desk) -> None:
     """Neither no key nor another one signs in its place."""
     [path] = key_files(desk)
     gone = path.rename(path.with_suffix(".elsewhere"))
-    assert refused(command(desk, "notice", "incident", "x", "--json")) == (3, "checkpoint_refused")
+    assert refused(command(desk, "notice", "incident", "x", "--json")) == (2, "key_missing")
     Keyring(path.parent).add(PrivateKey(name=ORIGIN, seed=bytes([5] * 32)))
     assert refused(command(desk, "publish", "--json")) == (3, "checkpoint_refused")
     gone.rename(path)

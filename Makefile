@@ -20,8 +20,7 @@ test-all: test check  ## everything, as CI runs it (Debian, root)
 	@test "$$(id -u)" = 0 || { echo "make test-all needs root: it mounts a small file system and fills it" >&2; exit 2; }
 	@$(PYTEST) -m "root or long"
 	@$(PYTEST) --hypothesis-profile=long tests/test_generated_markets.py tests/test_archive.py \
-	  tests/test_observations.py tests/test_numbers.py tests/test_schedule.py \
-	  tests/test_proofs.py tests/test_notes.py -m "not root and not long and not soak"
+	  tests/test_observations.py tests/test_numbers.py tests/test_schedule.py -m "not root and not long and not soak"
 	@rm -rf dist && $(BIN)/python -m hatchling build -t wheel && $(BIN)/python -m zipfile -t dist/*.whl
 	@$(PYTHON) -m venv --without-pip dist/venv
 	@$(subst $(BIN),dist/venv/bin,$(INSTALL)) --require-hashes -r requirements/run.lock

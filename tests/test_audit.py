@@ -120,7 +120,7 @@ def test_what_is_fetched_to_be_recomputed_is_what_was_verified(publication: Path
                 *("raw/*/*", "observations/*", "methodology/**/*", "rulebooks/*", "policies/*", "series/*"),
                 *("feeds/*", "vintages.*", "vkey", "datapackage.json"),
             ),
-            marks=pytest.mark.long,
+            marks=pytest.mark.soak,
         ),
     ],
     ids=["some", "every other"],

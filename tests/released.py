@@ -23,10 +23,10 @@ def release_sample(path: Path) -> Path:
     """Publish history, three days as they come, a notice and a new key; return the store's folder."""
     store = Store.create(path)
     create_key(store, ORIGIN, FIRST_KEY.seed)
-    _collect(store, "2026-06-25")
+    _collect(store, None, "2026-06-25")
     publish_at(store, "2026-06-25T14:05:00Z")
     publish_at(store, "2026-06-26T06:05:00Z")
-    _collect(store, "2026-06-26")
+    _collect(store, "2026-06-26", "2026-06-26")
     publish_at(store, "2026-06-26T14:05:00Z")
     give_notice(
         store,
@@ -40,13 +40,14 @@ def release_sample(path: Path) -> Path:
         progress=silent,
     )
     rotate_key(store, parse_instant("2026-06-26T16:00:00Z"), nowhere, SECOND_KEY.seed, silent)
-    _collect(store, "2026-06-27")
+    _collect(store, "2026-06-27", "2026-06-27")
     publish_at(store, "2026-06-27T14:05:00Z")
     return path
 
 
-def _collect(store: Store, last_date: str) -> None:
-    collect_recorded(store, Recording.sample(), days=(None, parse_date(last_date)))
+def _collect(store: Store, first_date: str | None, last_date: str) -> None:
+    first = None if first_date is None else parse_date(first_date)
+    collect_recorded(store, Recording.sample(), days=(first, parse_date(last_date)))
 
 
 def publish_at(store: Store, instant: str) -> None:

@@ -12,15 +12,17 @@ demo: $(VENV)/run.stamp  ## the whole run on the bundled sample
 	@$(BIN)/mtok demo
 
 test: $(VENV)/test.stamp  ## all tests that need nothing but Python
-	@$(PYTEST) -m "not root and not long and not soak"
+	@$(PYTEST) -m "not root and not machine and not long and not soak"
 	@echo "left out, see make test-all: a disk that is full (needs root), a simulated month, long property and crash"
 	@echo "runs, the built wheel; and style, types and layers (make check)"
 
 test-all: test check  ## everything, as CI runs it (Debian, root)
 	@test "$$(id -u)" = 0 || { echo "make test-all needs root: it mounts a small file system and fills it" >&2; exit 2; }
-	@$(PYTEST) -m "root or long"
+	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	  chromium libreoffice-calc-nogui >/dev/null
+	@$(PYTEST) -m "root or long or machine"
 	@$(PYTEST) --hypothesis-profile=long tests/test_generated_markets.py tests/test_archive.py \
-	  tests/test_observations.py tests/test_numbers.py tests/test_schedule.py -m "not root and not long and not soak"
+	  tests/test_observations.py tests/test_numbers.py tests/test_schedule.py -m "not root and not machine and not long and not soak"
 	@rm -rf dist && $(BIN)/python -m hatchling build -t wheel && $(BIN)/python -m zipfile -t dist/*.whl
 	@$(PYTHON) -m venv --without-pip dist/venv
 	@$(subst $(BIN),dist/venv/bin,$(INSTALL)) --require-hashes -r requirements/run.lock
@@ -50,9 +52,9 @@ fuzz: $(VENV)/test.stamp  ## coverage-guided fuzzing of the decoders; make fuzz 
 lock: $(VENV)/test.stamp  ## rewrite requirements/*.lock from pyproject.toml
 	@$(INSTALL) uv
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
-	  --python-version 3.11 pyproject.toml --group build -o requirements/run.lock
+	  --python-version 3.11 pyproject.toml --extra serve --group build -o requirements/run.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
-	  --python-version 3.11 pyproject.toml --group build --group test -c requirements/run.lock -o requirements/test.lock
+	  --python-version 3.11 pyproject.toml --all-extras --group build --group test -c requirements/run.lock -o requirements/test.lock
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

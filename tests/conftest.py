@@ -61,3 +61,12 @@ def published_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from released import release_sample
 
     return release_sample(tmp_path_factory.mktemp("published") / "store")
+
+
+@pytest.fixture(scope="session")
+def site(published_sample: Path) -> Iterator[str]:
+    """The address of a server that shows the published sample, its clock an hour after the last print was due."""
+    from served import serving
+
+    with serving(published_sample) as address:
+        yield address

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 
 from markets import Taken, at, determine, make_store, models, rankings
 from mtok.calendar import parse_date
-from mtok.cli.figures import TIED
 from mtok.cli.receipt import receipt_page
 from mtok.determination.first_party import EndpointsObservation, first_party_gap, own_price, own_prices
 from mtok.determination.inputs import Evidence
@@ -24,6 +23,7 @@ from mtok.methodology import load
 from mtok.observations import EndpointRow, decode_endpoints
 from mtok.quantities import PRICE_SECONDS_PER_USD_PER_MTOK
 from mtok.records import Constituent, Determination, decode_determination
+from mtok.wording.figures import TIED
 
 DOCUMENT = Path(__file__).parents[1] / "src" / "mtok" / "methodology" / "v1" / "rulebook.md"
 DEEPSEEK = ("DeepSeek",)

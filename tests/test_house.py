@@ -28,8 +28,10 @@ from mtok.sources import files
 SOURCE = Path(mtok.__file__).parent
 ROOT = Path(__file__).parents[1]
 
-EXACT = sorted(path for path in SOURCE.rglob("*.py") if "cli" not in path.relative_to(SOURCE).parts)
-"""Every module below the command line."""
+EXACT = sorted(
+    path for path in SOURCE.rglob("*.py") if not {"cli", "venue"} & set(path.relative_to(SOURCE).parts)
+)
+"""Every module below the command line and the pages."""
 
 OUTWARD = [SOURCE / "sources" / name for name in ("attempts.py", "openrouter.py")]
 """The modules that ask a server: their answers are archived, and only the archive is an argument of anything."""

@@ -15,26 +15,10 @@ from msgspec.structs import replace
 
 from mtok.calendar import parse_date
 from mtok.cli.board import board_page
-from mtok.cli.figures import (
-    TIED,
-    bar,
-    instant_text,
-    meaningful_places,
-    number,
-    on_the_point,
-    percent,
-    signed,
-    signed_percent,
-    sparkline,
-    told_apart,
-    trimmed,
-)
 from mtok.cli.layout import labelled, named_columns
 from mtok.cli.points import points_page
-from mtok.cli.receipt import receipt_page, shown_names
-from mtok.cli.sentences import effects_line, sentence
+from mtok.cli.receipt import receipt_page
 from mtok.cli.terminal import showable
-from mtok.cli.words import no_print, reason, rung, short_rung
 from mtok.quantities import PRICE_SECONDS_PER_USD_PER_MTOK
 from mtok.records import (
     Conflict,
@@ -51,6 +35,22 @@ from mtok.records import (
     RankingsCapture,
     SeenDay,
 )
+from mtok.wording.figures import (
+    TIED,
+    bar,
+    instant_text,
+    meaningful_places,
+    number,
+    on_the_point,
+    percent,
+    signed,
+    signed_percent,
+    sparkline,
+    told_apart,
+    trimmed,
+)
+from mtok.wording.sentences import effects_line, sentence
+from mtok.wording.words import no_print, reason, rung, short_rung, shown_names
 
 WIDTH = 80
 LINE = "─" * WIDTH

@@ -26,6 +26,7 @@ from mtok.cli.options import (
 )
 from mtok.cli.publishing import commands as publishing_commands
 from mtok.cli.publishing import keys
+from mtok.cli.serving import commands as serving_commands
 
 app = typer.Typer(
     help="The open reference price for AI tokens: one exact, explained value a day and company.",
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(live_commands)
 app.add_typer(publishing_commands)
+app.add_typer(serving_commands)
 app.add_typer(keys, name="keys")
 
 
@@ -231,7 +233,7 @@ def explain(
     from mtok.cli.reading import Records, day_of_text, instant_of_text
     from mtok.cli.receipt import receipt_page
     from mtok.cli.terminal import page_width, write, write_page
-    from mtok.cli.words import no_print
+    from mtok.wording.words import no_print
 
     day = day_of_text(date, "DATE")
     records = Records(store, instant_of_text(as_of, "--as-of"), determined=determined)

@@ -9,7 +9,9 @@ from typing import Any, Final
 
 from mtok.archive import RANKINGS_DAILY
 from mtok.calendar import format_date, parse_date
-from mtok.cli.figures import (
+from mtok.cli.layout import Heading, Page, columns, hairline, wrapped
+from mtok.records import Determination, point
+from mtok.wording.figures import (
     ABSENT,
     day_text,
     meaningful_places,
@@ -17,25 +19,13 @@ from mtok.cli.figures import (
     on_the_point,
     sparkline,
 )
-from mtok.cli.layout import Heading, Page, columns, hairline, wrapped
-from mtok.cli.sentences import effects_line, sentence
-from mtok.cli.words import SYMBOLS, change, company, company_of, reason, standing
-from mtok.records import Determination, point
+from mtok.wording.sentences import effects_line, sentence
+from mtok.wording.statements import EFFECTS_EXPLAINED, LICENCE, TOP_50, WHAT_IT_IS
+from mtok.wording.words import SYMBOLS, change, company, company_of, reason, standing
 
 SPARKLINE_DAYS: Final = 30
 _INDENT: Final = 13
 
-WHAT_IT_IS: Final = (
-    "What this is: what a million output tokens cost at posted prices, if bought in the proportions in which tokens "
-    "were used that day. It moves with prices and with what people use. What it is not: a bill, a discount, the "
-    "whole market or advice. Days carry the working week: budgets belong on averages."
-)
-TOP_50: Final = "OpenRouter names the 50 most used models of a day."
-EFFECTS_EXPLAINED: Final = (
-    "price: posted prices changed. mix: use moved between cheaper and dearer models. entry, exit: models came in or "
-    "left. All in USD per 1M tokens."
-)
-LICENCE: Final = "Licensed under CC BY 4.0. Index computed from it by mtok."
 
 History = Mapping[str, Sequence[Determination]]
 """Series id → its records up to the day of the board, in order of date."""

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Final
 
-from mtok.cli.figures import (
+from mtok.cli.layout import Heading, Page, apart, columns, hairline, labelled, named_columns, wrapped
+from mtok.records import Constituent, Determination, Effect, Move
+from mtok.wording.figures import (
     bar,
     counted,
     day_text,
@@ -17,23 +19,12 @@ from mtok.cli.figures import (
     signed_percent,
     trimmed,
 )
-from mtok.cli.layout import Heading, Page, apart, columns, hairline, labelled, named_columns, wrapped
-from mtok.cli.sentences import amounts, sentence
-from mtok.cli.words import cause
-from mtok.records import Constituent, Determination, Effect, Move
+from mtok.wording.sentences import amounts, effect_said, sentence
+from mtok.wording.words import cause
 
 LISTED_MAX: Final = 8
 _PLACES: Final = 6
 _HALF_BAR: Final = 10
-
-_SAID: Final = {
-    "price": ("posted prices fell", "posted prices unchanged", "posted prices rose"),
-    "mix": ("use moved to cheaper models", "use did not move", "use moved to dearer models"),
-    "entry": ("cheaper {models} came in", "no model came in", "dearer {models} came in"),
-    "exit": ("dearer {models} left", "no model left", "cheaper {models} left"),
-    "replacement": ("other, cheaper models", "other models", "other, dearer models"),
-}
-"""Of each effect: what a negative one, none, and a positive one says."""
 
 
 def move_page(
@@ -72,10 +63,10 @@ def _effects(move: Move, ratio: Fraction) -> Page:
     for name, amount in effects.items():
         factor = getattr(move.factors, name) if move.factors else None
         value = Fraction(amount)
-        crossed = sum(getattr(effect, name) is not None for effect in move.constituents)
-        said = _SAID[name][1 + (value > 0) - (value < 0)].format(models="model" if crossed == 1 else "models")
         change = signed_percent(factor) if factor else ""
-        rows.append([name, signed(amount, _PLACES), change, bar(value, greatest, _HALF_BAR), said])
+        rows.append(
+            [name, signed(amount, _PLACES), change, bar(value, greatest, _HALF_BAR), effect_said(move, name)]
+        )
     said = "the percentages multiply" if move.factors else ""
     rows.append(["sum", signed(move.change, _PLACES), signed_percent(ratio), " " * _HALF_BAR + "│", said])
     return columns(rows, "<>><<")

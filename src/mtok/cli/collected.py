@@ -6,8 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from mtok.archive import KIND_ENDPOINTS, KIND_MODELS, KIND_RANKINGS
-from mtok.cli.figures import TIED, counted, tokens
 from mtok.cli.layout import WIDTH_MIN, Page, labelled
+from mtok.wording.figures import TIED, counted, tokens
 
 if TYPE_CHECKING:
     from mtok.collection import Collected

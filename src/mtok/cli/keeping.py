@@ -9,9 +9,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtok.cli.figures import counted, tokens
 from mtok.cli.layout import WIDTH_MIN, Page, labelled, wrapped
 from mtok.cli.summaries import at_store, next_commands
+from mtok.wording.figures import counted, tokens
 
 if TYPE_CHECKING:
     from mtok.archive.backup import Copied

@@ -11,8 +11,8 @@ import typer
 
 
 def _series_starting(incomplete: str) -> list[str]:
-    from mtok.cli.words import METHODOLOGY
     from mtok.methodology import load
+    from mtok.wording.words import METHODOLOGY
 
     return [entry.series for entry in load(METHODOLOGY).series if entry.series.startswith(incomplete)]
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Final
 
-from mtok.cli.figures import ABSENT, TIED, day_text, meaningful_places, number, on_the_point
 from mtok.cli.layout import WIDTH_MIN, Heading, Page, columns, hairline, wrapped
-from mtok.cli.words import change, company, quality
 from mtok.points import points_csv, points_json, points_parquet
 from mtok.records import Determination
+from mtok.wording.figures import ABSENT, TIED, day_text, meaningful_places, number, on_the_point
+from mtok.wording.words import change, company, quality
 
 COLUMNS_EXPLAINED: Final = (
     "day: change since the print before. 7-day, 30-day: averages of the printed values. index: posted prices alone, "

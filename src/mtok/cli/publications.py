@@ -10,8 +10,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mtok.cli.figures import TIED, counted, tokens
 from mtok.cli.layout import WIDTH_MIN, Page, labelled
+from mtok.wording.figures import TIED, counted, tokens
 
 if TYPE_CHECKING:
     from mtok.publication.publish import Publication

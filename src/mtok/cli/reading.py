@@ -8,14 +8,14 @@ from pathlib import Path
 
 from mtok.archive import RANKINGS_DAILY, Store
 from mtok.calendar import format_date, format_instant, parse_date, parse_instant
-from mtok.cli.figures import counted
-from mtok.cli.words import METHODOLOGY
 from mtok.determination.folder import Determinations
 from mtok.errors import AnswerIsNo, BadCall
 from mtok.methodology import load
 from mtok.publication.published import Published
 from mtok.publication.vintages import Vintage
 from mtok.records import Determination, PublishedRecord
+from mtok.wording.figures import counted
+from mtok.wording.words import METHODOLOGY
 
 
 def named_store(path: Path | None) -> Path:

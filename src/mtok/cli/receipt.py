@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
-from math import ceil
 from typing import Final
 
 from mtok.archive import RANKINGS_DAILY
 from mtok.calendar import parse_instant
 from mtok.cli.board import citation
 from mtok.cli.changes import move_page
-from mtok.cli.figures import (
-    ABSENT,
-    TIED,
-    counted,
-    day_text,
-    instant_text,
-    meaningful_places,
-    number,
-    on_the_point,
-    percent,
-    tokens,
-    trimmed,
-)
 from mtok.cli.layout import (
     LABEL_WIDTH,
     Heading,
@@ -38,11 +21,21 @@ from mtok.cli.layout import (
     room_for_names,
     wrapped,
 )
-from mtok.cli.words import (
+from mtok.records import Determination, PublishedRecord
+from mtok.wording.asides import asides
+from mtok.wording.figures import (
+    ABSENT,
+    counted,
+    day_text,
+    instant_text,
+    on_the_point,
+    percent,
+    tokens,
+    trimmed,
+)
+from mtok.wording.words import (
     LEGEND,
     company,
-    discarded,
-    left_out,
     no_print,
     note,
     origin,
@@ -50,13 +43,10 @@ from mtok.cli.words import (
     reason,
     rung,
     short_rung,
+    shown_names,
     standing,
 )
-from mtok.methodology import load
-from mtok.quantities import PRICE_SECONDS_PER_USD_PER_MTOK, rounded
-from mtok.records import Determination, PublishedRecord
 
-_DATE_OF_SLUG: Final = re.compile(r"-20[0-9]{2}(?:-[0-9]{2}-[0-9]{2}|[0-9]{4})(?=:|$)")
 _HEADS: Final = ("tokens", "share", "price", "price found", "contributes")
 
 
@@ -67,31 +57,13 @@ def receipt_page(record: Determination, earlier: Determination | None, width: in
         *_header(record, width),
         *_constituents(record, names, width),
         "",
-        *_left_aside(record, names, width),
-        *_unseen(record, width),
-        *_first_party(record, width),
-        *_averages(record, width),
+        *chain.from_iterable(labelled(label, text, width) for label, text in asides(record, names)),
         *move_page(record, earlier, names, width),
         *_evidence(record, names, width),
         *_legend(record, width),
         "",
         *citation([record]),
     ]
-
-
-def shown_names(record: Determination) -> dict[str, str]:
-    """Return how each constituent is named on a page: without author and, where that is unambiguous, date."""
-    listed = sorted(set(_mentioned(record)))
-    bare = {name: name.partition("/")[2] for name in listed}
-    undated = {name: _DATE_OF_SLUG.sub("", short) for name, short in bare.items()}
-    uses = Counter(undated.values())
-    return {name: undated[name] if uses[undated[name]] == 1 else bare[name] for name in listed}
-
-
-def _mentioned(record: Determination) -> Iterator[str]:
-    effects = record.move.constituents if record.move else ()
-    for rows in (record.constituents, record.left_out, record.conflicts, record.discarded, effects):
-        yield from (row.constituent for row in rows)
 
 
 def _header(record: Determination, width: int) -> Page:
@@ -137,96 +109,6 @@ def _constituents(record: Determination, names: dict[str, str], width: int) -> P
             break
     lines = named_columns(shown, rows, ">>><>", width)
     return [hairline(width), Heading(lines[0]), *lines[1:-1], hairline(width), lines[-1]]
-
-
-def _left_aside(record: Determination, names: dict[str, str], width: int) -> Page:
-    """Return what is in neither value nor weight, and what was disputed or discarded."""
-    lines: Page = []
-    for row in record.left_out:
-        text = f"{names[row.constituent]} with {tokens(row.tokens)} tokens, {left_out(row.reason)}"
-        lines += labelled("left out", text, width)
-    limit = load(record.methodology).parameters.ratio
-    for conflict in record.conflicts:
-        used, other = _price(conflict.price_seconds), _price(conflict.other_price_seconds)
-        text = (
-            f"{names[conflict.constituent]}: {used} is used, collector {conflict.other_collector} has {other} "
-            f"({conflict.grade}: over {percent(limit('conflict', conflict.grade))} apart)"
-        )
-        lines += labelled("conflict", text, width)
-    times = {capture.id: capture.captured_at for capture in record.inputs.captures}
-    for found in record.discarded:
-        text = f"{names[found.constituent]} in {found.capture} of {instant_text(times[found.capture])}, "
-        lines += labelled("discarded", text + discarded(found.reason), width)
-    return lines
-
-
-def _price(price_seconds: int) -> str:
-    return trimmed(rounded(Fraction(price_seconds, PRICE_SECONDS_PER_USD_PER_MTOK), 6))
-
-
-def _unseen(record: Determination, width: int) -> Page:
-    """Return how much of the tokens has a price, and how much the models that nobody sees could matter."""
-    found = record.diagnostics
-    lines: Page = []
-    if found.price_coverage is not None:
-        text = f"{percent(found.price_coverage)} of the tokens that need a price have one"
-        lines += labelled("coverage", text, width)
-    if found.truncation_exposure is not None and record.volume_source == RANKINGS_DAILY:
-        text = (
-            f"one model under the cut could weigh at most {percent(found.truncation_exposure)} of the sum above: the "
-            f"smallest of {found.named_rows} named models had {tokens(found.smallest_named_tokens or 0)} tokens"
-        )
-        if "short_capture" in record.reasons:
-            text = f"unknown: the ranking names only {found.named_rows} models"
-        lines += labelled("unseen", text, width)
-    if found.absent_constituents:
-        models = counted(found.absent_constituents, "other model")
-        text = f"{models} of {company(record)} could be bought that day and had no row"
-        lines += labelled("absent", text, width)
-    if record.value and found.truncation_low and found.truncation_high:
-        places = meaningful_places(record.value)
-        text = (
-            f"{number(found.truncation_low, places)} to {number(found.truncation_high, places)}, had the absent ones "
-            "been used as much as the cut allows; no status depends on it"
-        )
-        lines += labelled("worst case", text, width)
-    if found.market_tail_share is not None and found.market_tail_tokens is not None:
-        share, count = percent(found.market_tail_share), tokens(found.market_tail_tokens)
-        text = f"models under the cut held {share} of all tokens: {count}"
-        lines += labelled("market tail", text, width)
-    return lines
-
-
-def _first_party(record: Determination, width: int) -> Page:
-    """Return how far the company's own posted prices lie from those above, and how many tokens have one."""
-    gap = record.diagnostics.first_party_gap
-    if gap is None:
-        return []
-    own = {capture.constituent for capture in record.inputs.endpoints}
-    share = Fraction(sum(row.tokens for row in record.constituents if row.constituent in own), record.w)
-    text = (
-        f"own posted prices of {company(record)} differ from those above by {percent(gap)} of their value; "
-        f"{percent(share)} of the tokens have one"
-    )
-    return labelled("first party", text, width)
-
-
-def _averages(record: Determination, width: int) -> Page:
-    if record.value is None:
-        return []
-    enough = load(record.methodology).parameters.ratio("averages", "printed_share_min")
-    said = []
-    for average, days, printed in (
-        (record.average_7d, 7, record.average_7d_days),
-        (record.average_30d, 30, record.average_30d_days),
-    ):
-        needed = "" if average else f", {ceil(enough * days)}{TIED}needed"
-        said.append(f"{average or 'none'} ({printed} of {days}{TIED}days printed{needed})")
-    lines = labelled("averages", ", ".join(said), width)
-    if record.price_index:
-        text = f"{record.price_index}, posted prices alone; 100 on the first printed day"
-        lines += labelled("price index", text, width)
-    return lines
 
 
 def _evidence(record: Determination, names: dict[str, str], width: int) -> Page:

@@ -9,10 +9,10 @@ from typing import Any, Final
 import msgspec
 
 from mtok.calendar import parse_date
-from mtok.cli.figures import ABSENT, TIED, counted, day_text, instant_text, tokens
 from mtok.cli.layout import Heading, Page, apart, columns, hairline, labelled, wrapped
-from mtok.cli.words import SYMBOLS, company_of
 from mtok.watch import LATE, NOTE, Alarm, DayStatus, Print, Publishing, Status, code_of
+from mtok.wording.figures import ABSENT, TIED, counted, day_text, instant_text, tokens
+from mtok.wording.words import SYMBOLS, company_of
 
 NOT_DETERMINED: Final = "·"
 SENTENCES_MAX: Final = 20

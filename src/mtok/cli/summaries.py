@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtok.calendar import format_date
-from mtok.cli.figures import TIED, counted, tokens
 from mtok.cli.layout import WIDTH_MIN, Page, labelled, wrapped
+from mtok.wording.figures import TIED, counted, tokens
 
 if TYPE_CHECKING:
     from mtok.determination.run import Run

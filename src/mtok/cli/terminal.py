@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, TextIO
 
-from mtok.cli.figures import TIED
 from mtok.cli.layout import WIDTH_MAX, WIDTH_MIN, Heading
 from mtok.progress import Progress
+from mtok.wording.figures import TIED
 
 _ASCII: Final = str.maketrans(
     {

@@ -6,8 +6,8 @@ import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from mtok.cli.figures import TIED, tokens
 from mtok.cli.layout import WIDTH_MIN, Heading, Page, hairline, labelled, wrapped
+from mtok.wording.figures import TIED, tokens
 
 if TYPE_CHECKING:
     from mtok.client import Report

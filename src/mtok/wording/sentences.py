@@ -7,18 +7,34 @@ from fractions import Fraction
 from typing import Final
 
 from mtok.archive import RANKINGS_DAILY
-from mtok.cli.figures import TIED, is_zero, meaningful_places, signed, signed_percent
-from mtok.cli.words import EFFECTS, cause, company, reason, since
 from mtok.records import Determination, Effect, Move
+from mtok.wording.figures import TIED, is_zero, meaningful_places, signed, signed_percent
+from mtok.wording.words import EFFECTS, cause, company, reason, since
 
 _MENTIONED_SHARE: Final = Fraction(1, 10)
 """The sentence leaves out effects under this share of all movement, up and down added."""
+
+_SAID: Final = {
+    "price": ("posted prices fell", "posted prices unchanged", "posted prices rose"),
+    "mix": ("use moved to cheaper models", "use did not move", "use moved to dearer models"),
+    "entry": ("cheaper {models} came in", "no model came in", "dearer {models} came in"),
+    "exit": ("dearer {models} left", "no model left", "cheaper {models} left"),
+    "replacement": ("other, cheaper models", "other models", "other, dearer models"),
+}
+"""Of each effect: what a negative one, none, and a positive one says."""
 
 
 def amounts(move: Move) -> dict[str, str]:
     """Return the effects of a move by name: the four, or `replacement` alone."""
     names = EFFECTS if move.replacement is None else ("replacement",)
     return {name: getattr(move, name) for name in names}
+
+
+def effect_said(move: Move, name: str) -> str:
+    """Return in a few words what an effect of a move says."""
+    value = Fraction(amounts(move)[name])
+    crossed = sum(getattr(effect, name) is not None for effect in move.constituents)
+    return _SAID[name][1 + (value > 0) - (value < 0)].format(models="model" if crossed == 1 else "models")
 
 
 def effects_line(record: Determination) -> str:

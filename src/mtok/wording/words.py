@@ -5,13 +5,17 @@ A code that is not listed here is shown as it is, so that a new one is never hid
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Final
 
 from mtok.archive import RANKINGS_DAILY
 from mtok.calendar import format_date, parse_date
-from mtok.cli.figures import (
+from mtok.methodology import Parameters, load
+from mtok.records import Constituent, Determination, PublishedRecord
+from mtok.wording.figures import (
     ABSENT,
     TIED,
     counted,
@@ -22,8 +26,6 @@ from mtok.cli.figures import (
     signed_percent,
     told_apart,
 )
-from mtok.methodology import Parameters, load
-from mtok.records import Constituent, Determination, PublishedRecord
 
 METHODOLOGY: Final = "1.0"
 """The version whose records are read, and whose companies are known."""
@@ -74,6 +76,8 @@ LEGEND: Final = {
     "sha256": "fingerprint of bytes; of this record: of the line --json prints",
 }
 """The words of the receipt page, in the order in which they occur there."""
+
+_DATE_OF_SLUG: Final = re.compile(r"-20[0-9]{2}(?:-[0-9]{2}-[0-9]{2}|[0-9]{4})(?=:|$)")
 
 
 def company(record: Determination) -> str:
@@ -172,6 +176,21 @@ def cause(record: Determination, code: str, when: str = "") -> str:
     if code == "no_row" and record.volume_source == RANKINGS_DAILY:
         return f"{words}: may be the cut at{TIED}50"
     return words
+
+
+def shown_names(record: Determination) -> dict[str, str]:
+    """Return how each constituent is named on a page: without author and, where that is unambiguous, date."""
+    listed = sorted(set(_mentioned(record)))
+    bare = {name: name.partition("/")[2] for name in listed}
+    undated = {name: _DATE_OF_SLUG.sub("", short) for name, short in bare.items()}
+    uses = Counter(undated.values())
+    return {name: undated[name] if uses[undated[name]] == 1 else bare[name] for name in listed}
+
+
+def _mentioned(record: Determination) -> Iterator[str]:
+    effects = record.move.constituents if record.move else ()
+    for rows in (record.constituents, record.left_out, record.conflicts, record.discarded, effects):
+        yield from (row.constituent for row in rows)
 
 
 def rung(row: Constituent) -> str:

@@ -1,0 +1,69 @@
+"""The published files at their own addresses, each held against its digest before it is given out.
+
+Only what the sums name, and the log, has an address: nothing else under the store can be asked for.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse
+
+from mtok.archive.published_files import SUMS
+from mtok.canonical import sha256_hex
+from mtok.errors import AnswerIsNo
+from mtok.venue.answers import FRESH_SECONDS, kept
+from mtok.venue.place import opened
+
+_OF_THE_LOG: Final = re.compile(
+    r"log/(checkpoint|heads/[0-9]{1,12}|tile/(entries|[0-9]{1,2})(/x[0-9]{3})*/[0-9]{3}(\.p/[0-9]{1,3})?)"
+)
+_PROOF: Final = re.compile(r"proofs/[a-z0-9-]+/[0-9.a-z-]+\.tlog-proof")
+_UNCHANGING: Final = re.compile(
+    r"(records|prices|observations|captures|raw|methodology|rulebooks|policies|proofs)/|log/(tile|heads)/"
+)
+_TEXTS: Final = frozenset("md toml sql tlog-proof".split())
+_TYPES: Final = {
+    "parquet": "application/vnd.apache.parquet",
+    "atom": "application/atom+xml",
+    "csv": "text/csv; charset=utf-8",
+    "txt": "text/plain; charset=utf-8",
+}
+
+
+def published_file(request: HttpRequest, path: str) -> HttpResponse:
+    """Return a published file. Raises AnswerIsNo for an address that has none, EnvironmentFailed for a damaged one."""
+    response = HttpResponse(_read(path), content_type=_type(path))
+    digest = sha256_hex(response.content)
+    if _UNCHANGING.match(path):
+        return kept(response, digest)
+    response["Cache-Control"] = f"public, max-age={FRESH_SECONDS}"
+    response["ETag"] = f'"{digest}"'
+    return response
+
+
+def _read(path: str) -> bytes:
+    now = opened()
+    if path in now.sums:
+        return now.read(path)
+    target = now.folder / path
+    if (path == SUMS or _OF_THE_LOG.fullmatch(path) or _PROOF.fullmatch(path)) and target.is_file():
+        return target.read_bytes()
+    raise AnswerIsNo(
+        "file_unknown",
+        f"nothing is published at {path[:200]}",
+        "SHA256SUMS lists every file; /data explains them.",
+    )
+
+
+def _type(path: str) -> str:
+    ending = path.rpartition(".")[2]
+    if ending in _TEXTS or path.startswith("log/") or path in (SUMS, "vkey"):
+        return (
+            "application/octet-stream"
+            if "/tile/" in path or "/entries/" in path
+            else "text/plain; charset=utf-8"
+        )
+    return _TYPES.get(ending) or mimetypes.guess_type(path)[0] or "application/octet-stream"

@@ -1,0 +1,254 @@
+"""What stands before Django: answers given before are given again, whole, in part, compressed, or as «not modified».
+
+An answer to GET is a function of its address and of what is published, so it is held until that changes or its
+`max-age` is over. Conditional requests (RFC 9110, 13), ranges (14), compression and CORS are done here, for pages, API
+and files alike, and what asks too often is refused (draft-ietf-httpapi-ratelimit-headers).
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+from typing import Any, Final
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from mtok.canonical import sha256_hex
+from mtok.venue.rates import Rates
+
+HELD_BYTES_MAX: Final = 64 * 2**20
+ANSWER_BYTES_MAX: Final = 8 * 2**20
+HELD_SECONDS_MAX: Final = 60
+_COMPRESSED_FROM: Final = 512
+_COMPRESSIBLE: Final = re.compile(r"text/|image/svg|application/(json|javascript|xml|toml|.*\+json|.*\+xml)")
+_RANGE: Final = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
+_MAX_AGE: Final = re.compile(r"\bmax-age=([0-9]{1,9})")
+_OPEN: Final = re.compile(r"/v1(/|$)|/[^.]*\.[a-z0-9-]+$|/log/")
+"""Addresses whose answers pages of other origins may read: the API and the files."""
+
+_CORS: Final = [
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Expose-Headers", "ETag, Link, RateLimit, RateLimit-Policy, Retry-After"),
+]
+_PREFLIGHT: Final = [
+    *_CORS,
+    ("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"),
+    ("Access-Control-Allow-Headers", "If-None-Match, If-Modified-Since, Range"),
+    ("Access-Control-Max-Age", "86400"),
+    ("Allow", "GET, HEAD, OPTIONS"),
+]
+_OF_UNMODIFIED: Final = {
+    *("etag", "last-modified", "cache-control", "vary", "content-location", "date", "expires"),
+    *("access-control-allow-origin", "access-control-expose-headers"),
+}
+
+Headers = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer as Django gave it. headers : without those of the body's length and coding"""
+
+    status: str
+    headers: Headers
+    body: bytes
+
+    @cached_property
+    def fields(self) -> dict[str, str]:
+        """The headers by name in small letters."""
+        return {name.lower(): value for name, value in self.headers}
+
+    @cached_property
+    def etag(self) -> str:
+        """The strong validator of the body as it is, without quotes."""
+        return self.fields.get("etag", f'"{sha256_hex(self.body)[:32]}"').strip('"')
+
+    @cached_property
+    def gzipped(self) -> bytes | None:
+        """The body compressed, None where that is not worth it."""
+        kind = self.fields.get("content-type", "")
+        if len(self.body) < _COMPRESSED_FROM or not _COMPRESSIBLE.match(kind):
+            return None
+        return gzip.compress(self.body, 6, mtime=0)
+
+    def seconds(self) -> int:
+        """Return how long it may be held: not at all unless it is whole and public."""
+        control = self.fields.get("cache-control", "")
+        age = _MAX_AGE.search(control)
+        if not self.status.startswith("200") or "public" not in control or age is None:
+            return 0
+        return min(int(age[1]), HELD_SECONDS_MAX)
+
+
+class Front:
+    """A WSGI application before another one.
+
+    version : of what is published; an answer is held no longer than that · seconds : a clock that only goes forward
+    """
+
+    def __init__(
+        self,
+        behind: WSGIApplication,
+        *,
+        version: Callable[[], Hashable],
+        seconds: Callable[[], float],
+        rates: Rates,
+        counted: Callable[[WSGIEnvironment, str, bool], None],
+    ) -> None:
+        self._behind = behind
+        self._version = version
+        self._seconds = seconds
+        self._rates = rates
+        self._counted = counted
+        self._lock = Lock()
+        self._held: OrderedDict[Hashable, tuple[Hashable, float, Answer]] = OrderedDict()
+        self._bytes = 0
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
+        is_open = _OPEN.match(path) is not None
+        if method == "OPTIONS" and is_open:
+            self._counted(environ, "204", False)
+            start_response("204 No Content", [*_PREFLIGHT])
+            return [b""]
+        beside: Headers = [*_CORS] if is_open else []
+        refusal, limits = self._rates.ask(environ) if path.startswith("/v1") else (None, [])
+        beside += limits
+        if refusal is not None:
+            return self._send(environ, start_response, _refused(refusal), beside, held=False)
+        if method not in ("GET", "HEAD"):
+            return self._send(environ, start_response, self._ask(environ), beside, held=False)
+        answer, held = self._answer(environ)
+        return self._send(environ, start_response, answer, beside, held=held)
+
+    def _answer(self, environ: WSGIEnvironment) -> tuple[Answer, bool]:
+        """Return the answer to a GET and whether it was held."""
+        key = (
+            *(
+                environ.get(name, "")
+                for name in ("PATH_INFO", "QUERY_STRING", "HTTP_HOST", "wsgi.url_scheme")
+            ),
+            environ.get("HTTP_X_FORWARDED_PROTO", ""),
+        )
+        version, at = self._version(), self._seconds()
+        with self._lock:
+            found = self._held.get(key)
+            if found is not None and found[0] == version and at < found[1]:
+                self._held.move_to_end(key)
+                return found[2], True
+        answer = self._ask({**environ, "REQUEST_METHOD": "GET"})
+        seconds = answer.seconds()
+        if seconds and len(answer.body) <= ANSWER_BYTES_MAX:
+            self._hold(key, (version, at + seconds, answer))
+        return answer, False
+
+    def _hold(self, key: Hashable, held: tuple[Hashable, float, Answer]) -> None:
+        """Hold an answer, and let go of those not asked for the longest."""
+        with self._lock:
+            before = self._held.pop(key, None)
+            self._bytes -= len(before[2].body) if before else 0
+            self._held[key] = held
+            self._bytes += len(held[2].body)
+            while self._bytes > HELD_BYTES_MAX:
+                _, (_, _, oldest) = self._held.popitem(last=False)
+                self._bytes -= len(oldest.body)
+
+    def _ask(self, environ: WSGIEnvironment) -> Answer:
+        """Return what the application behind says, whole."""
+        said: list[Any] = []
+
+        def start(status: str, headers: Headers, _: Any = None) -> Callable[[bytes], object]:
+            said[:] = [status, headers]
+            return lambda _: None
+
+        parts = self._behind(environ, start)
+        try:
+            body = b"".join(parts)
+        finally:
+            close = getattr(parts, "close", None)
+            if close is not None:
+                close()
+        headers = [pair for pair in said[1] if pair[0].lower() != "content-length"]
+        return Answer(said[0], headers, body)
+
+    def _send(
+        self, environ: WSGIEnvironment, start: StartResponse, answer: Answer, beside: Headers, *, held: bool
+    ) -> Iterable[bytes]:
+        status, headers, body = _fitted(answer, environ)
+        self._counted(environ, status[:3], held)
+        start(status, [*headers, *beside])
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
+
+
+def _fitted(answer: Answer, environ: WSGIEnvironment) -> tuple[str, Headers, bytes]:
+    """Return an answer as this request wants it: unmodified, in part, compressed or whole."""
+    if not answer.status.startswith("200") or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+        return answer.status, [*answer.headers, ("Content-Length", str(len(answer.body)))], answer.body
+    asked_range = environ.get("HTTP_RANGE", "")
+    gzipped = answer.gzipped if not asked_range and _takes_gzip(environ) else None
+    etag = f'"{answer.etag}-gzip"' if gzipped is not None else f'"{answer.etag}"'
+    headers = [pair for pair in answer.headers if pair[0].lower() not in ("etag", "vary")]
+    vary = dict.fromkeys([*filter(None, answer.fields.get("vary", "").split(", ")), "Accept-Encoding"])
+    headers += [("ETag", etag), ("Vary", ", ".join(vary)), ("Accept-Ranges", "bytes")]
+    if _unmodified(answer, environ):
+        return "304 Not Modified", [pair for pair in headers if pair[0].lower() in _OF_UNMODIFIED], b""
+    if gzipped is not None:
+        headers += [("Content-Encoding", "gzip"), ("Content-Length", str(len(gzipped)))]
+        return answer.status, headers, gzipped
+    if asked_range and environ.get("HTTP_IF_RANGE", etag) == etag:
+        return _in_part(asked_range, answer, headers)
+    return answer.status, [*headers, ("Content-Length", str(len(answer.body)))], answer.body
+
+
+def _takes_gzip(environ: WSGIEnvironment) -> bool:
+    codings = [part.replace(" ", "") for part in environ.get("HTTP_ACCEPT_ENCODING", "").lower().split(",")]
+    return any(part == "gzip" or (part.startswith("gzip;") and not part.endswith("q=0")) for part in codings)
+
+
+def _unmodified(answer: Answer, environ: WSGIEnvironment) -> bool:
+    named = environ.get("HTTP_IF_NONE_MATCH")
+    if named is not None:
+        tags = {tag.strip().removeprefix("W/").strip('"').removesuffix("-gzip") for tag in named.split(",")}
+        return named.strip() == "*" or answer.etag in tags
+    since = environ.get("HTTP_IF_MODIFIED_SINCE")
+    return since is not None and since == answer.fields.get("last-modified")
+
+
+def _in_part(asked: str, answer: Answer, headers: Headers) -> tuple[str, Headers, bytes]:
+    """Return the one range asked for; several, or what is no range, get the whole (RFC 9110, 14.2)."""
+    size = len(answer.body)
+    match = _RANGE.fullmatch(asked.replace(" ", ""))
+    if match is None or not (match[1] or match[2]):
+        return answer.status, [*headers, ("Content-Length", str(size))], answer.body
+    first = int(match[1]) if match[1] else max(size - int(match[2]), 0)
+    last = min(int(match[2]), size - 1) if match[1] and match[2] else size - 1
+    if match[1] and match[2] and int(match[2]) < first:
+        return answer.status, [*headers, ("Content-Length", str(size))], answer.body
+    if first >= size or (not match[1] and not int(match[2])):
+        headers = [*headers, ("Content-Range", f"bytes */{size}"), ("Content-Length", "0")]
+        return "416 Range Not Satisfiable", headers, b""
+    part = answer.body[first : last + 1]
+    headers = [
+        *headers,
+        ("Content-Range", f"bytes {first}-{last}/{size}"),
+        ("Content-Length", str(len(part))),
+    ]
+    return "206 Partial Content", headers, part
+
+
+def _refused(remedy: str) -> Answer:
+    problem = {
+        "type": "about:blank",
+        "title": "Too Many Requests",
+        "status": 429,
+        "code": "rate_limited",
+        "detail": "this address has asked too often",
+        "remedy": remedy,
+    }
+    headers = [("Content-Type", "application/problem+json"), ("Cache-Control", "no-store")]
+    return Answer("429 Too Many Requests", headers, json.dumps(problem).encode())

@@ -1,0 +1,109 @@
+"""The publication as it is now: opened when it has changed, held while it has not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+from mtok.archive.published_files import PUBLICATION, SUMS
+from mtok.calendar import parse_date
+from mtok.canonical import sha256_hex
+from mtok.errors import AnswerIsNo, EnvironmentFailed
+from mtok.methodology import in_force, load
+from mtok.publication.published import Published
+
+Version = tuple[tuple[int, int, int], ...]
+"""Of the files that a publication changes last: inode, size and time of each."""
+
+_SAY_WHEN: Final = (SUMS, "log/checkpoint")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A folder `publication/` as it was when it had this version. folder : of the publication, not of the store"""
+
+    folder: Path
+    version: Version
+
+    @cached_property
+    def published(self) -> Published:
+        """The log and its records. Raises EnvironmentFailed when the log cannot be read."""
+        return Published(self.folder)
+
+    @cached_property
+    def damage(self) -> EnvironmentFailed | None:
+        """Why the log cannot be read, None where it can."""
+        try:
+            _ = self.published
+        except EnvironmentFailed as error:
+            return error
+        return None
+
+    @cached_property
+    def sums(self) -> dict[str, str]:
+        """The digest of each published file but those of the log and the proofs, by path."""
+        path = self.folder / SUMS
+        lines = path.read_text("utf-8", errors="replace").splitlines() if path.exists() else []
+        pairs = (line.split("  ", 1) for line in lines)
+        return {pair[1]: pair[0] for pair in pairs if len(pair) == 2 and len(pair[0]) == 64}
+
+    def methodology(self) -> str:
+        """Return the version in force on the last published date. Raises AnswerIsNo when nothing is published."""
+        dates = self.published.vintages.dates()
+        if not dates:
+            raise AnswerIsNo(
+                "nothing_published",
+                "nothing is published here yet",
+                "The first print of a day comes at 06:00 UTC of the next; `mtok publish` publishes what is due.",
+            )
+        return in_force(parse_date(dates[-1]))
+
+    def series(self) -> list[str]:
+        """Return the ids of the series, in the order of R-1."""
+        return [entry.series for entry in load(self.methodology()).series]
+
+    def read(self, path: str) -> bytes:
+        """Return a file that `sums` names. Raises EnvironmentFailed where it is not the one that was published."""
+        target = self.folder / path
+        raw = target.read_bytes() if target.is_file() else b""
+        if sha256_hex(raw) != self.sums[path]:
+            raise EnvironmentFailed(
+                "publication_damaged",
+                f"{path} is not the file that was published",
+                "Ask again in a minute: a publication may be under way. If it stays so, tell the operator.",
+            )
+        return raw
+
+
+class Opening:
+    """Opens the publication of a store, or a copy of the folder publication/ itself."""
+
+    def __init__(self, path: Path) -> None:
+        inside = path / PUBLICATION
+        self.store = path if inside.is_dir() or not (path / "log").is_dir() else None
+        self._folder = path if self.store is None else inside
+        self._lock = Lock()
+        self._opened: Opened | None = None
+
+    def version(self) -> Version:
+        """Return the version the folder has now: another one after each publication."""
+        found = []
+        for name in _SAY_WHEN:
+            try:
+                stat = (self._folder / name).stat()
+            except OSError:
+                found.append((0, 0, 0))
+            else:
+                found.append((stat.st_ino, stat.st_size, stat.st_mtime_ns))
+        return tuple(found)
+
+    def now(self) -> Opened:
+        """Return the publication as it is."""
+        version = self.version()
+        with self._lock:
+            if self._opened is None or self._opened.version != version:
+                self._opened = Opened(self._folder, version)
+            return self._opened

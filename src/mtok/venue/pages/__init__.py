@@ -1,0 +1,1 @@
+"""The pages, one module each: what to show is gathered here, how it looks is in the templates."""

@@ -1,0 +1,107 @@
+"""Refusals: every error as a page, or under /v1 as a problem document (RFC 9457), with its code and what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from mtok.errors import AnswerIsNo, BadCall, BadInput, EnvironmentFailed, MtokError
+from mtok.venue.place import opening
+
+PROBLEM: Final = "application/problem+json"
+_STATUSES: Final = {
+    "series_unknown": HTTPStatus.NOT_FOUND,
+    "methodology_unknown": HTTPStatus.NOT_FOUND,
+    "page_unknown": HTTPStatus.NOT_FOUND,
+    "file_unknown": HTTPStatus.NOT_FOUND,
+    "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
+    "upload_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+}
+_KINDS: Final = {
+    AnswerIsNo: HTTPStatus.NOT_FOUND,
+    BadCall: HTTPStatus.BAD_REQUEST,
+    BadInput: HTTPStatus.BAD_REQUEST,
+    EnvironmentFailed: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+Respond = Callable[[HttpRequest], HttpResponse]
+
+
+def status_of(error: MtokError) -> HTTPStatus:
+    """Return the HTTP status of an error."""
+    kind = next(
+        (status for kind, status in _KINDS.items() if isinstance(error, kind)), HTTPStatus.BAD_REQUEST
+    )
+    return _STATUSES.get(error.code, kind)
+
+
+def refused(request: HttpRequest, error: MtokError) -> HttpResponse:
+    """Return an error as the address asks for it: a problem document under /v1, else a page."""
+    status = status_of(error)
+    content = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "code": error.code,
+        "detail": _told(error.found),
+        "remedy": _told(error.remedy),
+        "instance": request.path,
+    }
+    if request.path.startswith("/v1"):
+        response = HttpResponse(json.dumps(content), content_type=PROBLEM, status=status)
+    else:
+        response = render(
+            request, "refusal.html", {"problem": content, "title": status.phrase}, status=status
+        )
+    response["Cache-Control"] = "no-store"
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response["Retry-After"] = "60"
+    return response
+
+
+def _told(text: str) -> str:
+    """Return what may be said to strangers: nothing of where things are on this machine."""
+    folder = opening().now().folder
+    return text.replace(f"{folder}/", "").replace(str(folder), "the publication")
+
+
+class Refusals:
+    """Middleware: an error raised by a view becomes its refusal."""
+
+    def __init__(self, get_response: Respond) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Return the refusal of an error of mtok, None for any other."""
+        return refused(request, error) if isinstance(error, MtokError) else None
+
+
+def unknown(request: HttpRequest, exception: Any = None) -> HttpResponse:
+    """Return that there is nothing at this address."""
+    error = AnswerIsNo(
+        "page_unknown", f"there is nothing at {request.path[:200]}", "The board is at /, the API at /v1."
+    )
+    return refused(request, error)
+
+
+def bad(request: HttpRequest, exception: Any = None) -> HttpResponse:
+    """Return that a request cannot be understood."""
+    return refused(
+        request, BadCall("request_invalid", "the request cannot be understood", "Begin again at /.")
+    )
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """Return that this server made a mistake, which is in its log."""
+    body = json.dumps(
+        {"type": "about:blank", "title": "Internal Server Error", "status": 500, "code": "internal"}
+    )
+    return HttpResponse(body, content_type=PROBLEM, status=500)

@@ -1,0 +1,25 @@
+"""The WSGI application that a server runs."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mtok.venue.settings.public")
+_DJANGO = get_wsgi_application()
+
+from mtok.venue.environment import environment  # noqa: E402
+from mtok.venue.front import Front  # noqa: E402
+from mtok.venue.metrics import counted  # noqa: E402
+from mtok.venue.place import opening  # noqa: E402
+from mtok.venue.rates import Rates  # noqa: E402
+
+application = Front(
+    _DJANGO,
+    version=opening().version,
+    seconds=time.monotonic,
+    rates=Rates(environment().rate_limit, environment().proxies, time.time),
+    counted=counted,
+)

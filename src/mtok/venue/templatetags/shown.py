@@ -9,6 +9,7 @@ from django import template
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from mtok.calendar import format_instant
 from mtok.records import Determination
 from mtok.wording import figures, sentences, words
 
@@ -20,6 +21,9 @@ register.filter("tokens", figures.tokens)
 register.filter("percent", figures.percent)
 register.filter("trimmed", figures.trimmed)
 register.filter("company", words.company)
+register.filter("origin", words.origin)
+register.filter("noted", words.note)
+register.filter("told", words.reason)
 register.filter("change", words.change)
 register.filter("sentence", sentences.sentence)
 
@@ -55,6 +59,6 @@ def moved(record: Determination) -> SafeString:
 
 
 @register.filter
-def told(record: Determination, code: str) -> str:
-    """Return a reason of R-10 in words."""
-    return words.reason(record, code)
+def published_text(instant: int) -> str:
+    """Return an instant of the log as prose."""
+    return figures.instant_text(format_instant(instant))

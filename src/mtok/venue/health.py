@@ -349,7 +349,7 @@ def _files(folder: Path, version: Version, at: int) -> Files:
     counts, bad = Counter(map(_kind, faults)), Counter(_kind(one.path) for one in damaged)
     return Files(
         checked_at=format_instant(at),
-        checks=(*_signatures(folder), _log_check(log_damage, [one.path for one in damaged])),
+        checks=(*_signatures(folder), _log_check(log_damage, [one.path for one in damaged])) if names else (),
         files=len(names),
         checked=len(faults),
         held=tuple(Held(kind=kind, files=counts[kind], damaged=bad[kind]) for kind in sorted(counts)),

@@ -145,6 +145,22 @@ def instant_text(instant: str) -> str:
     return f"{day_text(date)}{TIED}{time[:8]}{TIED}UTC"
 
 
+def duration(seconds: int) -> str:
+    """Return how long something took or is ago, in its two greatest units.
+
+    >>> [duration(seconds).replace(TIED, " ") for seconds in (8_100, 90, 200_000)]
+    ['2 h 15 min', '1 min', '2 d 7 h']
+    """
+    minutes, hours, days = seconds // 60, seconds // 3_600, seconds // 86_400
+    if days:
+        text = f"{days} d {hours % 24} h"
+    elif hours:
+        text = f"{hours} h {minutes % 60} min"
+    else:
+        text = f"{minutes} min"
+    return text.replace(" ", TIED)
+
+
 def sparkline(values: Sequence[Decimal | None]) -> str:
     """Return one block a value, the lowest to the highest of them; a missing value is a visible gap.
 

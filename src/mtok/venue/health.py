@@ -135,14 +135,16 @@ class Health(_Told, frozen=True, kw_only=True):
     """A publication at an instant; instants and dates are text, UTC.
 
     damage : why the log cannot be read, None where it can; all that follows from it is empty then
-    published_at, entries, origin, root, key : of the last publication, its log and who signed · next_due : instant,
-    with the stage and date that come · late : dates whose final print is past the limit of `punctuality`
+    published_at, entries, origin, root, key : of the last publication, its log and who signed · began : instant of the
+    first · next_due : instant, with the stage and date that come · late : dates whose final print is past the limit of
+    `punctuality`
     days : newest first · punctuality, missing : over all dates · revisions : of the last 30 days, newest first
     archive : of the store under the publication, None where there is none
     """
 
     at: str
     damage: str | None
+    began: str | None
     published_at: str | None
     entries: int
     origin: str | None
@@ -181,6 +183,7 @@ def health(opened: Opened, now: int) -> Health:
     return Health(
         at=format_instant(now),
         damage=_within(opened.folder, opened.damage.found) if opened.damage else None,
+        began=published.entries[0]["time"] if published and published.entries else None,
         published_at=published.entries[-1]["time"] if published and published.entries else None,
         entries=published.size if published else 0,
         origin=checkpoint.origin if checkpoint else None,

@@ -137,7 +137,7 @@ class Health(_Told, frozen=True, kw_only=True):
     damage : why the log cannot be read, None where it can; all that follows from it is empty then
     published_at, entries, origin, root, key : of the last publication, its log and who signed · began : instant of the
     first · next_due : instant, with the stage and date that come · late : dates whose final print is past the limit of
-    `punctuality`
+    `punctuality` · first_date : the first that is published
     days : newest first · punctuality, missing : over all dates · revisions : of the last 30 days, newest first
     archive : of the store under the publication, None where there is none
     """
@@ -155,6 +155,7 @@ class Health(_Told, frozen=True, kw_only=True):
     next_date: str
     late: tuple[str, ...]
     series: tuple[str, ...]
+    first_date: str | None
     days: tuple[Day, ...]
     punctuality: Punctuality
     missing: tuple[Missing, ...]
@@ -194,6 +195,7 @@ def health(opened: Opened, now: int) -> Health:
         next_date=format_date(day_of(next_due) - 1),
         late=record.late(),
         series=record.series,
+        first_date=record.first_date,
         days=record.days(published),
         punctuality=record.punctuality(),
         missing=record.missing(),
@@ -242,6 +244,11 @@ class _Record:
         elif entry["stage"] != Stage.INFORMATIONAL:
             self._first.setdefault(key, known_at)
 
+    @property
+    def first_date(self) -> str | None:
+        """The first date that is published."""
+        return None if self._first_day is None else format_date(self._first_day)
+
     def _due(self) -> range:
         """Return the days whose final hour has passed, from the first published one on."""
         return range(self._last_due + 1 if self._first_day is None else self._first_day, self._last_due + 1)
@@ -264,7 +271,7 @@ class _Record:
         worst: tuple[int, str] | None = None
         for day in self._due():
             hour, date = self._final_due(day), format_date(day)
-            if hour < self._began:
+            if hour + PUBLICATION_LATE < self._began:
                 continue
             for series in self.series:
                 known_at = self._first.get((date, series))

@@ -146,19 +146,16 @@ def instant_text(instant: str) -> str:
 
 
 def duration(seconds: int) -> str:
-    """Return how long something took or is ago, in its two greatest units.
+    """Return how long something took or is ago, in its two greatest units, the second only where it is not 0.
 
-    >>> [duration(seconds).replace(TIED, " ") for seconds in (8_100, 90, 200_000)]
-    ['2 h 15 min', '1 min', '2 d 7 h']
+    >>> [duration(seconds).replace(TIED, " ") for seconds in (8_100, 90, 200_000, 7_200)]
+    ['2 h 15 min', '1 min', '2 d 7 h', '2 h']
     """
     minutes, hours, days = seconds // 60, seconds // 3_600, seconds // 86_400
-    if days:
-        text = f"{days} d {hours % 24} h"
-    elif hours:
-        text = f"{hours} h {minutes % 60} min"
-    else:
-        text = f"{minutes} min"
-    return text.replace(" ", TIED)
+    if not hours:
+        return f"{minutes}{TIED}min"
+    units = ((days, "d"), (hours % 24, "h")) if days else ((hours, "h"), (minutes % 60, "min"))
+    return TIED.join(f"{count}{TIED}{unit}" for count, unit in units if count)
 
 
 def sparkline(values: Sequence[Decimal | None]) -> str:

@@ -13,7 +13,7 @@ from mtok.calendar import parse_instant
 from mtok.venue.answers import FRESH_SECONDS
 from mtok.venue.health import DAYS, FILES_CHECKED_MAX, Day, Health, Print, health
 from mtok.venue.place import now, opened
-from mtok.wording.figures import ABSENT, TIED, counted, day_text, duration, percent
+from mtok.wording.figures import ABSENT, counted, day_text, duration, percent
 from mtok.wording.words import SYMBOLS, company_of
 
 _CHECKS: Final = {
@@ -72,7 +72,7 @@ def status(request: HttpRequest) -> HttpResponse:
         "rows": [_row(day, found, limit) for day in found.days],
         "days": DAYS,
         "punctual": _punctual(found),
-        "limit": duration(limit).replace(f"{TIED}0{TIED}min", ""),
+        "limit": duration(limit),
         "checks": [{"name": _CHECKS[check.what], "check": check} for check in found.files.checks],
         "held": [{"name": _KINDS.get(held.kind, held.kind), "held": held} for held in found.files.held],
         "files_max": FILES_CHECKED_MAX,
@@ -138,9 +138,10 @@ def _came(prints: list[Print], day: Day, found: Health, limit: int) -> tuple[str
         return "", "late" if day.date in found.late else "not due"
     delay = max(one.delay_seconds for one in prints)
     after = "under a minute" if 0 <= delay < 60 else duration(max(delay, 0))
-    if found.began is not None and parse_instant(day.final_due) < parse_instant(found.began):
-        return after, "before the log"
-    return after, "in time" if delay <= limit else "late"
+    if delay <= limit:
+        return after, "in time"
+    began = parse_instant(found.began or day.final_due)
+    return after, "before the log" if parse_instant(day.final_due) < began else "late"
 
 
 def _cell(series: str, date: str, one: Print | None, usual: str) -> Cell:
@@ -162,7 +163,7 @@ def _punctual(found: Health) -> str:
     share = percent(Fraction(record.on_time, record.due))
     said = f"{record.on_time:,} of {record.due:,} final prints came in time ({share})"
     if record.worst_seconds is None or record.worst_date is None:
-        return f"{share}."
+        return f"{said}."
     return (
-        f"{share}; the longest delay was {duration(record.worst_seconds)}, of {day_text(record.worst_date)}."
+        f"{said}; the longest delay was {duration(record.worst_seconds)}, of {day_text(record.worst_date)}."
     )

@@ -1,8 +1,12 @@
-"""The rules, parameters, rulebook and policy as they were published, each held against the digest the log names."""
+"""The rules, parameters, rulebook and policy as they were published, each held against the digest the log names.
+
+While the log cannot be read they are held against SHA256SUMS, which does not say when a version was announced.
+"""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,7 +21,8 @@ from mtok.venue.opened import Opened
 class Documents:
     """What a `method` entry names, and where each file is.
 
-    entry : the last one of the version · entries : all of them, of any version, in order, with their place in the log
+    entry : the last one of the version, without its dates where the log cannot be read
+    entries : all of them, of any version, in order, with their place in the log
     """
 
     opened: Opened
@@ -86,7 +91,10 @@ def documents_of(opened: Opened, methodology: str | None = None) -> Documents:
 
     Raises BadCall for an unknown version, AnswerIsNo while nothing is published, EnvironmentFailed for a damaged log.
     """
-    entries = [one for one in enumerate(opened.published.entries) if one[1]["type"] == "method"]
+    readable = opened.damage is None
+    entries = list(_announced(opened) if readable else enumerate(_summed(opened)))
+    if not entries and not readable:
+        raise _damaged("the log")
     if not entries:
         raise AnswerIsNo(
             "nothing_published",
@@ -94,7 +102,7 @@ def documents_of(opened: Opened, methodology: str | None = None) -> Documents:
             "The first publication announces the version it is made by.",
         )
     known = list(dict.fromkeys(str(entry["methodology"]) for _, entry in entries))
-    asked = opened.methodology() if methodology is None else methodology
+    asked = methodology or (opened.methodology() if readable else known[-1])
     found = [entry for _, entry in entries if entry["methodology"] == asked]
     if not found:
         raise BadCall(
@@ -102,7 +110,31 @@ def documents_of(opened: Opened, methodology: str | None = None) -> Documents:
             f"methodology {asked[:40]!r} is unknown",
             f"Published: {', '.join(known)}.",
         )
-    return Documents(opened=opened, entry=found[-1], entries=tuple(entries))
+    return Documents(opened=opened, entry=found[-1], entries=tuple(entries if readable else ()))
+
+
+def _announced(opened: Opened) -> Iterator[tuple[int, Entry]]:
+    """Yield the `method` entries of the log, with their places in it."""
+    for index, entry in enumerate(opened.published.entries):
+        if entry["type"] == "method":
+            yield index, entry
+
+
+def _summed(opened: Opened) -> Iterator[Entry]:
+    """Yield what SHA256SUMS says of each version: the digests alone."""
+    sums = opened.sums
+    for path in sums:
+        methodology = path.removeprefix("methodology/").removesuffix("/parameters.toml")
+        if path == f"methodology/{methodology}/parameters.toml":
+            folder = f"methodology/{methodology}/rules/"
+            rules = {name.removeprefix(folder): sums[name] for name in sums if name.startswith(folder)}
+            yield {
+                "methodology": methodology,
+                "rulebook_sha256": sums.get("rulebook.md", ""),
+                "rules_sha256": sha256_hex(canonical_bytes(rules)),
+                "parameters_sha256": sums[path],
+                "policy_sha256": sums.get("policy.toml", ""),
+            }
 
 
 def _damaged(path: str) -> EnvironmentFailed:

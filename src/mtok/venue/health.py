@@ -26,7 +26,7 @@ from mtok.publication.published import Published
 from mtok.publication.vintages import Vintage
 from mtok.venue.keeping import Archive, archive_of
 from mtok.venue.opened import Opened, Version
-from mtok.venue.revised import Revision, revisions
+from mtok.venue.revised import Revision, revisions_of
 from mtok.watch.publishing import PUBLICATION_LATE
 
 DAYS: Final = 30
@@ -207,7 +207,7 @@ def health(opened: Opened, now: int) -> Health:
 
 def _recent(published: Published, now: int) -> list[Revision]:
     since = now - DAYS * DAY
-    return [one for one in revisions(published) if since < parse_instant(one.published_at) <= now]
+    return [one for one in revisions_of(published) if since < parse_instant(one.published_at) <= now]
 
 
 # ---- what was due, and came

@@ -48,7 +48,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
         return Fraction(self.after) / Fraction(self.before)
 
 
-def revisions(published: Published) -> list[Revision]:
+def revisions_of(published: Published) -> list[Revision]:
     """Return the revisions of a publication, the newest first."""
     found: list[Revision] = []
     vintages = sorted(published.vintages.all(), key=lambda one: (one.key, one.vintage))

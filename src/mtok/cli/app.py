@@ -254,7 +254,14 @@ def explain(
 
 @app.command(epilog="Example: mtok demo --store store")
 @reported
-def demo(*, store: StorePath = None, as_json: AsJson = False) -> None:
+def demo(
+    *,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve the pages afterwards, until Ctrl-C.", show_default=False)
+    ] = False,
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
     """Run everything on the bundled sample: collect, determine, publish, verify, and show the board.
 
     Without --store it makes a temporary one, says where, and leaves it there, so that the commands it proposes
@@ -262,7 +269,7 @@ def demo(*, store: StorePath = None, as_json: AsJson = False) -> None:
     """
     from mtok.archive import Store
     from mtok.cli.board import board_content, board_page
-    from mtok.cli.demonstration import demonstrate
+    from mtok.cli.demonstration import PUBLISHED_AT, demonstrate
     from mtok.cli.reading import Records
     from mtok.cli.summaries import next_steps, run_content
     from mtok.cli.terminal import page_width, progress_bar
@@ -290,6 +297,10 @@ def demo(*, store: StorePath = None, as_json: AsJson = False) -> None:
     answer(content, page, as_json=as_json)
     if not report.ok:
         raise typer.Exit(1)
+    if serve:
+        from mtok.cli.serving import PORT, start
+
+        start(path, "127.0.0.1", PORT, 1, now=PUBLISHED_AT)
 
 
 @app.command(epilog="Example: mtok backup /mnt/disk/mtok --store store")

@@ -156,13 +156,11 @@ def _shown(stretch: Stretch, days: Days, asked: Asked) -> dict[str, Any]:
     places = meaningful_places(printed[max(printed)]) if printed else 2
     worst = (stretch.values("truncation_low"), stretch.values("truncation_high")) if asked.worst else None
     lines = [
-        Line(
-            kind=kind, name=name, values=values, figure=number(values[max(values)], places) if values else ""
-        )
-        for kind, name, values in (
-            ("line", "value", stretch.values("value")),
-            ("line-2", "7-day", stretch.values("average_7d")),
-            ("line-3", "30-day", stretch.values("average_30d")),
+        Line(kind=kind, name=name, values=stretch.values(field), figure=stretch.last(field))
+        for kind, name, field in (
+            ("line", "value", "value"),
+            ("line-2", "7-day", "average_7d"),
+            ("line-3", "30-day", "average_30d"),
         )
     ]
     index = stretch.values("price_index")
@@ -182,7 +180,7 @@ def _shown(stretch: Stretch, days: Days, asked: Asked) -> dict[str, Any]:
         "symbols": {quality: SYMBOLS[quality] for quality in _qualities(stretch)},
         "index_plot": plot(
             days,
-            [Line(kind="line", name="index", values=index, figure=_last(index, 2))],
+            [Line(kind="line", name="index", values=index, figure=stretch.last("price_index"))],
             steps=2,
             least_step=Fraction(1, 2),
         ),
@@ -203,10 +201,6 @@ def _shown(stretch: Stretch, days: Days, asked: Asked) -> dict[str, Any]:
 def _qualities(stretch: Stretch) -> list[str]:
     found = {record.quality for record in stretch.records.values()}
     return [quality for quality in SYMBOLS if quality in found]
-
-
-def _last(values: Mapping[int, Fraction], places: int) -> str:
-    return number(values[max(values)], places) if values else ""
 
 
 def _shares(stretch: Stretch, days: Days) -> list[Small]:
@@ -249,7 +243,7 @@ def _figure(value: Fraction, unit: str) -> str:
 
 def _readout(record: PublishedRecord) -> str:
     """Return a day as the cursor of the chart reads it out."""
-    parts = [f"{record.value} USD" if record.value else "no value", change(record) if record.value else ""]
+    parts = [f"{record.value} USD" if record.value else "no value", change(record) if record.move and record.value else ""]
     for name, digits in (
         ("7-day", record.average_7d),
         ("30-day", record.average_30d),

@@ -48,9 +48,14 @@ class Standing:
     key: PublicKey | None = None
 
 
+def base_url(request: HttpRequest) -> str:
+    """Return where readers find this server: as set, else as they asked for it."""
+    return environment().base_url or f"{request.scheme}://{request.get_host()}"
+
+
 def standing_beside(request: HttpRequest) -> dict[str, Any]:
     """Return what every template is given."""
-    base = environment().base_url or f"{request.scheme}://{request.get_host()}"
+    base = base_url(request)
     return {
         "base_url": base,
         "address": f"{base}{request.path}",

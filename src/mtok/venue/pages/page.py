@@ -48,14 +48,9 @@ class Standing:
     key: PublicKey | None = None
 
 
-def base_url(request: HttpRequest) -> str:
-    """Return where readers find this server: as set, else as they asked for it."""
-    return environment().base_url or f"{request.scheme}://{request.get_host()}"
-
-
 def standing_beside(request: HttpRequest) -> dict[str, Any]:
     """Return what every template is given."""
-    base = base_url(request)
+    base = site_address(request)
     return {
         "base_url": base,
         "address": f"{base}{request.path}",
@@ -65,6 +60,11 @@ def standing_beside(request: HttpRequest) -> dict[str, Any]:
         "links": _links(request.path),
         "description": DESCRIPTION,
     }
+
+
+def site_address(request: HttpRequest) -> str:
+    """Return where readers find this site: for links that leave the page."""
+    return environment().base_url or f"{request.scheme}://{request.get_host()}"
 
 
 def _links(path: str) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from mtok.archive.published_files import PublishedFiles
 from mtok.methodology import load
 from mtok.venue.answers import public
 from mtok.venue.opened import Opened
-from mtok.venue.pages.page import DESCRIPTION, base_url, standing
+from mtok.venue.pages.page import DESCRIPTION, site_address, standing
 from mtok.venue.place import opened
 from mtok.wording.statements import TOP_50, WHAT_IT_IS
 from mtok.wording.words import METHODOLOGY
@@ -35,7 +35,7 @@ _SITEMAP: Final = "http://www.sitemaps.org/schemas/sitemap/0.9"
 @public
 def llms(request: HttpRequest) -> HttpResponse:
     """Return /llms.txt (llmstxt.org)."""
-    base, now = base_url(request), opened()
+    base, now = site_address(request), opened()
     said = standing(now)
     last = (
         f"Last print: {said.date}, {said.stage}, published {said.published}." if said.date else "Nothing yet."
@@ -112,13 +112,13 @@ def _series(base: str) -> Iterator[str]:
 @public
 def robots(request: HttpRequest) -> HttpResponse:
     """Return /robots.txt: everything may be read."""
-    return _text(f"User-agent: *\nAllow: /\n\nSitemap: {base_url(request)}/sitemap.xml\n")
+    return _text(f"User-agent: *\nAllow: /\n\nSitemap: {site_address(request)}/sitemap.xml\n")
 
 
 @public
 def sitemap(request: HttpRequest) -> HttpResponse:
     """Return /sitemap.xml: the pages, the series, and the point of every date, the newest first."""
-    base, now = base_url(request), opened()
+    base, now = site_address(request), opened()
     root = ElementTree.Element("urlset", {"xmlns": _SITEMAP})
     for address, changed in [*_pages(now), *_points(now)][:SITEMAP_ADDRESSES_MAX]:
         url = ElementTree.SubElement(root, "url")
@@ -151,7 +151,7 @@ def _points(now: Opened) -> Iterator[tuple[str, str]]:
 @public
 def mirror(request: HttpRequest) -> HttpResponse:
     """Return /mirror.txt: the address of every file of the publication, a line each, the checkpoint last."""
-    base, now = base_url(request), opened()
+    base, now = site_address(request), opened()
     paths = sorted(PublishedFiles(now.folder).expected, key=lambda path: (path == "log/checkpoint", path))
     return _text("".join(f"{base}/{path}\n" for path in paths))
 

@@ -51,8 +51,8 @@ def refused(request: HttpRequest, error: MtokError) -> HttpResponse:
         "title": status.phrase,
         "status": status.value,
         "code": error.code,
-        "detail": _told(error.found),
-        "remedy": _told(error.remedy),
+        "detail": told(error.found),
+        "remedy": told(error.remedy),
         "instance": request.path,
     }
     if request.path.startswith("/v1"):
@@ -74,8 +74,8 @@ def _not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
     return response
 
 
-def _told(text: str) -> str:
-    """Return what may be said to strangers: nothing of where things are on this machine."""
+def told(text: str) -> str:
+    """Return of a text what may be said to strangers: nothing of where things are on this machine."""
     folder = opening().now().folder
     return text.replace(f"{folder}/", "").replace(str(folder), "the publication")
 
@@ -88,8 +88,8 @@ class Refusals:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
-        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and "Allow" in response:
-            return _not_allowed(request, response["Allow"].replace("GET", "GET, HEAD, OPTIONS"))
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and response.get("Allow") == "GET":
+            return _not_allowed(request, "GET, HEAD, OPTIONS")
         return response
 
     def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:

@@ -257,14 +257,6 @@ def days(start: str | None, end: str | None) -> Days:
     return Days(start, end)
 
 
-def known_series(opened: Opened, series: str) -> str:
-    """Return the id of a series. Raises BadCall for one there is not."""
-    known = opened.series()
-    if series not in known:
-        raise BadCall("series_unknown", f"series {_quoted(series)} is unknown", f"Known: {', '.join(known)}.")
-    return series
-
-
 def known_methodology(opened: Opened, methodology: str) -> str:
     """Return the id of a version that was announced in the log. Raises BadCall for any other."""
     opened.methodology()

@@ -9,7 +9,8 @@ from mtok.calendar import format_instant
 from mtok.errors import AnswerIsNo
 from mtok.publication.policy import Stage
 from mtok.publication.vintages import Vintage
-from mtok.venue.api.asked import Days, known_series, no_point
+from mtok.venue.api.asked import Days, no_point
+from mtok.venue.asked import known_series
 from mtok.venue.opened import Opened
 
 

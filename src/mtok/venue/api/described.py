@@ -18,6 +18,7 @@ from mtok.errors import MtokError
 from mtok.records import PublishedRecord
 from mtok.venue.api.asked import invalid
 from mtok.venue.api.schemas import RECORD, Problem
+from mtok.venue.health import Health
 from mtok.venue.refusals import PROBLEM, refused
 
 Json = dict[str, Any]
@@ -126,9 +127,11 @@ def _say_records(part: Any) -> None:
 
 
 def _records() -> Json:
-    """Return the schemas of a record and its parts."""
-    _, found = msgspec.json.schema_components([PublishedRecord], ref_template=f"{_SCHEMAS}{{name}}")
-    return {name: _canonical(schema) for name, schema in found.items()}
+    """Return the schemas of a record, of how the publication stands, and of their parts."""
+    template = f"{_SCHEMAS}{{name}}"
+    _, found = msgspec.json.schema_components([PublishedRecord], ref_template=template)
+    _, standing = msgspec.json.schema_components([Health], ref_template=template)
+    return standing | {name: _canonical(schema) for name, schema in found.items()}
 
 
 def _canonical(part: Any) -> Any:

@@ -36,7 +36,6 @@ from mtok.venue.api.asked import (
     cursor,
     days,
     known_methodology,
-    known_series,
     no_point,
     place_of,
 )
@@ -44,6 +43,7 @@ from mtok.venue.api.chosen import vintage_of, vintages_of
 from mtok.venue.api.log import base64_text
 from mtok.venue.api.schemas import Constituents, Points, PointWithRecord, RecordProof, VintagesOfDate
 from mtok.venue.api.written import TABLES, answer, canonical, download, table
+from mtok.venue.asked import known_series
 from mtok.venue.opened import Opened
 from mtok.venue.place import opened
 

@@ -35,6 +35,8 @@ _Conflict = Annotated[_Json, _part("Conflict")]
 _Discarded = Annotated[_Json, _part("Discarded")]
 _Absent = Annotated[_Json, _part("Absent")]
 _Move = Annotated[_Json, _part("Move")]
+Status = Annotated[_Json, _part("Health")]
+"""How the publication stands: `mtok.venue.health`."""
 
 SeriesId = Annotated[str, Field(description="Id of the series", examples=["openai"])]
 DateText = Annotated[

@@ -13,10 +13,11 @@ from mtok.errors import AnswerIsNo, BadCall
 from mtok.methodology import load
 from mtok.publication.vintages import Vintage
 from mtok.records import point
-from mtok.venue.api.asked import AsOf, Date, Days, SeriesId, known_series
+from mtok.venue.api.asked import AsOf, Date, Days, SeriesId
 from mtok.venue.api.chosen import vintage_of, vintages_of
 from mtok.venue.api.schemas import MoveBetween, SeriesList, SeriesSummary
 from mtok.venue.api.written import answer, canonical
+from mtok.venue.asked import known_series
 from mtok.venue.opened import Opened
 from mtok.venue.place import opened
 

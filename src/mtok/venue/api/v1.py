@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from mtok.venue.answers import public
-from mtok.venue.api import log, methodologies, points, prices, series
+from mtok.venue.api import log, methodologies, points, prices, series, status
 from mtok.venue.api.asked import exactly
 from mtok.venue.api.described import DescribedAPI
 from mtok.venue.api.written import answer
@@ -36,7 +36,7 @@ api = DescribedAPI(
 )
 api.add_decorator(exactly, mode="view")
 api.add_decorator(public, mode="view")
-for part in (series, points, prices, methodologies, log):
+for part in (series, points, prices, methodologies, log, status):
     api.add_router("", part.router)
 
 

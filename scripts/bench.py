@@ -1,6 +1,6 @@
 """Ratios measured side by side in one run: decoding against bare `json.loads`, determination against plain pandas,
-a run on a store with a year of history against the same on a young and on an empty one, and publishing and verifying
-against plain sha256 (`bench_publication.py`).
+a run on a store with a year of history against the same on a young and on an empty one, publishing and verifying
+against plain sha256 (`bench_publication.py`), and serving against nginx (`bench_serving.py`).
 
 usage: bench.py [RECORDINGS] [--rounds N] [--only PART] [--earlier N] [--scratch FOLDER]
 
@@ -29,7 +29,7 @@ from mtok.calendar import format_instant
 from mtok.sources.sample import sample_responses
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "data" / "openrouter"
-PARTS = ("decode", "determine", "year", "proofs")
+PARTS = ("decode", "determine", "year", "proofs", "serve")
 LONG_PARTS = ("publish", "verify")
 """Run only when they are asked for: making the publications they need takes a quarter of an hour."""
 
@@ -252,6 +252,10 @@ def main() -> None:
             measure_determination(folder, scratch, options.rounds)
         if "year" in parts:
             measure_runs(folder, scratch, options.earlier, min(3, options.rounds))
+        if "serve" in parts:
+            from bench_serving import measure_serving
+
+            measure_serving(scratch, options.rounds)
         if {"proofs", *LONG_PARTS} & set(parts):
             import bench_publication as publication
 

@@ -27,13 +27,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(store: Path, **settings: str) -> Iterator[str]:
-    """Serve a store and give the address. settings : variables without their MTOK_, in small letters"""
+def serving(store: Path, arguments: str = "", **settings: str) -> Iterator[str]:
+    """Serve a store and give the address.
+
+    arguments : of the command · settings : variables without their MTOK_, in small letters
+    """
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MTOK_")}
     environment |= {"MTOK_NOW": NOW, "MTOK_RATE_LIMIT": ""}
     environment |= {f"MTOK_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "mtok", "serve", "--store", str(store), "--port", str(port)]
+    command += arguments.split()
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as server:

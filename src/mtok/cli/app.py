@@ -11,6 +11,7 @@ import typer
 
 from mtok import __version__
 from mtok.cli.agent import commands as agent_commands
+from mtok.cli.bill import commands as bill_commands
 from mtok.cli.failures import reported
 from mtok.cli.live import commands as live_commands
 from mtok.cli.options import (
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.add_typer(live_commands)
 app.add_typer(publishing_commands)
 app.add_typer(serving_commands)
+app.add_typer(bill_commands)
 app.add_typer(agent_commands)
 app.add_typer(keys, name="keys")
 
@@ -256,7 +258,14 @@ def explain(
 
 @app.command(epilog="Example: mtok demo --store store")
 @reported
-def demo(*, store: StorePath = None, as_json: AsJson = False) -> None:
+def demo(
+    *,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve the pages afterwards, until Ctrl-C.", show_default=False)
+    ] = False,
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
     """Run everything on the bundled sample: collect, determine, publish, verify, and show the board.
 
     Without --store it makes a temporary one, says where, and leaves it there, so that the commands it proposes
@@ -264,7 +273,7 @@ def demo(*, store: StorePath = None, as_json: AsJson = False) -> None:
     """
     from mtok.archive import Store
     from mtok.cli.board import board_content, board_page
-    from mtok.cli.demonstration import demonstrate
+    from mtok.cli.demonstration import PUBLISHED_AT, demonstrate
     from mtok.cli.reading import Records
     from mtok.cli.summaries import next_steps, run_content
     from mtok.cli.terminal import page_width, progress_bar
@@ -292,6 +301,10 @@ def demo(*, store: StorePath = None, as_json: AsJson = False) -> None:
     answer(content, page, as_json=as_json)
     if not report.ok:
         raise typer.Exit(1)
+    if serve:
+        from mtok.cli.serving import PORT, start
+
+        start(path, "127.0.0.1", PORT, 1, now=PUBLISHED_AT)
 
 
 @app.command(epilog="Example: mtok backup /mnt/disk/mtok --store store")

@@ -18,7 +18,7 @@ from mtok.publication.operators import create_key
 from mtok.publication.press import nowhere
 from mtok.replay import Recording, ReplayClock, collect_recorded
 
-_PUBLISHED_AT: Final = "2026-06-27T14:05:00Z"
+PUBLISHED_AT: Final = "2026-06-27T14:05:00Z"
 """When the last day of the sample was due to be final."""
 
 
@@ -31,6 +31,6 @@ def demonstrate(store: Store, progress: Progress) -> tuple[Run, Report, PublicKe
     run = determine_days(store, progress=progress)
     if not has_key(store):
         create_key(store, f"demo-{os.urandom(4).hex()}/log", os.urandom(32))
-    publish_due(store, ReplayClock(parse_instant(_PUBLISHED_AT), 0), nowhere, progress=progress)
+    publish_due(store, ReplayClock(parse_instant(PUBLISHED_AT), 0), nowhere, progress=progress)
     keys = keyring_of(store).public()
     return run, verify(Folder(store.path), keys, progress=progress), keys[-1]

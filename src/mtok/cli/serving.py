@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +16,7 @@ from mtok.cli.options import StorePath
 
 commands = typer.Typer()
 
+PORT: Final = 8321
 _NEEDED: Final = ("django", "granian", "ninja", "whitenoise", "csp", "limits", "PIL", "pydantic_settings")
 
 
@@ -25,7 +27,7 @@ def serve(
     host: Annotated[
         str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", metavar="N", min=1, max=65535, help="Port.")] = 8321,
+    port: Annotated[int, typer.Option("--port", metavar="N", min=1, max=65535, help="Port.")] = PORT,
     workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, max=64, help="Processes.")] = 1,
     store: StorePath = None,
 ) -> None:
@@ -39,9 +41,15 @@ def serve(
     start(named_store(store), host, port, workers)
 
 
-def start(store: Path, host: str, port: int, workers: int) -> None:
-    """Serve a store until interrupted. Raises BadCall where the store or what it takes is missing."""
+def start(store: Path, host: str, port: int, workers: int, now: str | None = None) -> None:
+    """Serve a store until interrupted. Raises BadCall where the store, what it takes or a free port is missing.
+
+    now : an instant at which the clock of the pages stands still, unless the environment says another
+    """
     _refuse_missing(store)
+    _refuse_taken(host, port)
+    if now is not None:
+        os.environ.setdefault("MTOK_NOW", now)
     from granian import Granian
     from granian.constants import Interfaces
 
@@ -60,6 +68,23 @@ def start(store: Path, host: str, port: int, workers: int) -> None:
         workers=workers,
         log_enabled=False,
     ).serve()
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    """Raise BadCall where nothing can listen there: the server itself would share a port with another one."""
+    from mtok.errors import BadCall
+
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise BadCall(
+            "address_taken",
+            f"{host} port {port}: {error.strerror}",
+            "Name another one with --host and --port.",
+        ) from None
 
 
 def _refuse_missing(store: Path) -> None:

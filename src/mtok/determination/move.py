@@ -1,6 +1,7 @@
 """The move explained (R-11): what of a change is price, mix, entry and exit, exactly and by constituent.
 
-A function of two determination records and nothing else, so anybody who holds both can repeat it.
+A function of two determination records and nothing else, so anybody who holds both can repeat it; the arithmetic is
+of two baskets, whosever they are.
 """
 
 from __future__ import annotations
@@ -49,6 +50,15 @@ class Basket:
         return Fraction(self.cost(names, self.prices), self.weight(names))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """What a move starts from. sha256 : of the record the basket is of, empty where it is of none"""
+
+    date: str
+    value: str
+    sha256: str = ""
+
+
 def fisher_square(before: Basket, after: Basket, continuing: Collection[str]) -> Fraction:
     """Return P_L · P_P over the continuing constituents, the square of the Fisher factor (R-11)."""
     laspeyres = Fraction(before.cost(continuing, after.prices), before.cost(continuing, before.prices))
@@ -59,16 +69,22 @@ def fisher_square(before: Basket, after: Basket, continuing: Collection[str]) ->
 def explain_move(before: Determination, after: Determination) -> Move:
     """Return the move from one printed record to another of the same series and version (R-11)."""
     old, new = Basket.of(before), Basket.of(after)
+    causes = {name: _cause(name, before) for name in new.tokens.keys() - old.tokens.keys()}
+    causes |= {name: _cause(name, after) for name in old.tokens.keys() - new.tokens.keys()}
+    start = Start(date=before.date, value=before.value or "", sha256=before.sha256)
+    return basket_move(start, old, new, causes)
+
+
+def basket_move(start: Start, old: Basket, new: Basket, causes: Mapping[str, str]) -> Move:
+    """Return the move from one basket to another (R-11). causes : why what only one has is not in the other"""
     change = new.average(new.tokens) - old.average(old.tokens)
     continuing = sorted(old.tokens.keys() & new.tokens.keys())
     move = Move(
-        from_date=before.date,
-        from_value=before.value or "",
-        from_sha256=before.sha256,
+        from_date=start.date,
+        from_value=start.value,
+        from_sha256=start.sha256,
         change=_text(change),
     )
-    causes = {name: _cause(name, before) for name in new.tokens.keys() - old.tokens.keys()}
-    causes |= {name: _cause(name, after) for name in old.tokens.keys() - new.tokens.keys()}
     if not continuing:
         replaced = _contributions(new, 1) | _contributions(old, -1)
         listed = [
@@ -158,7 +174,7 @@ def _cause(name: str, other: Determination) -> str:
     return "no_row" if name in other.without_volume else "unlisted"
 
 
-def _by_cause(effects: Effects, causes: dict[str, str]) -> dict[str, str]:
+def _by_cause(effects: Effects, causes: Mapping[str, str]) -> dict[str, str]:
     sums: defaultdict[str, Fraction] = defaultdict(Fraction)
     for name, effect in effects.items():
         sums[causes[name]] += effect

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final
 from wsgiref.types import WSGIEnvironment
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest, multiprocess
 
 from mtok.errors import MtokError
 from mtok.venue.opened import Opened
@@ -14,11 +15,21 @@ REGISTRY: Final = CollectorRegistry()
 _REQUESTS: Final = Counter(
     "mtok_http_requests", "Requests answered", ["kind", "status", "held"], registry=REGISTRY
 )
-_ENTRIES: Final = Gauge("mtok_log_entries", "Entries of the log that is shown", registry=REGISTRY)
-_PUBLISHED: Final = Gauge(
-    "mtok_published_timestamp_seconds", "When the last publication was", registry=REGISTRY
+_ENTRIES: Final = Gauge(
+    "mtok_log_entries", "Entries of the log that is shown", registry=REGISTRY, multiprocess_mode="max"
 )
-_DAMAGED: Final = Gauge("mtok_publication_damaged", "1 where the log cannot be read", registry=REGISTRY)
+_PUBLISHED: Final = Gauge(
+    "mtok_published_timestamp_seconds",
+    "When the last publication was",
+    registry=REGISTRY,
+    multiprocess_mode="max",
+)
+_DAMAGED: Final = Gauge(
+    "mtok_publication_damaged", "1 where the log cannot be read", registry=REGISTRY, multiprocess_mode="max"
+)
+_SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""Where the workers of a server keep what each has counted; set by `mtok serve` for several."""
+
 _KINDS: Final = {"v1": "api", "static": "asset", "healthz": "probe", "readyz": "probe", "metrics": "probe"}
 
 
@@ -39,4 +50,8 @@ def metrics(opened: Opened) -> bytes:
         _PUBLISHED.set((published.known_at or 0) / 1e6)
     except MtokError:
         _DAMAGED.set(1)
-    return generate_latest(REGISTRY)
+    if _SHARED not in os.environ:
+        return generate_latest(REGISTRY)
+    of_all = CollectorRegistry()
+    multiprocess.MultiProcessCollector(of_all)  # type: ignore[no-untyped-call]
+    return generate_latest(of_all)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
+from mtok.venue.assets import assets_digest, never_changes
 from mtok.venue.environment import environment
 
 _FOLDER = Path(__file__).parents[1]
@@ -43,10 +44,12 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 USE_I18N = False
 
-STATIC_URL = "/static/"
 STATICFILES_DIRS = [_FOLDER / "static"]
+STATIC_URL = f"/static/{assets_digest(STATICFILES_DIRS[0])}/"  # another address whenever a file changes
 STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_IMMUTABLE_FILE_TEST = never_changes
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 UPLOAD_BYTES_MAX = 8 * 2**20

@@ -235,7 +235,7 @@ def unlinked(record: Determination) -> Determination:
 def edition_of(one: Determined, vintages: Vintages, known_at: str, policy: str) -> Edition:
     """Return a date ready to be published for the first time."""
     keys = [(record.series, record.methodology, record.date) for record in one.records]
-    return make_edition(one, [], {key[0]: vintages.of(key) for key in keys}, known_at, policy)
+    return make_edition(one, [], {key[0]: vintages.of(key) for key in keys}, [], known_at, policy)
 
 
 def publish_one(store: Store, one: Determined) -> None:

@@ -297,7 +297,7 @@ def test_the_page_line_by_line() -> None:
         == f"""\
 mtok  the last 5 days                                   20 Jun 2026 14:00:00 UTC
 
-prices     newest 20 Jun 08:00 UTC, 6 h 0 min ago; late after 20 Jun 11:00 UTC
+prices     newest 20 Jun 08:00 UTC, 6 h ago; late after 20 Jun 11:00 UTC
 rankings   newest day 19 Jun 2026; 20 Jun is late after 21 Jun 06:00 UTC
 published  last 20 Jun 06:05 UTC, the log has 1,307 entries; next due
            20 Jun 14:00 UTC

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from mtok import __version__
+from mtok.cli.agent import commands as agent_commands
 from mtok.cli.bill import commands as bill_commands
 from mtok.cli.failures import reported
 from mtok.cli.live import commands as live_commands
@@ -40,6 +41,7 @@ app.add_typer(live_commands)
 app.add_typer(publishing_commands)
 app.add_typer(serving_commands)
 app.add_typer(bill_commands)
+app.add_typer(agent_commands)
 app.add_typer(keys, name="keys")
 
 

@@ -11,7 +11,7 @@ import msgspec
 from mtok.calendar import parse_date
 from mtok.cli.layout import Heading, Page, apart, columns, hairline, labelled, wrapped
 from mtok.watch import LATE, NOTE, Alarm, DayStatus, Print, Publishing, Status, code_of
-from mtok.wording.figures import ABSENT, TIED, counted, day_text, instant_text, tokens
+from mtok.wording.figures import ABSENT, TIED, counted, day_text, duration, instant_text, tokens
 from mtok.wording.words import SYMBOLS, company_of
 
 NOT_DETERMINED: Final = "·"
@@ -56,7 +56,7 @@ def _header(status: Status, width: int) -> Page:
 def _prices(status: Status) -> str:
     newest = "none captured"
     if status.newest_prices is not None and status.newest_prices_age is not None:
-        newest = f"newest {_moment(status.newest_prices)}, {_duration(status.newest_prices_age)} ago"
+        newest = f"newest {_moment(status.newest_prices)}, {duration(status.newest_prices_age)} ago"
     return f"{newest}; {_late_after('', status.prices_due)}"
 
 
@@ -203,22 +203,6 @@ def _shortened(text: str, room: int) -> str:
 
 def _clock(seconds: int) -> str:
     return f"{seconds // 3600}:{seconds % 3600 // 60:02d}"
-
-
-def _duration(seconds: int) -> str:
-    """Return how long ago something was, in its two greatest units.
-
-    >>> _duration(8_100), _duration(90), _duration(200_000)
-    ('2 h 15 min', '1 min', '2 d 7 h')
-    """
-    minutes, hours, days = seconds // 60, seconds // 3_600, seconds // 86_400
-    if days:
-        text = f"{days} d {hours % 24} h"
-    elif hours:
-        text = f"{hours} h {minutes % 60} min"
-    else:
-        text = f"{minutes} min"
-    return text.replace(" ", TIED)
 
 
 def _short_day(date: str) -> str:

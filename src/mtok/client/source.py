@@ -10,7 +10,7 @@ import hashlib
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -268,26 +268,31 @@ class Address:
         )
 
     def _chunks(self, path: str) -> Iterator[bytes]:
+        with self._answer(path) as response:
+            yield from self._body(response, path)
+
+    def _body(self, response: httpx2.Response, path: str) -> Iterator[bytes]:
+        """Yield an answer as it comes: a server that drips must not fill a buffer first."""
         limit, left = bytes_max(path), bytes_max(path)
         until = time.monotonic_ns() + self._limits.file_seconds * 10**9
-        with self._answer(self._base.join(_checked(path)), path) as response:
-            for chunk in response.iter_raw():  # as it comes: a server that drips must not fill a buffer first
-                left -= len(chunk)
-                if left < 0:
-                    raise Unreadable("file_refused", f"{path} has more than {limit} bytes")
-                if time.monotonic_ns() > until:
-                    raise EnvironmentFailed(
-                        "source_slow",
-                        f"{self.where}{path} was not whole after {self._limits.file_seconds} s",
-                        "Try again later, or verify a copy.",
-                    )
-                yield chunk
+        for chunk in response.iter_raw():
+            left -= len(chunk)
+            if left < 0:
+                raise Unreadable("file_refused", f"{path} has more than {limit} bytes")
+            if time.monotonic_ns() > until:
+                raise EnvironmentFailed(
+                    "source_slow",
+                    f"{self.where}{path} was not whole after {self._limits.file_seconds} s",
+                    "Try again later, or verify a copy.",
+                )
+            yield chunk
 
     @contextmanager
-    def _answer(self, url: httpx2.URL, path: str) -> Iterator[httpx2.Response]:
+    def _answer(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[httpx2.Response]:
         """Yield the answer at the end of the redirects. Raises Missing, Unreadable, EnvironmentFailed."""
+        url = self._base.join(_checked(path))
         for _ in range(_REDIRECTS_MAX + 1):
-            with self._client.stream("GET", url) as response:
+            with self._client.stream("GET", url, headers=headers) as response:
                 if response.status_code not in _REDIRECTS:
                     self._check(response, path)
                     yield response

@@ -45,5 +45,24 @@ def decode_outline(raw: bytes) -> PublishedRecord:
     return PublishedRecord(**fields, constituents=())
 
 
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of the weight a constituent has, as its record says."""
+
+    constituent: str
+    weight_share: str
+
+
+class _Shares(msgspec.Struct):
+    constituents: tuple[Share, ...]
+
+
+_SHARES: Final = msgspec.json.Decoder(_Shares, strict=False)
+
+
+def decode_shares(raw: bytes) -> tuple[Share, ...]:
+    """Return the shares of the constituents alone. Raises msgspec.MsgspecError for what is no record."""
+    return _SHARES.decode(raw).constituents
+
+
 def _fields(found: msgspec.Struct) -> dict[str, Any]:
     return {name: getattr(found, name) for name in found.__struct_fields__}

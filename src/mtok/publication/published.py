@@ -15,7 +15,7 @@ from mtok.errors import EnvironmentFailed
 from mtok.notes import Checkpoint, NoteRefused
 from mtok.publication.entries import Entry, read_entries
 from mtok.publication.log import Log
-from mtok.publication.outlines import decode_outline
+from mtok.publication.outlines import Share, decode_outline, decode_shares
 from mtok.publication.vintages import Vintage, Vintages
 from mtok.records import Determination, PublishedRecord, decode_published
 
@@ -73,6 +73,10 @@ class Published:
         outlined = decode_outline(self._raw_record(vintage))
         outlined.__dict__["sha256"] = vintage.record_sha256
         return outlined
+
+    def shares(self, vintage: Vintage) -> tuple[Share, ...]:
+        """Return how the weight of a published record is shared among its constituents."""
+        return decode_shares(self._raw_record(vintage))
 
     def _raw_record(self, vintage: Vintage) -> bytes:
         path = self.folder / vintage.path

@@ -27,7 +27,7 @@ def public(view: View) -> View:
         response = view(request, *args, **kwargs)
         if response.status_code == 200 and not response.has_header("Cache-Control"):
             response["Cache-Control"] = f"public, max-age={FRESH_SECONDS}"
-            if not response.has_header("Last-Modified"):
+            if not response.has_header("Last-Modified") and opened().damage is None:
                 dated(response, opened().published.known_at or 0)
         return response
 

@@ -8,11 +8,15 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
+import msgspec
+
 from mtok.archive.published_files import PUBLICATION, SUMS
 from mtok.calendar import parse_date
 from mtok.canonical import sha256_hex
 from mtok.errors import AnswerIsNo, EnvironmentFailed
 from mtok.methodology import in_force, load
+from mtok.notes import Checkpoint
+from mtok.proofs import Tree, leaf_hash
 from mtok.publication.published import Published
 
 Version = tuple[tuple[int, int, int], ...]
@@ -30,8 +34,18 @@ class Opened:
 
     @cached_property
     def published(self) -> Published:
-        """The log and its records. Raises EnvironmentFailed when the log cannot be read."""
-        return Published(self.folder)
+        """The log and its records. Raises EnvironmentFailed unless the entries have the root of the checkpoint."""
+        try:
+            published = Published(self.folder)
+        except (msgspec.MsgspecError, LookupError, ValueError) as error:
+            raise _damaged(f"the log holds what is no entry: {error}") from None
+        if not published.size and (self.folder / SUMS).exists():
+            raise _damaged("log/checkpoint is missing")
+        if published.size:
+            head, _, _ = (self.folder / "log" / "checkpoint").read_text("utf-8").partition("\n\n")
+            if Checkpoint.parse(f"{head}\n").root != Tree(map(leaf_hash, published.raw_entries)).root():
+                raise _damaged("the entries of the log have another root than log/checkpoint")
+        return published
 
     @cached_property
     def damage(self) -> EnvironmentFailed | None:
@@ -70,12 +84,16 @@ class Opened:
         target = self.folder / path
         raw = target.read_bytes() if target.is_file() else b""
         if sha256_hex(raw) != self.sums[path]:
-            raise EnvironmentFailed(
-                "publication_damaged",
-                f"{path} is not the file that was published",
-                "Ask again in a minute: a publication may be under way. If it stays so, tell the operator.",
-            )
+            raise _damaged(f"{path} is not the file that was published")
         return raw
+
+
+def _damaged(found: str) -> EnvironmentFailed:
+    return EnvironmentFailed(
+        "publication_damaged",
+        found,
+        "Ask again in a minute: a publication may be under way. If it stays so, tell the operator.",
+    )
 
 
 class Opening:

@@ -48,8 +48,8 @@ def refused(request: HttpRequest, error: MtokError) -> HttpResponse:
         "title": status.phrase,
         "status": status.value,
         "code": error.code,
-        "detail": _told(error.found),
-        "remedy": _told(error.remedy),
+        "detail": told(error.found),
+        "remedy": told(error.remedy),
         "instance": request.path,
     }
     if request.path.startswith("/v1"):
@@ -64,8 +64,8 @@ def refused(request: HttpRequest, error: MtokError) -> HttpResponse:
     return response
 
 
-def _told(text: str) -> str:
-    """Return what may be said to strangers: nothing of where things are on this machine."""
+def told(text: str) -> str:
+    """Return of a text what may be said to strangers: nothing of where things are on this machine."""
     folder = opening().now().folder
     return text.replace(f"{folder}/", "").replace(str(folder), "the publication")
 

@@ -145,6 +145,19 @@ def instant_text(instant: str) -> str:
     return f"{day_text(date)}{TIED}{time[:8]}{TIED}UTC"
 
 
+def duration(seconds: int) -> str:
+    """Return how long something took or is ago, in its two greatest units, the second only where it is not 0.
+
+    >>> [duration(seconds).replace(TIED, " ") for seconds in (8_100, 90, 200_000, 7_200)]
+    ['2 h 15 min', '1 min', '2 d 7 h', '2 h']
+    """
+    minutes, hours, days = seconds // 60, seconds // 3_600, seconds // 86_400
+    if not hours:
+        return f"{minutes}{TIED}min"
+    units = ((days, "d"), (hours % 24, "h")) if days else ((hours, "h"), (minutes % 60, "min"))
+    return TIED.join(f"{count}{TIED}{unit}" for count, unit in units if count)
+
+
 def sparkline(values: Sequence[Decimal | None]) -> str:
     """Return one block a value, the lowest to the highest of them; a missing value is a visible gap.
 

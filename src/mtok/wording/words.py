@@ -180,7 +180,12 @@ def cause(record: Determination, code: str, when: str = "") -> str:
 
 def shown_names(record: Determination) -> dict[str, str]:
     """Return how each constituent is named on a page: without author and, where that is unambiguous, date."""
-    listed = sorted(set(_mentioned(record)))
+    return short_names(_mentioned(record))
+
+
+def short_names(constituents: Iterable[str]) -> dict[str, str]:
+    """Return how each of some constituents is named beside the others."""
+    listed = sorted(set(constituents))
     bare = {name: name.partition("/")[2] for name in listed}
     undated = {name: _DATE_OF_SLUG.sub("", short) for name, short in bare.items()}
     uses = Counter(undated.values())

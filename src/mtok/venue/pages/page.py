@@ -50,7 +50,7 @@ class Standing:
 
 def standing_beside(request: HttpRequest) -> dict[str, Any]:
     """Return what every template is given."""
-    base = environment().base_url or f"{request.scheme}://{request.get_host()}"
+    base = site_address(request)
     return {
         "base_url": base,
         "address": f"{base}{request.path}",
@@ -60,6 +60,11 @@ def standing_beside(request: HttpRequest) -> dict[str, Any]:
         "links": _links(request.path),
         "description": DESCRIPTION,
     }
+
+
+def site_address(request: HttpRequest) -> str:
+    """Return where readers find this site: for links that leave the page."""
+    return environment().base_url or f"{request.scheme}://{request.get_host()}"
 
 
 def _links(path: str) -> list[dict[str, str]]:

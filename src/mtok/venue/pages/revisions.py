@@ -1,13 +1,175 @@
-"""The page revisions: to be written."""
+"""Revisions and notices: every value that was changed or came late, why, and what the operator has had to say."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from mtok.errors import AnswerIsNo, BadCall, EnvironmentFailed, MtokError
+from mtok.methodology import load
+from mtok.notes import NoteRefused, PublicKey
+from mtok.publication.entries import Entry
+from mtok.publication.published import Published
+from mtok.venue.answers import public
+from mtok.venue.documents import documents_of
+from mtok.venue.opened import Opened
+from mtok.venue.pages.methodology import parameters_of
+from mtok.venue.place import opened
+from mtok.venue.revised import Revision, revisions_of
+from mtok.wording.figures import ABSENT, signed_percent
+from mtok.wording.words import METHODOLOGY, company_of
 
-def revisions(request: HttpRequest, **asked: Any) -> HttpResponse:
-    """Return the page."""
-    return render(request, "base.html", {"title": "revisions"})
+PAGE_ROWS: Final = 50
+NOTICES_MAX: Final = 100
+"""Notices that are shown; all of them stand in the log."""
+
+_PAGE_DIGITS: Final = 6
+_KINDS: Final = {
+    "late": "came late",
+    "final": "final after preliminary",
+    "restatement": "restated",
+    "informational": "informational",
+}
+_NOTICES: Final = {
+    "disruption": "Disruption",
+    "incident": "Incident",
+    "correction": "Correction",
+    "key_rotation": "New key",
+    "cessation": "Cessation",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A revision as people read it. before, after : with an absent one in words · why : the reason in words"""
+
+    revision: Revision
+    company: str
+    kind: str
+    before: str
+    after: str
+    change: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A notice. index : of its entry · lines : of its text · keys : ids of the old and the new key of a rotation"""
+
+    index: int
+    kind: str
+    company: str
+    dates: tuple[str, ...]
+    time: str
+    lines: tuple[str, ...]
+    keys: tuple[str, ...]
+
+
+@public
+def revisions(request: HttpRequest) -> HttpResponse:
+    """Return the page, of one series where it is asked for."""
+    now = opened()
+    series = _series(request.GET.get("series", ""))
+    policy, damaged = _policy(now)
+    published = now.published if now.damage is None else None
+    every = revisions_of(published) if published else []
+    found = [one for one in every if not series or one.series == series]
+    page, pages = _page(request.GET.get("page", ""), len(found))
+    shown = found[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
+    notices = list(_notices(published, series))[::-1] if published else []
+    context = {
+        "title": "Revisions and notices",
+        "description": "Every value that was changed or came late, with its reason, and every notice of the operator.",
+        "series": series,
+        "companies": [(one.series, one.company) for one in load(METHODOLOGY).series],
+        "rows": [_row(one, policy.get("reasons", {})) for one in shown],
+        "total": len(found),
+        "page": page,
+        "pages": pages,
+        "page_rows": PAGE_ROWS,
+        "notices": notices[:NOTICES_MAX],
+        "notices_total": len(notices),
+        "numbers": list(parameters_of(policy)),
+        "reasons": policy.get("reasons", {}),
+        "damaged": now.damage or damaged,
+        "readable": published is not None,
+        "policy_name": policy.get("policy", ""),
+    }
+    return render(request, "revisions.html", context)
+
+
+def _series(asked: str) -> str:
+    """Return the series to show, empty for all. Raises BadCall for an unknown one."""
+    known = [one.series for one in load(METHODOLOGY).series]
+    if asked and asked not in known:
+        raise BadCall("series_unknown", f"series {asked[:40]!r} is unknown", f"Known: {', '.join(known)}.")
+    return asked
+
+
+def _page(asked: str, rows: int) -> tuple[int, int]:
+    """Return which page to show, from 1, and how many there are. Raises BadCall, AnswerIsNo."""
+    pages = max(-(-rows // PAGE_ROWS), 1)
+    if not asked:
+        return 1, pages
+    if not (asked.isascii() and asked.isdecimal() and len(asked) <= _PAGE_DIGITS and int(asked)):
+        raise BadCall("page_invalid", f"page {asked[:20]!r} is no page number", "Pages are numbered from 1.")
+    if int(asked) > pages:
+        raise AnswerIsNo("page_unknown", f"there is no page {asked}", f"The last page is {pages}.")
+    return int(asked), pages
+
+
+def _policy(now: Opened) -> tuple[dict[str, Any], MtokError | None]:
+    """Return the published policy, or none of it and why."""
+    try:
+        return documents_of(now).policy, None
+    except EnvironmentFailed as error:
+        return {}, error
+    except AnswerIsNo:
+        return {}, None
+
+
+def _row(one: Revision, reasons: Mapping[str, str]) -> Row:
+    before = ABSENT if one.first else one.before or "withheld"
+    why = "as scheduled: the next print of that date"
+    if one.reason is not None:
+        why = reasons.get(one.reason, "a reason this page has no words for")
+    ratio = one.ratio
+    return Row(
+        revision=one,
+        company=company_of(one.series),
+        kind=_KINDS.get(one.kind, one.kind),
+        before=before,
+        after=one.after or "withheld",
+        change="" if ratio is None else "unchanged" if ratio == 1 else signed_percent(ratio, 2),
+        why=why,
+    )
+
+
+def _notices(published: Published, series: str) -> Iterator[Shown]:
+    for index, entry in enumerate(published.entries):
+        if entry["type"] == "notice" and series in ("", entry.get("series", series)):
+            yield _shown(index, entry)
+
+
+def _shown(index: int, entry: Entry) -> Shown:
+    dates = tuple(dict.fromkeys(entry[name] for name in ("first_date", "last_date") if entry.get(name)))
+    return Shown(
+        index=index,
+        kind=_NOTICES.get(str(entry["kind"]), str(entry["kind"])),
+        company=company_of(entry["series"]) if entry.get("series") else "",
+        dates=dates,
+        time=entry["time"],
+        lines=tuple(entry["text"].splitlines()),
+        keys=tuple(_key_id(entry[name]) for name in ("old_key", "new_key") if entry.get(name)),
+    )
+
+
+def _key_id(text: str) -> str:
+    try:
+        return PublicKey.parse(text).id.hex()
+    except NoteRefused:
+        return "a key that cannot be read"

@@ -1,0 +1,138 @@
+"""A publication at an address, asked as little as possible: copies, conditional requests, patience, no network.
+
+What never changes is asked for once; of all else the server says whether the copy is still right. A server that asks
+to be left alone is, for as long as it says. When nobody can be asked the copy answers, and a warning says so.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from mtok.client.cache import Cache, Copy
+from mtok.client.refusals import OfflineCopy, Unreachable
+from mtok.client.source import LIMITS, Address, Limits
+from mtok.errors import EnvironmentFailed
+
+if TYPE_CHECKING:
+    import httpx2
+
+TRIES: Final = 4
+WAIT_SECONDS_MAX: Final = 30
+"""A server that asks for more is not waited for."""
+
+_UNCHANGING: Final = re.compile(
+    r"(records|prices|observations|captures|raw|methodology|rulebooks|policies|proofs)/|log/(tile|heads)/"
+)
+_PASSING: Final = frozenset({429, 500, 502, 503, 504})
+_REMEDY: Final = "Check the address and the network, or try again later; a downloaded folder needs neither."
+
+
+class _Again(Exception):
+    """A try that came to nothing, of which the next may be better. wait : how long the server asked for, if it did"""
+
+    def __init__(self, failure: EnvironmentFailed, wait: dt.timedelta | None = None) -> None:
+        super().__init__(failure.found)
+        self.failure = failure
+        self.wait = wait
+
+
+class KeptAddress(Address):
+    """An address of a publication, with the copies of what it answered."""
+
+    def __init__(self, url: str, folder: Path | None, limits: Limits = LIMITS) -> None:
+        """Take the address of the folder. folder : of the copies, None for none. Raises BadCall `address_refused`."""
+        super().__init__(url, limits)
+        self._cache = None if folder is None else Cache(folder, self.where)
+        self.offline = False
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file (`Source.read`); raises Unreachable where neither server nor copy has it."""
+        copy = self._cache.get(path) if self._cache else None
+        if copy is not None and _UNCHANGING.match(path):
+            return copy.raw
+        return self._asked(path, copy)
+
+    def again(self, path: str) -> bytes:
+        """Return a file as the server has it, whatever copy there is, here or on the way."""
+        if self._cache:
+            self._cache.forget(path)
+        return self._asked(path, None)
+
+    def forget(self, path: str) -> None:
+        """Drop the copy of a file."""
+        if self._cache:
+            self._cache.forget(path)
+
+    def _asked(self, path: str, copy: Copy | None) -> bytes:
+        import stamina
+
+        tries = stamina.retry_context(
+            on=_wait_of, attempts=TRIES, timeout=None, wait_initial=1, wait_max=WAIT_SECONDS_MAX
+        )
+        try:
+            for one in tries:
+                with one:
+                    raw = self._try(path, copy)
+                    self.offline = False
+                    return raw
+            raise AssertionError("a try returns or raises")
+        except _Again as last:
+            failure = last.failure
+        except EnvironmentFailed as error:
+            failure = error
+        if copy is None:
+            raise Unreachable(failure.code, failure.found, failure.remedy or _REMEDY) from None
+        self._say_offline(failure)
+        return copy.raw
+
+    def _try(self, path: str, copy: Copy | None) -> bytes:
+        """Return a file, its copy where that is still right. Raises _Again when another try may be better."""
+        import httpx2
+
+        headers = {"If-None-Match": copy.etag} if copy and copy.etag else {}
+        if copy is None:
+            headers["Cache-Control"] = "no-cache"
+        try:
+            with self._answer(path, headers) as response:
+                if response.status_code == 304 and copy is not None:
+                    return copy.raw
+                raw = b"".join(self._body(response, path))
+                etag = response.headers.get("etag", "")
+        except httpx2.TransportError as error:
+            found = f"{self.where}{path} did not come: {type(error).__name__} {error}".rstrip()
+            raise _Again(EnvironmentFailed("source_failed", found, _REMEDY)) from None
+        if self._cache:
+            self._cache.put(path, raw, etag)
+        return raw
+
+    def _check(self, response: httpx2.Response, path: str) -> None:
+        if response.status_code in _PASSING:
+            wait = _wait_asked_for(response)
+            found = f"{self.where}{path} was answered with status {response.status_code}"
+            if wait is None or wait.total_seconds() <= WAIT_SECONDS_MAX:
+                raise _Again(EnvironmentFailed("source_failed", found, _REMEDY), wait)
+            asked = f"{found}, and asks to be left alone for {wait.seconds + wait.days * 86_400} s"
+            raise EnvironmentFailed("source_failed", asked, "Ask again after that time.")
+        if response.status_code != 304 or "if-none-match" not in response.request.headers:
+            super()._check(response, path)
+
+    def _say_offline(self, failure: EnvironmentFailed) -> None:
+        if not self.offline:
+            warnings.warn(f"{failure.found}; answering from the copy of before", OfflineCopy, stacklevel=2)
+        self.offline = True
+
+
+def _wait_of(error: Exception) -> bool | dt.timedelta:
+    if not isinstance(error, _Again):
+        return False
+    return True if error.wait is None else error.wait
+
+
+def _wait_asked_for(response: httpx2.Response) -> dt.timedelta | None:
+    """Return what `Retry-After` says in seconds, None where it says none; a date would need a clock."""
+    asked = response.headers.get("retry-after", "")
+    return dt.timedelta(seconds=int(asked)) if asked.isdecimal() and len(asked) < 8 else None

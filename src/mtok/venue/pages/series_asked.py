@@ -1,0 +1,127 @@
+"""What the series page is asked for in its address: which days, as known when, and whether with the worst case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+from urllib.parse import urlencode
+
+from mtok.calendar import DAY, day_of, format_date, parse_date, parse_instant
+from mtok.errors import AnswerIsNo, BadCall
+
+RANGES: Final = {"30d": 30, "90d": 90, "1y": 365, "all": None}
+"""How many days back from the last one each range reaches; all of them."""
+
+RANGE_NAMES: Final = {"30d": "30 days", "90d": "90 days", "1y": "1 year", "all": "all"}
+_USUAL: Final = "90d"
+_SHOWN_MAX: Final = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A question, valid by itself. range : empty where days are named · as_of : as it was typed"""
+
+    range: str
+    first: int | None = None
+    last: int | None = None
+    as_of: str = ""
+    known_at: int | None = None
+    worst: bool = False
+
+    def query(self, **changes: str) -> str:
+        """Return the question as an address, with some of its parts changed; an empty part is left out."""
+        parts = {
+            "range": self.range,
+            "from": "" if self.first is None else format_date(self.first),
+            "to": "" if self.last is None else format_date(self.last),
+            "as_of": self.as_of,
+            "worst": "1" if self.worst else "",
+        }
+        return "?" + urlencode({name: value for name, value in (parts | changes).items() if value})
+
+    def span(self, known: list[int]) -> tuple[int, int]:
+        """Return the days asked for, of those from the first to the last that is known; maybe none of them."""
+        last = known[-1] if self.last is None else min(self.last, known[-1])
+        length = RANGES[self.range] if self.range else None
+        first = known[0] if length is None else last - length + 1
+        return max(self.first if self.first is not None else first, known[0]), last
+
+
+def asked_of(given: Mapping[str, str], now: int) -> Asked:
+    """Return the question of an address. Raises BadCall for one that makes no sense. now : an instant"""
+    first, last = _day(given, "from", now), _day(given, "to", now)
+    if first is not None and last is not None and first > last:
+        raise BadCall(
+            "dates_out_of_order",
+            f"from {format_date(first)} is after to {format_date(last)}",
+            "Give the earlier date to from.",
+        )
+    chosen = given.get("range", "")
+    if chosen and chosen not in RANGES:
+        raise BadCall("range_unknown", f"range {_short(chosen)} is unknown", f"Known: {', '.join(RANGES)}.")
+    named = first is not None or last is not None
+    typed = given.get("as_of", "").strip()
+    return Asked(
+        range="" if named else chosen or _USUAL,
+        first=first,
+        last=last,
+        as_of=typed,
+        known_at=_known_at(typed, now) if typed else None,
+        worst=given.get("worst", "") == "1",
+    )
+
+
+def known_series(asked: str, known: list[str]) -> str:
+    """Return one of the known series. Raises AnswerIsNo for anything else."""
+    if asked in known:
+        return asked
+    close = get_close_matches(asked, known, n=1)
+    meant = f"Did you mean {close[0]}? " if close else ""
+    raise AnswerIsNo("series_unknown", f"series {_short(asked)} is unknown", f"{meant}Known: {', '.join(known)}.")
+
+
+def _day(given: Mapping[str, str], name: str, now: int) -> int | None:
+    text = given.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        day = parse_date(text)
+    except ValueError:
+        raise BadCall(
+            "date_invalid", f"{name}: {_short(text)} is not a date", "Write dates as YYYY-MM-DD, such as 2026-06-20."
+        ) from None
+    if day > day_of(now):
+        raise BadCall(
+            "date_in_future",
+            f"{name}: {text} is after today, {format_date(day_of(now))} in UTC",
+            "Give a date up to today, or leave it out.",
+        )
+    return day
+
+
+def _known_at(text: str, now: int) -> int:
+    """Return the instant meant: of a date its last one, or now where the date is today."""
+    try:
+        found = min(parse_date(text) * DAY + DAY - 1, max(now, parse_date(text) * DAY))
+    except ValueError:
+        try:
+            found = parse_instant(text)
+        except ValueError:
+            raise BadCall(
+                "as_of_invalid",
+                f"as of: {_short(text)} is neither a date nor an instant in UTC",
+                "Write 2026-06-21, which is the end of that day, or 2026-06-21T14:00:00Z.",
+            ) from None
+    if found > now:
+        raise BadCall(
+            "as_of_in_future",
+            f"as of: {text} is not over yet",
+            "Nobody knows yet what will be known then; give an instant up to now.",
+        )
+    return found
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…")

@@ -148,7 +148,8 @@ def test_markup_in_a_rulebook_is_text() -> None:
 
 def expected_revisions(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the entries that are no scheduled first print of their value, newest first."""
-    found, before = [], {}
+    found: list[dict[str, Any]] = []
+    before: dict[tuple[str, str], str | None] = {}
     for entry in entries:
         if entry["type"] in ("point", "nodata") and "record_sha256" in entry:
             key = entry["series"], entry["date"]

@@ -79,7 +79,9 @@ def known_series(asked: str, known: list[str]) -> str:
         return asked
     close = get_close_matches(asked, known, n=1)
     meant = f"Did you mean {close[0]}? " if close else ""
-    raise AnswerIsNo("series_unknown", f"series {_short(asked)} is unknown", f"{meant}Known: {', '.join(known)}.")
+    raise AnswerIsNo(
+        "series_unknown", f"series {_short(asked)} is unknown", f"{meant}Known: {', '.join(known)}."
+    )
 
 
 def _day(given: Mapping[str, str], name: str, now: int) -> int | None:
@@ -90,7 +92,9 @@ def _day(given: Mapping[str, str], name: str, now: int) -> int | None:
         day = parse_date(text)
     except ValueError:
         raise BadCall(
-            "date_invalid", f"{name}: {_short(text)} is not a date", "Write dates as YYYY-MM-DD, such as 2026-06-20."
+            "date_invalid",
+            f"{name}: {_short(text)} is not a date",
+            "Write dates as YYYY-MM-DD, such as 2026-06-20.",
         ) from None
     if day > day_of(now):
         raise BadCall(

@@ -101,6 +101,10 @@ def test_the_page_has_the_digits_of_the_bill(site: str, published_sample: Path) 
         assert fit.tracking_error is not None
         assert [row for row in shown if row[2:3] == [number(fit.tracking_error, 4)]]
     assert f"<strong>{bill.price}</strong>" in pages[0].text
+    assert (
+        '<p class="warning" role="status">Mind: the hedge leaves more than half of the variance: '
+        in pages[0].text
+    )
 
 
 def test_the_chart_shows_the_series_asked_for(site: str) -> None:
@@ -125,6 +129,7 @@ def test_nothing_that_was_sent_runs(site: str) -> None:
 
 def test_good_rows_count_and_bad_ones_are_listed(site: str) -> None:
     found = send(site, ("\ufeff" + export(GOOD, "20/06/2026,gpt-4o,1,", GOOD)).encode())
+    assert "Mind: fewer than 20 daily changes: too few to rely on: each of them." in found.text
     assert "2 rows read · 1 row added to another of the same date and model · 1 row refused" in found.text
     assert "<strong>0.600000</strong>" in found.text
     assert [row[:2] for row in found.cells if row[-1] == "date_invalid"] == [["3", "20/06/2026"]]

@@ -128,7 +128,7 @@ def _told(found: Bill, series: str) -> dict[str, Any]:
         "fits": [_fit(fit) for fit in found.fits],
         "fit_explained": bills.FIT_EXPLAINED,
         "said": _said(found),
-        "joint_warnings": "; ".join(map(bills.warning, found.joint.warnings)) if found.joint else "",
+        "warned": bills.warned(found),
         "move": _move(found.move) if found.move else None,
         "days": _days(found)[-_DAYS_MAX:],
         "covered": [
@@ -158,7 +158,6 @@ def _fit(fit: Fit) -> dict[str, str | int]:
         "ratio": number(fit.hedge_ratio, _PLACES) if fit.hedge_ratio else "",
         "left": percent(fit.unexplained) if fit.unexplained else "",
         "residual": number(fit.residual_risk, _PLACES) if fit.residual_risk else "",
-        "warnings": "; ".join(map(bills.warning, fit.warnings)),
     }
 
 

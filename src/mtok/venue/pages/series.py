@@ -243,7 +243,10 @@ def _figure(value: Fraction, unit: str) -> str:
 
 def _readout(record: PublishedRecord) -> str:
     """Return a day as the cursor of the chart reads it out."""
-    parts = [f"{record.value} USD" if record.value else "no value", change(record) if record.move and record.value else ""]
+    parts = [
+        f"{record.value} USD" if record.value else "no value",
+        change(record) if record.move and record.value else "",
+    ]
     for name, digits in (
         ("7-day", record.average_7d),
         ("30-day", record.average_30d),

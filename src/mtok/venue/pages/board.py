@@ -77,9 +77,10 @@ def board(request: HttpRequest) -> HttpResponse:
     date = dates[-1] if asked is None else _published_date(dates, asked)
     rows = _rows(now, parse_date(date))
     shown = [row.record for row in rows if row.record]
-    place = dates.index(date)
+    place, base = dates.index(date), site_address(request)
     content: dict[str, Any] = {
         "title": "Board" if asked is None else f"Board of {day_text(date)}",
+        "address": f"{base}/" + ("" if asked is None else f"?date={date}"),
         "date": date,
         "rows": rows,
         "records": shown,
@@ -94,7 +95,7 @@ def board(request: HttpRequest) -> HttpResponse:
             "height": SPARK_HEIGHT,
             "box": f"-2 -2 {SPARK_WIDTH + 4} {SPARK_HEIGHT + 4}",
         },
-        "dataset": dataset(now, site_address(request)),
+        "dataset": dataset(now, base),
         "source": source_line(rankings_as_of(shown)),
         "what": (WHAT_IT_IS, TOP_50, EFFECTS_EXPLAINED),
     }

@@ -29,8 +29,8 @@ SIZE: Final = (1200, 630)
 _SCALE: Final = 2
 _PAPER, _INK, _MUTED, _HAIRLINE, _ACCENT = "#fdfdfc", "#15181c", "#565d66", "#d5d8d9", "#154f93"
 _MARGIN: Final = 64
-_LACKING: Final = {ord(TIED): " ", ord(MINUS): "–"}
-"""What the font has no sign for, and what stands in its place."""
+_HEIGHT_OF_MINUS: Final = 0.31
+"""Above the baseline, of the size: the font has no minus, so it is drawn."""
 
 _UNIT: Final = "USD per million output tokens"
 
@@ -41,13 +41,14 @@ def preview(request: HttpRequest, series: str) -> HttpResponse:
     now = opened()
     if series != BOARD:
         known_series(now, series)
-    return HttpResponse(_picture(now, series), content_type="image/png")
+    return HttpResponse(picture(now, series), content_type="image/png")
 
 
 @lru_cache(maxsize=16)
-def _picture(now: Opened, series: str) -> bytes:
+def picture(now: Opened, series: str) -> bytes:
+    """Return the picture of a series, or of all of them, as PNG."""
     sheet = Sheet()
-    prints = [_print(now, name) for name in (now.series() if series == BOARD else [series])]
+    prints = [last_print(now, name) for name in (now.series() if series == BOARD else [series])]
     if series == BOARD:
         _board(sheet, prints)
     else:
@@ -71,7 +72,8 @@ class Print:
         return number(value, meaningful_places(value)) if value else "no print"
 
 
-def _print(now: Opened, series: str) -> Print:
+def last_print(now: Opened, series: str) -> Print:
+    """Return what the log says of the last print of a series."""
     day = parse_date(now.published.vintages.dates()[-1])
     vintages = now.published.in_force(series, in_force(day))
     trend = trend_of(vintages, day)
@@ -100,11 +102,16 @@ class Sheet:
     def text(
         self, at: tuple[float, float], text: str, size: int, colour: str = _INK, anchor: str = "ls"
     ) -> None:
-        """Write a line. anchor : which end of its baseline is at `at`"""
+        """Write a line. anchor : which end of its baseline is at `at`; a negative figure ends there"""
         font = ImageFont.load_default(size * _SCALE)
-        self._draw.text(
-            (at[0] * _SCALE, at[1] * _SCALE), text.translate(_LACKING), fill=colour, font=font, anchor=anchor
-        )
+        x, y = at[0] * _SCALE, at[1] * _SCALE
+        shown = text.replace(TIED, " ").removeprefix(MINUS)
+        self._draw.text((x, y), shown, fill=colour, font=font, anchor=anchor)
+        if text.startswith(MINUS):
+            right, width = x - font.getlength(shown), font.getlength("+")
+            middle = y - size * _SCALE * _HEIGHT_OF_MINUS
+            ends = [(right - width * 0.9, middle), (right - width * 0.2, middle)]
+            self._draw.line(ends, colour, size * _SCALE // 13)
 
     def rule(self, left: float, right: float, height: float, colour: str = _HAIRLINE) -> None:
         """Draw a hairline."""

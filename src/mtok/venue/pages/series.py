@@ -14,10 +14,13 @@ from django.shortcuts import render
 from mtok.calendar import format_date, format_instant
 from mtok.records import PublishedRecord
 from mtok.venue.answers import public
+from mtok.venue.asked import known_series
 from mtok.venue.charts.axes import Days, scale_of
 from mtok.venue.charts.panels import Line, Small, described, moves_plot, plot, small
 from mtok.venue.history import History, Stretch, change_over
-from mtok.venue.pages.series_asked import RANGE_NAMES, Asked, asked_of, known_series
+from mtok.venue.pages.dataset import dataset
+from mtok.venue.pages.page import site_address
+from mtok.venue.pages.series_asked import RANGE_NAMES, Asked, asked_of
 from mtok.venue.place import now, opened
 from mtok.wording.figures import (
     ABSENT,
@@ -35,6 +38,9 @@ from mtok.wording.figures import (
 from mtok.wording.sentences import amounts, sentence
 from mtok.wording.words import EFFECTS, SYMBOLS, change, company_of, quality, reason, short_names
 
+_LOOKED_BACK: Final = 60
+"""Days before the last one among which the print at the head of the page, and those it is held against, are."""
+
 _MEASURES: Final = {
     "price_coverage": ("coverage", "%", "tokens that need a price and have one"),
     "truncation_exposure": ("truncation exposure", "%", "the most one unseen model could weigh"),
@@ -50,8 +56,8 @@ _MEASURES: Final = {
 def series(request: HttpRequest, series: str) -> HttpResponse:
     """Return the page of a series."""
     is_now = opened()
-    name = known_series(series, is_now.series())
-    asked = asked_of(request.GET, now())
+    name = known_series(is_now, series)
+    asked = asked_of(request, now())
     history = History(
         published=is_now.published, series=name, methodology=is_now.methodology(), known_at=asked.known_at
     )
@@ -60,20 +66,22 @@ def series(request: HttpRequest, series: str) -> HttpResponse:
         "title": company,
         "description": f"{company}: USD per 1M output tokens at posted prices, every day, and why it moved.",
         "preview": name,
+        "preview_text": f"{company}: the value over time",
         "series": name,
         "asked": asked,
         "ranges": _ranges(asked),
         "known": _known(history),
         "worst_link": asked.query(worst="" if asked.worst else "1"),
-        "base": request.build_absolute_uri("/").rstrip("/"),
+        "base": site_address(request),
+        "dataset": dataset(is_now, site_address(request), name),
     }
     if history.vintages:
         content |= _headed(history)
         first, last = asked.span(sorted(history.vintages))
         stretch = history.within(first, last)
         content["empty"] = _empty(history, first, last)
-        if stretch.vintages:
-            content |= _shown(stretch, Days(max(first, min(stretch.vintages)), last), asked)
+        if stretch.records:
+            content |= _shown(stretch, Days(first, last), asked)
     return render(request, "series.html", content)
 
 
@@ -105,18 +113,15 @@ def _known(history: History) -> dict[str, Any]:
 
 
 def _headed(history: History) -> dict[str, Any]:
-    """Return the last print, how it changed, and what it is worth."""
-    last = max(history.vintages)
-    records = {
-        day: history.published.outline(history.vintages[day])
-        for day in (last, last - 7, last - 30)
-        if day in history.vintages
-    }
+    """Return the last print that can be read, how it changed, and what it is worth."""
+    newest = max(history.vintages)
+    records = history.within(newest - _LOOKED_BACK, newest).records
+    if not records:
+        records = {newest: history.published.outline(history.vintages[newest])}
+    last = max(records)
     record = records[last]
-    places = meaningful_places(record.value) if record.value else 2
     return {
         "last": record,
-        "short": number(record.value, places) if record.value else ABSENT,
         "sentence": sentence(record),
         "changes": {
             "Day": change(record),
@@ -128,7 +133,6 @@ def _headed(history: History) -> dict[str, Any]:
             "30-day average": record.average_30d,
             "Pure-price index": record.price_index,
         },
-        "symbol": SYMBOLS.get(record.quality, "?"),
         "reasons": [reason(record, code) for code in record.reasons],
         "revised_last": history.revised(last),
     }
@@ -177,7 +181,8 @@ def _shown(stretch: Stretch, days: Days, asked: Asked) -> dict[str, Any]:
             revised=stretch.revised,
             qualities={day: record.quality for day, record in records.items()},
         ),
-        "symbols": {quality: SYMBOLS[quality] for quality in _qualities(stretch)},
+        "qualities": _qualities(stretch),
+        "unreadable": len(stretch.unreadable),
         "index_plot": plot(
             days,
             [Line(kind="line", name="index", values=index, figure=stretch.last("price_index"))],
@@ -243,7 +248,10 @@ def _figure(value: Fraction, unit: str) -> str:
 
 def _readout(record: PublishedRecord) -> str:
     """Return a day as the cursor of the chart reads it out."""
-    parts = [f"{record.value} USD" if record.value else "no value", change(record) if record.move and record.value else ""]
+    parts = [
+        f"{record.value} USD" if record.value else "no value",
+        change(record) if record.move and record.value else "",
+    ]
     for name, digits in (
         ("7-day", record.average_7d),
         ("30-day", record.average_30d),
@@ -271,11 +279,11 @@ def _formats(history: History, days: Days) -> list[dict[str, str]]:
 def _row(stretch: Stretch, day: int) -> dict[str, Any]:
     """Return a day of the table; of one without a record the date alone."""
     record = stretch.records.get(day)
-    row: dict[str, Any] = {"date": format_date(day), "record": record}
+    why = "cannot be read" if day in stretch.vintages else "not published"
+    row: dict[str, Any] = {"date": format_date(day), "record": record, "why": why}
     if record is not None:
         row |= {
             "change": change(record),
-            "symbol": SYMBOLS.get(record.quality, "?"),
             "coverage": percent(record.diagnostics.price_coverage)
             if record.diagnostics.price_coverage
             else ABSENT,

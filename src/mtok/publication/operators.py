@@ -75,7 +75,7 @@ def restate(
             records=records,
             failed=(),
             size=press.published.size,
-            known_at=press.known_at,
+            known_at=format_instant(press.published.known_at or now),
             resumed=press.resumed,
             next_due=format_instant(press.policy.next_due(now)),
             passed_over=(),

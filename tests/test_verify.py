@@ -150,7 +150,7 @@ def pair(store: Store, tmp_path_factory: pytest.TempPathFactory) -> tuple[Made, 
 
 
 def check(files: Files, *keys: PublicKey, seen: Checkpoint | None = None) -> Report:
-    return verify(Memory(files), keys or [PUBLIC], seen=seen)
+    return verify(Memory(files), keys or [PUBLIC], seen=[] if seen is None else [seen])
 
 
 def places(report: Report) -> list[tuple[str, str]]:

@@ -349,7 +349,7 @@ def test_no_command_changes_or_deletes_what_is_published(desk: Desk, tmp_path: P
         ["notice", "incident", "x"],
         ["keys", "rotate"],
         ["keys", "new", "--origin", "other.example/log"],
-        ["publish"],
+        ["publish", "--date", "2026-01-09"],
         ["doctor"],
         ["demo"],
         ["backup", tmp_path / "backup"],
@@ -358,6 +358,7 @@ def test_no_command_changes_or_deletes_what_is_published(desk: Desk, tmp_path: P
         command(desk, *arguments)
         now = immutable(desk)
         assert {path: now.get(path) for path in before} == before, arguments
+    assert desk.published.vintages.dates()[-1] == "2026-01-09"
     assert desk.findings() == []
 
 

@@ -21,6 +21,7 @@ _STATUSES: Final = {
     "file_unknown": HTTPStatus.NOT_FOUND,
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "upload_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "export_too_long": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
 }
 _KINDS: Final = {
     AnswerIsNo: HTTPStatus.NOT_FOUND,
@@ -28,6 +29,9 @@ _KINDS: Final = {
     BadInput: HTTPStatus.BAD_REQUEST,
     EnvironmentFailed: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+
+_POSTED: Final = frozenset({"bill"})
+"""The names of the pages that take a file."""
 
 Respond = Callable[[HttpRequest], HttpResponse]
 
@@ -64,6 +68,13 @@ def refused(request: HttpRequest, error: MtokError) -> HttpResponse:
     return response
 
 
+def _not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
+    found = f"{request.method} is not for {request.path[:200]}"
+    response = refused(request, BadCall("method_not_allowed", found, f"Allowed: {allowed}."))
+    response["Allow"] = allowed
+    return response
+
+
 def told(text: str) -> str:
     """Return of a text what may be said to strangers: nothing of where things are on this machine."""
     folder = opening().now().folder
@@ -77,7 +88,17 @@ class Refusals:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self._get_response(request)
+        response = self._get_response(request)
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and response.get("Allow") == "GET":
+            return _not_allowed(request, "GET, HEAD, OPTIONS")
+        return response
+
+    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
+        """Return the refusal of a method that no page and no file has; the API refuses its own."""
+        match = request.resolver_match
+        if request.method in ("GET", "HEAD") or match.namespace or match.url_name in _POSTED:
+            return None
+        return _not_allowed(request, "GET, HEAD")
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the refusal of an error of mtok, None for any other."""

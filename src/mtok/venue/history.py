@@ -85,6 +85,11 @@ class Stretch:
         found = ((day, _field(record, field)) for day, record in self.records.items())
         return {day: Fraction(value) for day, value in found if value is not None}
 
+    def last(self, field: str) -> str:
+        """Return the last digits of a field, as they were published; empty where no day has any."""
+        found = [digits for record in self.records.values() if (digits := _field(record, field)) is not None]
+        return found[-1] if found else ""
+
     @cached_property
     def shares(self) -> tuple[dict[str, dict[int, Fraction]], dict[int, Fraction]]:
         """By constituent its share of the weight over days, the `TOP` that held most; and what all others held."""

@@ -22,6 +22,7 @@ _STATUSES: Final = {
     "file_unknown": HTTPStatus.NOT_FOUND,
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "upload_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "export_too_long": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
 }
 _KINDS: Final = {
     AnswerIsNo: HTTPStatus.NOT_FOUND,

@@ -76,6 +76,11 @@ class MovesPlot:
     x: tuple[Tick, ...]
     y: tuple[Tick, ...]
 
+    @property
+    def replaced(self) -> bool:
+        """Whether there is a day on which all models were others."""
+        return any(key.name == "replacement" for key in self.keys)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Small:
@@ -99,12 +104,17 @@ def plot(
     revised: Sequence[int] = (),
     qualities: Mapping[int, str] | None = None,
     steps: int = 4,
+    least_step: Fraction = Fraction(0),
 ) -> Plot:
-    """Return lines over days; the first is the one whose missing days are shown. worst : lowest and highest of a day"""
+    """Return lines over days; the first is the one whose missing days are shown.
+
+    worst : lowest and highest of a day · steps, least_step : of the scale
+    """
     ranges = worst or ({}, {})
     scale = scale_of(
         [value for values in (*(one.values for one in lines), *ranges) for value in values.values()],
         steps=steps,
+        least_step=least_step,
     )
     return Plot(
         width=days.width,

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from mtok.calendar import DAY, day_of, format_date, format_instant, parse_date
+from mtok.calendar import DAY, day_of, format_date, format_instant, parse_date, parse_instant
 from mtok.errors import AnswerIsNo, EnvironmentFailed, MtokError
 from mtok.methodology import in_force, load
 from mtok.publication.citations import rankings_as_of, source_line
@@ -83,7 +83,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "date": date,
         "rows": rows,
         "records": shown,
-        "first": shown[0] if shown else None,
+        "last": max(shown, key=lambda record: parse_instant(record.known_at), default=None),
         "previous": dates[place - 1] if place else None,
         "following": dates[place + 1] if place + 1 < len(dates) else None,
         "is_last": date == dates[-1],

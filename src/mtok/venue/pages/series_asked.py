@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Final
 from urllib.parse import urlencode
 
-from mtok.calendar import DAY, day_of, format_date, parse_date, parse_instant
+from mtok.calendar import DAY, day_of, format_date, format_instant, parse_date, parse_instant
 from mtok.errors import AnswerIsNo, BadCall
 
 RANGES: Final = {"30d": 30, "90d": 90, "1y": 365, "all": None}
@@ -40,6 +40,16 @@ class Asked:
             "worst": "1" if self.worst else "",
         }
         return "?" + urlencode({name: value for name, value in (parts | changes).items() if value})
+
+    @property
+    def today(self) -> str:
+        """The same days as known now."""
+        return self.query(as_of="")
+
+    @property
+    def whole(self) -> str:
+        """All days."""
+        return self.query(**{"range": "all", "from": "", "to": ""})
 
     def span(self, known: list[int]) -> tuple[int, int]:
         """Return the days asked for, of those from the first to the last that is known; maybe none of them."""
@@ -106,9 +116,9 @@ def _day(given: Mapping[str, str], name: str, now: int) -> int | None:
 
 
 def _known_at(text: str, now: int) -> int:
-    """Return the instant meant: of a date its last one, or now where the date is today."""
+    """Return the instant meant: of a date its last one."""
     try:
-        found = min(parse_date(text) * DAY + DAY - 1, max(now, parse_date(text) * DAY))
+        found = parse_date(text) * DAY + DAY - 1
     except ValueError:
         try:
             found = parse_instant(text)
@@ -121,8 +131,8 @@ def _known_at(text: str, now: int) -> int:
     if found > now:
         raise BadCall(
             "as_of_in_future",
-            f"as of: {text} is not over yet",
-            "Nobody knows yet what will be known then; give an instant up to now.",
+            f"as of: {text} is not over, it is {format_instant(now)}",
+            "Leave it out for what is in force now.",
         )
     return found
 

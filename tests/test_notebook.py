@@ -15,7 +15,7 @@ NOTEBOOK = Path(__file__).parents[1] / "docs" / "client.ipynb"
 
 @pytest.fixture
 def notebook() -> Any:
-    return nbformat.reads(NOTEBOOK.read_text(), as_version=4)
+    return nbformat.reads(NOTEBOOK.read_text(), as_version=4)  # type: ignore[no-untyped-call]
 
 
 def test_it_is_committed_clean(notebook: Any) -> None:

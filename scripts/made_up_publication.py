@@ -264,7 +264,9 @@ class Straight:
         known_at = format_instant(one.due.as_of + LATER)
         edition = edition_of(one, self._vintages, known_at, self._policy)
         entries, first, proofs = Entries(known_at), len(self._raw), {}
-        entries.raw(edition.date, *edition.raw)
+        captures, listed = edition.raw
+        entries.raw(edition.date, captures, sha256_hex(listed))
+        self._write(f"raw/{edition.date}/{sha256_hex(listed)}.json", listed)
         for record in edition.records:
             proofs[f"{record.series}/{edition.date}.{record.vintage}"] = first + len(entries.listed)
             entries.record(record)

@@ -55,10 +55,15 @@ class Visit:
     addresses: list[str] = field(default_factory=list)
 
     def go(self, path: str) -> Response:
-        """Open a page of the site, wait until nothing is loading any more, and return the answer."""
-        answer = self.page.goto(f"{self.site}{path}", wait_until="networkidle")
+        """Open a page of the site, wait until it and its scripts have run, and return the answer."""
+        answer = self.page.goto(f"{self.site}{path}", wait_until="load")
         assert answer is not None
+        self.drawn()
         return answer
+
+    def drawn(self) -> None:
+        """Wait until what a script changed is on the screen."""
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)))")
 
     def resize(self, width: int) -> None:
         """Make the window so many CSS pixels wide."""
@@ -66,12 +71,13 @@ class Visit:
 
     def shifted(self) -> float:
         """Return by how much the page moved under the reader's eyes: the sum of its layout shifts."""
-        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)))")
+        self.drawn()
         return float(self.page.evaluate("() => window.shifted"))
 
     def violations(self) -> list[str]:
         """Return what axe-core finds, all its rules: a line each with the rule and the first elements."""
-        self.page.evaluate(_axe())
+        if not self.page.evaluate("() => 'axe' in window"):
+            self.page.evaluate(_axe())
         found: list[dict[str, Any]] = self.page.evaluate(
             "async () => (await axe.run(document, { resultTypes: ['violations'] })).violations"
         )

@@ -553,4 +553,4 @@ def test_a_browser_that_cannot_check_says_so(browser: Browser, site: str, script
         assert said in verdict
         assert "Nothing was checked" in verdict
         assert marks == []
-        assert f"mtok verify {site} --key" in visit.page.locator("#verify").inner_text()
+        assert f"mtok verify {site} --key" in visit.page.locator("main").inner_text()

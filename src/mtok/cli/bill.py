@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -50,9 +49,10 @@ def bill(
 def export_bytes(file: str) -> bytes:
     """Return an export, of standard input or the sample too; no more of it than shows that it is too large."""
     from mtok.bill.export import BYTES_MAX
+    from mtok.bill.sample import sample_export
 
     if file == SAMPLE:
-        return files("mtok.bill").joinpath("sample.csv").read_bytes()
+        return sample_export()
     if file == "-":
         return sys.stdin.buffer.read(BYTES_MAX + 1)
     with Path(file).open("rb") as opened:

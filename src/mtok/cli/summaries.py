@@ -82,6 +82,7 @@ def next_steps(store: Path, day: int, key: PublicKey, *, temporary: bool) -> Pag
         *wrapped(said, WIDTH_MIN),
         *next_commands(
             {
+                "the pages, in a browser": f"demo --serve {at}",
                 "one value from its evidence": f"explain openai {date} {at}",
                 "one company over time": f"show openai --format csv {at}",
                 "one value for a stranger": f"evidence openai {date} --out openai.zip {at}",

@@ -26,12 +26,18 @@ def public(view: View) -> View:
     def answer(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         response = view(request, *args, **kwargs)
         if response.status_code == 200 and not response.has_header("Cache-Control"):
-            response["Cache-Control"] = f"public, max-age={FRESH_SECONDS}"
+            passing(response)
             if not response.has_header("Last-Modified") and opened().damage is None:
                 dated(response, opened().published.known_at or 0)
         return response
 
     return answer
+
+
+def passing(response: HttpResponse) -> HttpResponse:
+    """Say that an answer is good for a minute. It has no Last-Modified: what it says changes with the hour too."""
+    response["Cache-Control"] = f"public, max-age={FRESH_SECONDS}"
+    return response
 
 
 def dated(response: HttpResponse, instant: int) -> HttpResponse:

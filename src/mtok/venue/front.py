@@ -13,6 +13,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from threading import Lock
 from typing import Any, Final
@@ -24,16 +25,21 @@ from mtok.venue.rates import Rates
 HELD_BYTES_MAX: Final = 64 * 2**20
 ANSWER_BYTES_MAX: Final = 8 * 2**20
 HELD_SECONDS_MAX: Final = 60
+HELD_BYTES_BESIDE: Final = 4096
+"""What holding an answer takes beside its body: its headers, its address, its place."""
+
 _COMPRESSED_FROM: Final = 512
 _COMPRESSIBLE: Final = re.compile(r"text/|image/svg|application/(json|javascript|xml|toml|.*\+json|.*\+xml)")
-_RANGE: Final = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
+_TAG: Final = re.compile(r'(?:W/)?"([^"]*)"')
+_REFUSED: Final = re.compile(r"q=0(\.0{0,3})?")
+_RANGE: Final = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})", re.IGNORECASE)
 _MAX_AGE: Final = re.compile(r"\bmax-age=([0-9]{1,9})")
 _OPEN: Final = re.compile(r"/v1(/|$)|/[^.]*\.[a-z0-9-]+$|/log/")
 """Addresses whose answers pages of other origins may read: the API and the files."""
 
 _CORS: Final = [
     ("Access-Control-Allow-Origin", "*"),
-    ("Access-Control-Expose-Headers", "ETag, Link, RateLimit, RateLimit-Policy, Retry-After"),
+    ("Access-Control-Expose-Headers", "ETag, Link, Content-Range, RateLimit, RateLimit-Policy, Retry-After"),
 ]
 _PREFLIGHT: Final = [
     *_CORS,
@@ -75,6 +81,11 @@ class Answer:
         if len(self.body) < _COMPRESSED_FROM or not _COMPRESSIBLE.match(kind):
             return None
         return gzip.compress(self.body, 6, mtime=0)
+
+    @property
+    def held_bytes(self) -> int:
+        """What holding it takes of memory, about."""
+        return len(self.body) + HELD_BYTES_BESIDE
 
     def seconds(self) -> int:
         """Return how long it may be held: not at all unless it is whole and public."""
@@ -120,7 +131,7 @@ class Front:
         refusal, limits = self._rates.ask(environ) if path.startswith("/v1") else (None, [])
         beside += limits
         if refusal is not None:
-            return self._send(environ, start_response, _refused(refusal), beside, held=False)
+            return self._send(environ, start_response, _too_often(refusal), beside, held=False)
         if method not in ("GET", "HEAD"):
             return self._send(environ, start_response, self._ask(environ), beside, held=False)
         answer, held = self._answer(environ)
@@ -133,7 +144,7 @@ class Front:
                 environ.get(name, "")
                 for name in ("PATH_INFO", "QUERY_STRING", "HTTP_HOST", "wsgi.url_scheme")
             ),
-            environ.get("HTTP_X_FORWARDED_PROTO", ""),
+            environ.get("HTTP_X_FORWARDED_PROTO") == "https",
         )
         version, at = self._version(), self._seconds()
         with self._lock:
@@ -151,12 +162,12 @@ class Front:
         """Hold an answer, and let go of those not asked for the longest."""
         with self._lock:
             before = self._held.pop(key, None)
-            self._bytes -= len(before[2].body) if before else 0
+            self._bytes -= before[2].held_bytes if before else 0
             self._held[key] = held
-            self._bytes += len(held[2].body)
+            self._bytes += held[2].held_bytes
             while self._bytes > HELD_BYTES_MAX:
                 _, (_, _, oldest) = self._held.popitem(last=False)
-                self._bytes -= len(oldest.body)
+                self._bytes -= oldest.held_bytes
 
     def _ask(self, environ: WSGIEnvironment) -> Answer:
         """Return what the application behind says, whole."""
@@ -189,7 +200,7 @@ def _fitted(answer: Answer, environ: WSGIEnvironment) -> tuple[str, Headers, byt
     """Return an answer as this request wants it: unmodified, in part, compressed or whole."""
     if not answer.status.startswith("200") or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
         return answer.status, [*answer.headers, ("Content-Length", str(len(answer.body)))], answer.body
-    asked_range = environ.get("HTTP_RANGE", "")
+    asked_range = environ.get("HTTP_RANGE", "") if environ["REQUEST_METHOD"] == "GET" else ""
     gzipped = answer.gzipped if not asked_range and _takes_gzip(environ) else None
     etag = f'"{answer.etag}-gzip"' if gzipped is not None else f'"{answer.etag}"'
     headers = [pair for pair in answer.headers if pair[0].lower() not in ("etag", "vary")]
@@ -200,23 +211,33 @@ def _fitted(answer: Answer, environ: WSGIEnvironment) -> tuple[str, Headers, byt
     if gzipped is not None:
         headers += [("Content-Encoding", "gzip"), ("Content-Length", str(len(gzipped)))]
         return answer.status, headers, gzipped
-    if asked_range and environ.get("HTTP_IF_RANGE", etag) == etag:
+    if asked_range and environ.get("HTTP_IF_RANGE", etag) in (etag, answer.fields.get("last-modified")):
         return _in_part(asked_range, answer, headers)
     return answer.status, [*headers, ("Content-Length", str(len(answer.body)))], answer.body
 
 
 def _takes_gzip(environ: WSGIEnvironment) -> bool:
-    codings = [part.replace(" ", "") for part in environ.get("HTTP_ACCEPT_ENCODING", "").lower().split(",")]
-    return any(part == "gzip" or (part.startswith("gzip;") and not part.endswith("q=0")) for part in codings)
+    """Return whether gzip is named, or all codings are, and not refused (RFC 9110, 12.5.3)."""
+    named = environ.get("HTTP_ACCEPT_ENCODING", "").lower().replace(" ", "").split(",")
+    weights = {coding: weight for coding, _, weight in (part.partition(";") for part in named)}
+    weight = weights.get("gzip", weights.get("*"))
+    return weight is not None and not _REFUSED.fullmatch(weight)
 
 
 def _unmodified(answer: Answer, environ: WSGIEnvironment) -> bool:
+    """Return whether who asks has the answer already; a tag is worth more than a date (RFC 9110, 13.2.2)."""
     named = environ.get("HTTP_IF_NONE_MATCH")
     if named is not None:
-        tags = {tag.strip().removeprefix("W/").strip('"').removesuffix("-gzip") for tag in named.split(",")}
-        return named.strip() == "*" or answer.etag in tags
-    since = environ.get("HTTP_IF_MODIFIED_SINCE")
-    return since is not None and since == answer.fields.get("last-modified")
+        return named.strip() == "*" or answer.etag in {
+            tag.removesuffix("-gzip") for tag in _TAG.findall(named)
+        }
+    since, modified = environ.get("HTTP_IF_MODIFIED_SINCE"), answer.fields.get("last-modified")
+    if not since or not modified:
+        return False
+    try:
+        return since == modified or parsedate_to_datetime(since) >= parsedate_to_datetime(modified)
+    except (ValueError, TypeError):
+        return False
 
 
 def _in_part(asked: str, answer: Answer, headers: Headers) -> tuple[str, Headers, bytes]:
@@ -230,8 +251,11 @@ def _in_part(asked: str, answer: Answer, headers: Headers) -> tuple[str, Headers
     if match[1] and match[2] and int(match[2]) < first:
         return answer.status, [*headers, ("Content-Length", str(size))], answer.body
     if first >= size or (not match[1] and not int(match[2])):
-        headers = [*headers, ("Content-Range", f"bytes */{size}"), ("Content-Length", "0")]
-        return "416 Range Not Satisfiable", headers, b""
+        refused = _problem(
+            "416 Range Not Satisfiable", "range_unsatisfiable", f"there are {size} bytes", "Ask for fewer."
+        )
+        refused.headers.append(("Content-Range", f"bytes */{size}"))
+        return refused.status, [*refused.headers, ("Content-Length", str(len(refused.body)))], refused.body
     part = answer.body[first : last + 1]
     headers = [
         *headers,
@@ -241,14 +265,20 @@ def _in_part(asked: str, answer: Answer, headers: Headers) -> tuple[str, Headers
     return "206 Partial Content", headers, part
 
 
-def _refused(remedy: str) -> Answer:
-    problem = {
+def _too_often(remedy: str) -> Answer:
+    return _problem("429 Too Many Requests", "rate_limited", "this address has asked too often", remedy)
+
+
+def _problem(status: str, code: str, detail: str, remedy: str) -> Answer:
+    """Return a refusal that does not get as far as Django, as those that do (RFC 9457)."""
+    number, _, title = status.partition(" ")
+    content = {
         "type": "about:blank",
-        "title": "Too Many Requests",
-        "status": 429,
-        "code": "rate_limited",
-        "detail": "this address has asked too often",
+        "title": title,
+        "status": int(number),
+        "code": code,
+        "detail": detail,
         "remedy": remedy,
     }
     headers = [("Content-Type", "application/problem+json"), ("Cache-Control", "no-store")]
-    return Answer("429 Too Many Requests", headers, json.dumps(problem).encode())
+    return Answer(status, headers, json.dumps(content).encode())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import Final
 
 from mtok.calendar import format_date, parse_date
+from mtok.errors import EnvironmentFailed
 from mtok.publication.outlines import Share
 from mtok.publication.policy import Stage
 from mtok.publication.published import Published
@@ -67,8 +69,17 @@ class Stretch:
 
     @cached_property
     def records(self) -> dict[int, PublishedRecord]:
-        """The record of each day, without its constituents."""
-        return {day: self.history.published.outline(vintage) for day, vintage in self.vintages.items()}
+        """The record of each day that can be read, without its constituents."""
+        found = {}
+        for day, vintage in self.vintages.items():
+            with suppress(EnvironmentFailed):
+                found[day] = self.history.published.outline(vintage)
+        return found
+
+    @property
+    def unreadable(self) -> list[int]:
+        """The days whose record is not the one that was published."""
+        return [day for day in self.vintages if day not in self.records]
 
     @cached_property
     def revised(self) -> list[int]:
@@ -85,6 +96,11 @@ class Stretch:
         found = ((day, _field(record, field)) for day, record in self.records.items())
         return {day: Fraction(value) for day, value in found if value is not None}
 
+    def last(self, field: str) -> str:
+        """Return the last digits of a field, as they were published; empty where no day has any."""
+        found = [digits for record in self.records.values() if (digits := _field(record, field)) is not None]
+        return found[-1] if found else ""
+
     @cached_property
     def shares(self) -> tuple[dict[str, dict[int, Fraction]], dict[int, Fraction]]:
         """By constituent its share of the weight over days, the `TOP` that held most; and what all others held."""
@@ -99,9 +115,10 @@ class Stretch:
         return {name: by_constituent[name] for name in ranked[:TOP]}, rest
 
     def _shares(self) -> Iterator[tuple[int, Share]]:
-        for day, vintage in self.vintages.items():
-            if vintage.value is not None:
-                yield from ((day, share) for share in self.history.published.shares(vintage))
+        for day, record in self.records.items():
+            if record.value is not None:
+                shares = self.history.published.shares(self.vintages[day])
+                yield from ((day, share) for share in shares)
 
 
 def change_over(records: Mapping[int, PublishedRecord], day: int, days: int) -> Fraction | None:

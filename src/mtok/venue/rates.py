@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final
 from wsgiref.types import WSGIEnvironment
 
 from limits import parse
@@ -11,6 +13,9 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 Headers = list[tuple[str, str]]
+
+_HOST: Final = re.compile(r"\[([0-9a-f:.]+)\](?::[0-9]+)?|([0-9.]+)(?::[0-9]+)?|([0-9a-f:.]+)", re.IGNORECASE)
+"""An address as proxies write it: alone, or with a port."""
 
 
 class Rates:
@@ -49,10 +54,11 @@ class Rates:
         hops = [hop.strip() for hop in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
         forwarded = hops[-self._proxies] if self._proxies and len(hops) >= self._proxies else None
         text = forwarded or environ.get("REMOTE_ADDR", "")
+        match = _HOST.fullmatch(text)
         try:
-            address = ip_address(text)
+            address = ip_address((match[1] or match[2] or match[3]) if match else text)
         except ValueError:
             return "unknown"
-        if isinstance(address, IPv6Address):
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
             return str(ip_network((address, 64), strict=False))
-        return str(address)
+        return str(getattr(address, "ipv4_mapped", None) or address)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -21,6 +22,7 @@ _STATUSES: Final = {
     "file_unknown": HTTPStatus.NOT_FOUND,
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "upload_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "export_too_long": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
 }
 _KINDS: Final = {
     AnswerIsNo: HTTPStatus.NOT_FOUND,
@@ -28,6 +30,9 @@ _KINDS: Final = {
     BadInput: HTTPStatus.BAD_REQUEST,
     EnvironmentFailed: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+
+_POSTED: Final = frozenset({"bill"})
+"""The names of the pages that take a file."""
 
 Respond = Callable[[HttpRequest], HttpResponse]
 
@@ -41,7 +46,10 @@ def status_of(error: MtokError) -> HTTPStatus:
 
 
 def refused(request: HttpRequest, error: MtokError) -> HttpResponse:
-    """Return an error as the address asks for it: a problem document under /v1, else a page."""
+    """Return an error as the address asks for it: a problem document under /v1, else a page.
+
+    A page cannot be made for a name that is not this server's: it says on what address it stands.
+    """
     status = status_of(error)
     content = {
         "type": "about:blank",
@@ -52,7 +60,7 @@ def refused(request: HttpRequest, error: MtokError) -> HttpResponse:
         "remedy": told(error.remedy),
         "instance": request.path,
     }
-    if request.path.startswith("/v1"):
+    if request.path.startswith("/v1") or error.code == "host_unknown":
         response = HttpResponse(json.dumps(content), content_type=PROBLEM, status=status)
     else:
         response = render(
@@ -61,6 +69,13 @@ def refused(request: HttpRequest, error: MtokError) -> HttpResponse:
     response["Cache-Control"] = "no-store"
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response["Retry-After"] = "60"
+    return response
+
+
+def _not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
+    found = f"{request.method} is not for {request.path[:200]}"
+    response = refused(request, BadCall("method_not_allowed", found, f"Allowed: {allowed}."))
+    response["Allow"] = allowed
     return response
 
 
@@ -77,7 +92,17 @@ class Refusals:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self._get_response(request)
+        response = self._get_response(request)
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and response.get("Allow") == "GET":
+            return _not_allowed(request, "GET, HEAD, OPTIONS")
+        return response
+
+    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
+        """Return the refusal of a method that no page and no file has; the API refuses its own."""
+        match = request.resolver_match
+        if request.method in ("GET", "HEAD") or match.namespace or match.url_name in _POSTED:
+            return None
+        return _not_allowed(request, "GET, HEAD")
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the refusal of an error of mtok, None for any other."""
@@ -93,7 +118,10 @@ def unknown(request: HttpRequest, exception: Any = None) -> HttpResponse:
 
 
 def bad(request: HttpRequest, exception: Any = None) -> HttpResponse:
-    """Return that a request cannot be understood."""
+    """Return that a request cannot be understood, or asks for a name that this server does not have."""
+    if isinstance(exception, DisallowedHost):
+        found = "this server does not go by the name in Host"
+        return refused(request, BadCall("host_unknown", found, "Its operator sets the names in MTOK_HOSTS."))
     return refused(
         request, BadCall("request_invalid", "the request cannot be understood", "Begin again at /.")
     )

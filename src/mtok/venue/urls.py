@@ -61,6 +61,7 @@ urlpatterns = [
     path("llms.txt", texts.llms),
     path("robots.txt", texts.robots),
     path("sitemap.xml", texts.sitemap),
+    path("mirror.txt", texts.mirror),
     path("v1/", api.urls),
     path("healthz", probes.healthz),
     path("readyz", probes.readyz),

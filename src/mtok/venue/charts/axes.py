@@ -6,10 +6,11 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Final
 
 from mtok.calendar import format_date, parse_date
-from mtok.quantities import rounded
+from mtok.quantities import half_even, rounded
 from mtok.wording.figures import TIED, day_text, number
 
 DAY: Final = 10
@@ -91,7 +92,14 @@ class Scale:
 
     def y(self, value: Fraction) -> int:
         """Return where a value stands, 0 at the top."""
-        return round((self.high - value) * HEIGHT / (self.high - self.low))
+        over, under = self._units
+        below = self.high.numerator * value.denominator - value.numerator * self.high.denominator
+        return half_even(below * over, self.high.denominator * value.denominator * under)
+
+    @cached_property
+    def _units(self) -> tuple[int, int]:
+        """Units of the drawing to 1 of the value, as numerator and denominator: thousands of values are placed."""
+        return (HEIGHT / (self.high - self.low)).as_integer_ratio()
 
     def percent(self, value: Fraction) -> str:
         """Return where a value stands as SVG places texts."""
@@ -109,8 +117,16 @@ class Scale:
         ]
 
 
-def scale_of(values: Iterable[Fraction], *, steps: int = 4, from_zero: bool = False) -> Scale:
+def scale_of(
+    values: Iterable[Fraction],
+    *,
+    steps: int = 4,
+    from_zero: bool = False,
+    least_step: Fraction = Fraction(0),
+) -> Scale:
     """Return a scale with round ends that holds all values, in about so many steps.
+
+    least_step : no step is smaller, so that what hardly moves looks like it
 
     >>> scale = scale_of([Fraction(9, 10), Fraction(21, 10)])
     >>> scale.low, scale.high, scale.step
@@ -121,7 +137,7 @@ def scale_of(values: Iterable[Fraction], *, steps: int = 4, from_zero: bool = Fa
     if low == high:
         margin = abs(low) / 20 or Fraction(1)
         low, high = (low, high + margin) if from_zero else (low - margin, high + margin)
-    step = _round_step((high - low) / steps)
+    step = max(_round_step((high - low) / steps), least_step)
     return Scale(low // step * step, -(-high // step) * step, step)
 
 

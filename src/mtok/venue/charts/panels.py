@@ -16,6 +16,7 @@ from mtok.wording.figures import day_text, signed
 from mtok.wording.words import SYMBOLS
 
 _LABELS_APART: Final = Fraction(65, 1000)
+_ROOMY_DAYS: Final = 120
 _STRIP: Final = {"good": (700, HEIGHT), "degraded": (0, HEIGHT), "estimated": (100, 900)}
 """From where to where a quality reaches in its strip: low, full, and full but hollow."""
 
@@ -76,6 +77,16 @@ class MovesPlot:
     x: tuple[Tick, ...]
     y: tuple[Tick, ...]
 
+    @property
+    def crowded(self) -> bool:
+        """Whether there are so many days that dots have to be small."""
+        return self.width > DAY * _ROOMY_DAYS
+
+    @property
+    def replaced(self) -> bool:
+        """Whether there is a day on which all models were others."""
+        return any(key.name == "replacement" for key in self.keys)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Small:
@@ -99,12 +110,17 @@ def plot(
     revised: Sequence[int] = (),
     qualities: Mapping[int, str] | None = None,
     steps: int = 4,
+    least_step: Fraction = Fraction(0),
 ) -> Plot:
-    """Return lines over days; the first is the one whose missing days are shown. worst : lowest and highest of a day"""
+    """Return lines over days; the first is the one whose missing days are shown.
+
+    worst : lowest and highest of a day · steps, least_step : of the scale
+    """
     ranges = worst or ({}, {})
     scale = scale_of(
         [value for values in (*(one.values for one in lines), *ranges) for value in values.values()],
         steps=steps,
+        least_step=least_step,
     )
     return Plot(
         width=days.width,

@@ -54,7 +54,13 @@ def band(lows: Values, highs: Values, days: Days, scale: Scale) -> str:
 
 def area(values: Values, days: Days, scale: Scale) -> str:
     """Return the area between a line and zero."""
-    return band(dict.fromkeys(values, Fraction(0)), values, days, scale)
+    parts = []
+    zero = scale.y(Fraction(0))
+    for run in runs(values):
+        points = [(days.x(day), scale.y(values[day])) for day in run]
+        upper = points if len(run) > 1 else _widened(points[0])
+        parts.append(f"{_through(upper)}V{zero}H{upper[0][0]}z")
+    return "".join(parts)
 
 
 def bars(spans: Iterable[tuple[int, Fraction, Fraction]], days: Days, scale: Scale) -> str:

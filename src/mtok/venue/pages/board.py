@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from mtok.calendar import DAY, day_of, format_date, format_instant, parse_date
+from mtok.calendar import DAY, day_of, format_date, format_instant, parse_date, parse_instant
 from mtok.errors import AnswerIsNo, EnvironmentFailed, MtokError
 from mtok.methodology import in_force, load
 from mtok.publication.citations import rankings_as_of, source_line
@@ -77,13 +77,14 @@ def board(request: HttpRequest) -> HttpResponse:
     date = dates[-1] if asked is None else _published_date(dates, asked)
     rows = _rows(now, parse_date(date))
     shown = [row.record for row in rows if row.record]
-    place = dates.index(date)
+    place, base = dates.index(date), site_address(request)
     content: dict[str, Any] = {
         "title": "Board" if asked is None else f"Board of {day_text(date)}",
+        "address": f"{base}/" + ("" if asked is None else f"?date={date}"),
         "date": date,
         "rows": rows,
         "records": shown,
-        "first": shown[0] if shown else None,
+        "last": max(shown, key=lambda record: parse_instant(record.known_at), default=None),
         "previous": dates[place - 1] if place else None,
         "following": dates[place + 1] if place + 1 < len(dates) else None,
         "is_last": date == dates[-1],
@@ -94,7 +95,7 @@ def board(request: HttpRequest) -> HttpResponse:
             "height": SPARK_HEIGHT,
             "box": f"-2 -2 {SPARK_WIDTH + 4} {SPARK_HEIGHT + 4}",
         },
-        "dataset": dataset(now, site_address(request)),
+        "dataset": dataset(now, base),
         "source": source_line(rankings_as_of(shown)),
         "what": (WHAT_IT_IS, TOP_50, EFFECTS_EXPLAINED),
     }

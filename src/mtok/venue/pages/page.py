@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django.http import HttpRequest
 
+from mtok.calendar import parse_instant
 from mtok.errors import MtokError
 from mtok.notes import NoteRefused, PublicKey
 from mtok.publication.citations import rankings_as_of, source_line
@@ -88,7 +89,7 @@ def standing(now: Opened) -> Standing:
     records = last_records(now)
     if not records:
         return Standing(key=_key(now))
-    last = records[-1]
+    last = max(records, key=lambda record: parse_instant(record.known_at))
     return Standing(
         source=source_line(rankings_as_of(records)),
         date=last.date,

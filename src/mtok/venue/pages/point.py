@@ -11,6 +11,7 @@ from mtok.calendar import format_instant
 from mtok.errors import AnswerIsNo, EnvironmentFailed
 from mtok.methodology import in_force
 from mtok.publication.citations import citation, rankings_as_of, source_line
+from mtok.publication.policy import load_policy
 from mtok.publication.published import Published
 from mtok.publication.vintages import Vintage
 from mtok.records import PublishedRecord
@@ -52,6 +53,7 @@ def point(request: HttpRequest, series: str, date: str, vintage: int | None = No
         "no_print": no_print(record) if record.value is None else None,
         "previous": dates[place - 1] if place else None,
         "following": dates[place + 1] if place + 1 < len(dates) else None,
+        "why_published": load_policy().reasons.get(record.reason or "", ""),
         "proof": f"proofs/{series}/{date}.{chosen.vintage}.tlog-proof",
         "vkey": str(standing(now).key or ""),
         "evidence": f"/v1/series/{series}/points/{date}/evidence?vintage={chosen.vintage}",

@@ -18,6 +18,7 @@ from mtok.venue.answers import public
 from mtok.venue.documents import documents_of
 from mtok.venue.opened import Opened
 from mtok.venue.pages.methodology import parameters_of
+from mtok.venue.pages.paging import page_of
 from mtok.venue.place import opened
 from mtok.venue.revised import Revision, revisions_of
 from mtok.wording.figures import ABSENT, signed_percent
@@ -27,7 +28,6 @@ PAGE_ROWS: Final = 50
 NOTICES_MAX: Final = 100
 """Notices that are shown; all of them stand in the log."""
 
-_PAGE_DIGITS: Final = 6
 _KINDS: Final = {
     "late": "came late",
     "final": "final after preliminary",
@@ -78,7 +78,7 @@ def revisions(request: HttpRequest) -> HttpResponse:
     published = now.published if now.damage is None else None
     every = revisions_of(published) if published else []
     found = [one for one in every if not series or one.series == series]
-    page, pages = _page(request.GET.get("page", ""), len(found))
+    page, pages = page_of(request.GET.get("page", ""), len(found), PAGE_ROWS)
     shown = found[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
     notices = list(_notices(published, series))[::-1] if published else []
     context = {
@@ -108,18 +108,6 @@ def _series(asked: str) -> str:
     if asked and asked not in known:
         raise BadCall("series_unknown", f"series {asked[:40]!r} is unknown", f"Known: {', '.join(known)}.")
     return asked
-
-
-def _page(asked: str, rows: int) -> tuple[int, int]:
-    """Return which page to show, from 1, and how many there are. Raises BadCall, AnswerIsNo."""
-    pages = max(-(-rows // PAGE_ROWS), 1)
-    if not asked:
-        return 1, pages
-    if not (asked.isascii() and asked.isdecimal() and len(asked) <= _PAGE_DIGITS and int(asked)):
-        raise BadCall("page_invalid", f"page {asked[:20]!r} is no page number", "Pages are numbered from 1.")
-    if int(asked) > pages:
-        raise AnswerIsNo("page_unknown", f"there is no page {asked}", f"The last page is {pages}.")
-    return int(asked), pages
 
 
 def _policy(now: Opened) -> tuple[dict[str, Any], MtokError | None]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final
 from urllib.parse import urlencode
 
-from mtok.calendar import DAY, day_of, format_date, parse_date, parse_instant
-from mtok.errors import AnswerIsNo, BadCall
+from django.http import HttpRequest
+
+from mtok.calendar import DAY, day_of, format_date, format_instant, parse_date, parse_instant
+from mtok.errors import BadCall
+from mtok.venue.asked import day_asked
 
 RANGES: Final = {"30d": 30, "90d": 90, "1y": 365, "all": None}
 """How many days back from the last one each range reaches; all of them."""
@@ -41,6 +42,16 @@ class Asked:
         }
         return "?" + urlencode({name: value for name, value in (parts | changes).items() if value})
 
+    @property
+    def today(self) -> str:
+        """The same days as known now."""
+        return self.query(as_of="")
+
+    @property
+    def whole(self) -> str:
+        """All days."""
+        return self.query(**{"range": "all", "from": "", "to": ""})
+
     def span(self, known: list[int]) -> tuple[int, int]:
         """Return the days asked for, of those from the first to the last that is known; maybe none of them."""
         last = known[-1] if self.last is None else min(self.last, known[-1])
@@ -49,66 +60,45 @@ class Asked:
         return max(self.first if self.first is not None else first, known[0]), last
 
 
-def asked_of(given: Mapping[str, str], now: int) -> Asked:
+def asked_of(request: HttpRequest, now: int) -> Asked:
     """Return the question of an address. Raises BadCall for one that makes no sense. now : an instant"""
-    first, last = _day(given, "from", now), _day(given, "to", now)
+    first, last = _day(request, "from", now), _day(request, "to", now)
     if first is not None and last is not None and first > last:
         raise BadCall(
             "dates_out_of_order",
             f"from {format_date(first)} is after to {format_date(last)}",
             "Give the earlier date to from.",
         )
-    chosen = given.get("range", "")
+    chosen = request.GET.get("range", "")
     if chosen and chosen not in RANGES:
         raise BadCall("range_unknown", f"range {_short(chosen)} is unknown", f"Known: {', '.join(RANGES)}.")
     named = first is not None or last is not None
-    typed = given.get("as_of", "").strip()
+    typed = request.GET.get("as_of", "").strip()
     return Asked(
         range="" if named else chosen or _USUAL,
         first=first,
         last=last,
         as_of=typed,
         known_at=_known_at(typed, now) if typed else None,
-        worst=given.get("worst", "") == "1",
+        worst=request.GET.get("worst", "") == "1",
     )
 
 
-def known_series(asked: str, known: list[str]) -> str:
-    """Return one of the known series. Raises AnswerIsNo for anything else."""
-    if asked in known:
-        return asked
-    close = get_close_matches(asked, known, n=1)
-    meant = f"Did you mean {close[0]}? " if close else ""
-    raise AnswerIsNo(
-        "series_unknown", f"series {_short(asked)} is unknown", f"{meant}Known: {', '.join(known)}."
-    )
-
-
-def _day(given: Mapping[str, str], name: str, now: int) -> int | None:
-    text = given.get(name, "").strip()
-    if not text:
-        return None
-    try:
-        day = parse_date(text)
-    except ValueError:
-        raise BadCall(
-            "date_invalid",
-            f"{name}: {_short(text)} is not a date",
-            "Write dates as YYYY-MM-DD, such as 2026-06-20.",
-        ) from None
-    if day > day_of(now):
+def _day(request: HttpRequest, name: str, now: int) -> int | None:
+    day = day_asked(request, name)
+    if day is not None and day > day_of(now):
         raise BadCall(
             "date_in_future",
-            f"{name}: {text} is after today, {format_date(day_of(now))} in UTC",
+            f"{name}: {format_date(day)} is after today, {format_date(day_of(now))} in UTC",
             "Give a date up to today, or leave it out.",
         )
     return day
 
 
 def _known_at(text: str, now: int) -> int:
-    """Return the instant meant: of a date its last one, or now where the date is today."""
+    """Return the instant meant: of a date its last one."""
     try:
-        found = min(parse_date(text) * DAY + DAY - 1, max(now, parse_date(text) * DAY))
+        found = parse_date(text) * DAY + DAY - 1
     except ValueError:
         try:
             found = parse_instant(text)
@@ -121,8 +111,8 @@ def _known_at(text: str, now: int) -> int:
     if found > now:
         raise BadCall(
             "as_of_in_future",
-            f"as of: {text} is not over yet",
-            "Nobody knows yet what will be known then; give an instant up to now.",
+            f"as of: {text} is not over, it is {format_instant(now)}",
+            "Leave it out for what is in force now.",
         )
     return found
 

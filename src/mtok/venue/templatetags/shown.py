@@ -29,6 +29,7 @@ register.filter("change", words.change)
 register.filter("sentence", sentences.sentence)
 
 _EFFECT: Final = re.compile(rf"\b({'|'.join(words.EFFECTS)})(?={figures.TIED}[+−0-9])")
+_BACKTICKS: Final = re.compile(r"`([^`\n]+)`")
 
 
 @register.filter
@@ -50,6 +51,12 @@ def quality(word: str) -> SafeString:
     return format_html(
         '<span class="quality quality-{}">{} {}</span>', word, words.SYMBOLS.get(word, "?"), word
     )
+
+
+@register.filter
+def coded(text: str) -> SafeString:
+    """Return a text with what stands between backticks as code."""
+    return mark_safe(_BACKTICKS.sub(r"<code>\1</code>", escape(text)))
 
 
 @register.filter

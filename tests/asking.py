@@ -41,7 +41,7 @@ def ask(base: str, target: str, method: str = "GET", **headers: str) -> Answered
     address = urlsplit(base)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
     try:
-        connection.putrequest(method, target, skip_host="host" in headers, skip_accept_encoding=True)
+        connection.putrequest(method, target, skip_host="Host" in headers, skip_accept_encoding=True)
         for name, value in headers.items():
             connection.putheader(name.replace("_", "-"), value)
         connection.endheaders()

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from mtok.archive import Store
+from mtok.replay import Recording, collect_recorded
+from once import once_a_run
 from presses import Begin, Desk, begun_desk
+
+CopyStore = Callable[[Path], Store]
+"""What returns a copy of a store, at a path where there is nothing."""
 
 settings.register_profile("default", max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", max_examples=150, suppress_health_check=[HealthCheck.too_slow])
@@ -60,7 +67,18 @@ def published_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store that published the bundled sample over some days, with a notice and another key. Nobody may change it."""
     from released import release_sample
 
-    return release_sample(tmp_path_factory.mktemp("published") / "store")
+    return once_a_run(tmp_path_factory, "published-sample", release_sample)
+
+
+@pytest.fixture(scope="session")
+def collected_sample(tmp_path_factory: pytest.TempPathFactory) -> CopyStore:
+    """What copies a store that collected the bundled sample, with its observations, to an empty path."""
+    made = once_a_run(
+        tmp_path_factory,
+        "collected-sample",
+        lambda path: collect_recorded(Store.create(path), Recording.sample()),
+    )
+    return lambda path: Store.open(shutil.copytree(made, path))
 
 
 @pytest.fixture(scope="session")

@@ -178,7 +178,7 @@ class Desk:
             first_date=None,
             last_date=None,
             progress=silent,
-        )
+        ).size
 
     def rotate(self, now: str, seed: bytes = NEW_SEEDS[0]) -> None:
         """Replace the key."""

@@ -27,7 +27,6 @@ from mtok.methodology import load
 from mtok.observations import Observations
 from mtok.progress import silent
 from mtok.records import Determination, File, PublishedRecord
-from mtok.replay import Recording, collect_recorded
 
 ORIGIN = "example.org/mtok"
 SOURCE = Path(mtok.__file__).parent
@@ -434,10 +433,8 @@ def write(files: Files, folder: Path) -> Path:
     return folder
 
 
-def sample_publication(path: Path, editions: Iterable[Edition] = SAMPLE) -> Publication:
-    """Return the publication of the bundled sample, its store in `path`."""
-    store = Store.create(path)
-    collect_recorded(store, Recording.sample())
+def sample_publication(store: Store, editions: Iterable[Edition] = SAMPLE) -> Publication:
+    """Return the publication of a store that collected the bundled sample."""
     with store.writing():
         Observations(store).refresh(silent)
     publication = Publication(store)

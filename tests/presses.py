@@ -141,7 +141,7 @@ class Desk:
         fields = {"series": None, "first_date": None, "last_date": None} | more
         return give_notice(
             self.store, now, lambda _: self.head, kind=kind, text=text, progress=silent, **fields
-        )
+        ).size
 
     def rotate(self, instant: int | str, seed: int = 1) -> None:
         """Replace the key."""

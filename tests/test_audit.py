@@ -18,7 +18,8 @@ from random import Random
 import pytest
 from typer.testing import CliRunner
 
-from mtok.archive import Store
+from mtok.archive import Capture, Store
+from mtok.calendar import parse_date
 from mtok.canonical import sha256_hex
 from mtok.cli.app import app
 from mtok.client import verify
@@ -31,7 +32,8 @@ from mtok.publication.facts import Facts
 from mtok.publication.facts_file import read_facts
 from mtok.publication.parcels import make_parcel
 from mtok.publication.published import FOLDER, Published
-from mtok.publication.recomputation import fetch, recompute, remade
+from mtok.publication.recomputation import Recomputed, fetch, recompute, redecode, remade
+from presses import Begin, at, posted, ranked
 from released import FIRST_KEY, ORIGIN, SECOND_KEY
 
 STANDALONE = Path(__file__).parents[1] / "src" / "mtok" / "publication" / "parcel" / "verify.py"
@@ -77,16 +79,44 @@ def test_the_stand_alone_verifier_says_the_same(publication: Path) -> None:
 
 
 @pytest.mark.long
-def test_every_record_follows_from_its_observations(published_sample: Path, tmp_path: Path) -> None:
-    folder = published_sample / FOLDER
-    found = recompute(folder, silent)
-    assert (found.records, found.differences) == (6 * 39, ())
-    elsewhere = tmp_path / "fetched"
-    elsewhere.mkdir()
-    checkpoint = verify(Folder(folder), [FIRST_KEY.public]).checkpoint
+def test_every_record_follows_from_its_observations(publication: Path, tmp_path: Path) -> None:
+    """Of a copy that has what is fetched to be recomputed and nothing else, as the verifier of an address has."""
+    checkpoint = verify(Folder(publication), [FIRST_KEY.public]).checkpoint
     assert checkpoint is not None
-    fetch(Folder(folder).read, elsewhere, checkpoint, silent)
-    assert recompute(elsewhere, silent).differences == ()
+    fetch(Folder(publication).read, tmp_path, checkpoint, silent)
+    found = recompute(tmp_path, silent)
+    assert (found.records, found.differences) == (6 * 39, ())
+
+
+@pytest.mark.long
+def test_the_observations_follow_from_the_raw_responses(published_sample: Path) -> None:
+    found = redecode(published_sample / FOLDER, Store.open(published_sample), silent)
+    assert (found.records, found.differences) == (6 * 39, ())
+
+
+def test_what_is_archived_later_changes_no_verdict_on_what_was_published(
+    begin: Begin, quick_disk: None
+) -> None:
+    """Prices and totals as old as what was seen, that came after the publication; then what was seen goes."""
+    desk = begin()
+    records = len(list(desk.published.vintages.all()))
+    seen = posted(at("2026-01-07 13:00:00"))
+    desk.take(
+        posted(at("2026-01-07 09:00:00")),
+        ranked(at("2026-01-08 06:00:00"), [parse_date("2026-01-07")], {"qwen/q": 7}),
+        replace(seen, collector="another"),
+    )
+    assert redecode(desk.folder, desk.store, silent) == Recomputed(records=records, differences=())
+    register = desk.store.register
+    captures = [one for one in register.read() if one.instant != seen.instant]
+    register.path.unlink()
+    register.append(
+        [Capture(**{name: getattr(one, name) for name in Capture.__struct_fields__}) for one in captures]
+    )
+    assert {one.where for one in redecode(desk.folder, desk.store, silent).differences} == {
+        "observations/2026-01-06.parquet",
+        "observations/2026-01-07.parquet",
+    }
 
 
 def test_what_is_fetched_to_be_recomputed_is_what_was_verified(publication: Path, tmp_path: Path) -> None:
@@ -321,3 +351,7 @@ def test_what_was_said_then_is_one_query(published_sample: Path) -> None:
     assert shown("2026-06-26T13:00:00Z") == [("prelim", None)]
     assert shown("2026-06-26T14:05:00Z") == [("final", "2.768716")]
     assert shown("2027-01-01T00:00:00Z") == [("final", "2.768716")]
+    _, page, _ = run("show", "qwen", "--from", "2026-06-24", "--store", published_sample)
+    assert "\nfinal 2026-06-24 to 2026-06-26\n" in page
+    _, page, _ = run("show", "qwen", "--as-of", "2026-06-26T13:00:00Z", "--store", published_sample)
+    assert " final 2026-06-22 to 2026-06-24 · prelim 2026-06-25 " in " ".join(page.split())

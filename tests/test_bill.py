@@ -172,6 +172,16 @@ def test_what_came_and_went_has_its_cause(example: Bill) -> None:
     assert causes == {"moonshotai/kimi-k2.6-20260420": "not_used", "openai/gpt-5.5-20260423": "not_used"}
 
 
+def test_a_price_that_was_not_there_is_not_read_as_a_change_of_use(publication: Published) -> None:
+    model = "anthropic/claude-4.8-opus-20260528"
+    assert model not in posted(publication)["2026-05-26"]
+    rows = [f"{date},{name},100," for date in ("2026-05-26", "2026-05-30") for name in (model, "gpt-4o-mini")]
+    found = bill_of(export(rows), publication)
+    assert [(row.reason, row.tokens) for row in found.uncovered] == [("not_listed", 100)]
+    assert found.move is not None
+    assert [effect.cause for effect in found.move.move.constituents if effect.entry] == ["not_listed"]
+
+
 def test_the_fits_are_those_of_daily_changes(example: Bill, publication: Published) -> None:
     own = {date: Fraction(text_of(price, 6)) for date, price in own_prices(publication).items()}
     pairs = [("2026-06-15", "2026-06-16"), ("2026-06-16", "2026-06-17"), ("2026-06-17", "2026-06-18")]

@@ -160,6 +160,25 @@ def test_the_stack_of_a_move_is_the_sum_of_its_published_effects(published_sampl
         assert abs(up + down - Fraction(move.change)) <= Fraction(len(amounts), 10**12)
 
 
+def test_effects_of_one_sign_stand_on_each_other() -> None:
+    move = Move(
+        from_date="2026-06-01",
+        from_value="2.0",
+        from_sha256="0",
+        change="0.25",
+        price="1.5",
+        mix="-2",
+        entry="0.25",
+        exit="0.5",
+    )
+    assert stack(move) == [
+        ("price", Fraction(0), Fraction(3, 2)),
+        ("mix", Fraction(0), Fraction(-2)),
+        ("entry", Fraction(3, 2), Fraction(7, 4)),
+        ("exit", Fraction(7, 4), Fraction(9, 4)),
+    ]
+
+
 def test_what_replaces_all_models_is_one_bar() -> None:
     move = Move(from_date="2026-06-01", from_value="2.0", from_sha256="0", change="-1.5", replacement="-1.5")
     assert stack(move) == [("replacement", Fraction(0), Fraction(-3, 2))]

@@ -138,8 +138,9 @@ def served(publication: Path) -> Iterator[Web]:
 
 @pytest.fixture
 def copied(publication: Path, tmp_path: Path) -> Path:
-    """A copy of the publication that may be changed."""
-    return Path(shutil.copytree(publication, tmp_path / "copy"))
+    """A copy of the publication that may be changed, without what nobody reads here."""
+    without = shutil.ignore_patterns("observations", "raw", "captures")
+    return Path(shutil.copytree(publication, tmp_path / "copy", ignore=without))
 
 
 def vintages(publication: Path) -> list[dict[str, str]]:

@@ -26,7 +26,8 @@ from mtok.calendar import format_date
 from mtok.records import Determination
 
 LAST_DAY = FIRST_DAY + DAYS - 1
-SEEDS_FOR_REACH = 40
+SEEDS_FOR_REACH = (0, 1, 2, 3, 4, 5, 6, 7, 9, 12, 17, 27)
+"""Four of them reach every branch: 9, 12, 17 and 27. The others are for those that only one of the four reaches."""
 
 
 def _determined(taken: list[Taken]) -> dict[tuple[str, str], Determination]:
@@ -50,15 +51,15 @@ def _assert_agrees(seed: int) -> dict[tuple[str, str], Determination]:
     return records
 
 
-@given(st.integers(min_value=SEEDS_FOR_REACH, max_value=2**32))
-@settings(deadline=None)
+@given(st.integers(min_value=max(SEEDS_FOR_REACH) + 1, max_value=2**32))
+@settings(deadline=None, max_examples=settings().max_examples // 2)
 def test_generated_markets_agree_with_the_reference(seed: int) -> None:
     _assert_agrees(seed)
 
 
 @pytest.fixture(scope="module")
 def reached() -> set[str]:
-    return {branch for seed in range(SEEDS_FOR_REACH) for branch in _branches(_assert_agrees(seed))}
+    return {branch for seed in SEEDS_FOR_REACH for branch in _branches(_assert_agrees(seed))}
 
 
 def _branches(records: dict[tuple[str, str], Determination]) -> Iterator[str]:

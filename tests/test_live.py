@@ -27,6 +27,7 @@ from mtok.errors import EnvironmentFailed
 from mtok.replay import Recording, ReplayClock
 from mtok.watch import Alarm, Delivery, Sinks, Status
 from mtok.watch.telling import tell
+from replayed import WITHOUT_PANDAS
 from watched import at, failed, store_of
 
 MTOK = [sys.executable, "-m", "mtok"]
@@ -38,7 +39,7 @@ def mtok(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MTOK_", "OPENROUTER_"))}
-    env |= {"OPENROUTER_API_KEY": key} if key else {}
+    env |= {"PYTHONPATH": WITHOUT_PANDAS} | ({"OPENROUTER_API_KEY": key} if key else {})
     return subprocess.run(
         [*MTOK, *map(str, arguments)],
         capture_output=True,
@@ -349,6 +350,10 @@ def test_the_crontab_gets_one_line_a_store(tmp_path: Path) -> None:
     for name in ("a", "b %", "b %", "a"):
         found = mtok("collect", "--install-timer", "cron", "--store", tmp_path / name, **home)
         assert found.returncode == 0, found.stderr
+    settings = tmp_path / ".config" / "mtok" / "environment"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(f"HTTPS_PROXY=http://127.0.0.1:9\nPYTHONPATH={tmp_path}\n")
+    (tmp_path / "sitecustomize.py").write_text("import time\ntime.sleep = lambda _: None\n")
     lines = table.read_text().splitlines()
     assert lines[0] == "0 0 * * * true"
     assert [line.rsplit("/", 1)[1] for line in lines[1:]] == [r"b \%", "a"]

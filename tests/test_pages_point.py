@@ -191,8 +191,8 @@ def restated(begin: Begin, quick_disk: None) -> Iterator[str]:
         instant = ((day + 1) * 24 + hour) * 3600 * 1_000_000 + 1_000_000
         market.append(ranked(instant, [day], {"openai/a": tokens, "openai/b": 1_000_000}))
     desk = begin(market)
-    for instant in ("2026-01-09 14:05:00", "2026-01-10 14:05:00"):
-        desk.publish(instant)
+    desk.publish("2026-01-09 14:05:00")
+    desk.publish("2026-01-10 14:05:00")
     desk.restate("2026-01-10 16:00:00", "2026-01-09")
     desk.restate("2026-01-10 21:00:00", "2026-01-09", reason="source_restated")
     assert [stage for stage, _ in desk.vintages("2026-01-09")] == ["final", "final", "informational"]

@@ -6,7 +6,6 @@ import hashlib
 import os
 import subprocess
 import sys
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -176,8 +175,14 @@ give_notice(store, parse_instant(now), lambda origin: head, kind="incident", tex
 rotate_key(store, parse_instant(now), lambda origin: head, bytes([9] * 32), silent)
 """
 INSTANTS = ["2026-01-10T06:00:00Z", "2026-01-10T14:00:00Z"]
-SEEDS, ZONES = ("0", "1", "random"), ("UTC", "Asia/Kolkata", "America/St_Johns")
+SEEDS, ZONES = ("0", "1", "random"), ("UTC", "America/St_Johns", "Asia/Kolkata")
 LOCALES = ("C", "tr_TR.UTF-8")
+PAIRS = [
+    (seed, zone, LOCALES[(first + second) % 2])
+    for first, seed in enumerate(SEEDS)
+    for second, zone in enumerate(ZONES)
+]
+"""Each pair of a seed, a time zone and a locale is in one of them."""
 FEW = [("0", "UTC", "C"), ("random", "America/St_Johns", "tr_TR.UTF-8")]
 
 
@@ -216,7 +221,7 @@ def wanted(unpublished: Desk, tmp_path_factory: pytest.TempPathFactory) -> dict[
     ("seed", "zone", "language"),
     [
         pytest.param(*combination, marks=[] if combination in FEW else [pytest.mark.long])
-        for combination in product(SEEDS, ZONES, LOCALES)
+        for combination in PAIRS
     ],
 )
 def test_the_same_publication_under_every_hash_seed_time_zone_and_locale(

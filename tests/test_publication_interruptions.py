@@ -33,13 +33,14 @@ from killed_publications import (
 from kills import Content, contents, differences
 from mtok.archive import KIND_MODELS, Response, Store
 from mtok.archive.files import make_folder, write_file
+from mtok.archive.published_log import head_line
 from mtok.calendar import SECOND, format_instant, parse_instant
 from mtok.collection import Collected
 from mtok.day import run_day
 from mtok.errors import AnswerIsNo, EnvironmentFailed, MtokError
 from mtok.notes import Checkpoint, PrivateKey, sign_note
 from mtok.proofs import Tree, bundle_path, encode_bundle, leaf_hash, tile_bytes, tile_path, tiles_of
-from mtok.publication.log import Log, head_line
+from mtok.publication.log import Log
 from mtok.replay import ReplayClock
 from replayed import mtok
 from test_interruptions import in_a_process

@@ -138,6 +138,18 @@ def test_days_before_the_first_own_capture_are_backfill(tmp_path: Path) -> None:
     }
 
 
+def test_a_day_before_the_first_own_capture_that_waits_for_the_days_after_it_is_backfill(
+    tmp_path: Path,
+) -> None:
+    """Its totals came after the hour of the final print of the day after it, which could not see them (R-0)."""
+    totals = ranked(at("2026-01-05 15:00:00"), [DAY_10 - 7])
+    desk = Desk(tmp_path, [*usual_day(parse_date("2026-01-05")), totals])
+    desk.publish("2026-01-06 01:00:00")
+    assert desk.vintages("2026-01-04") == [("backfill", None)]
+    assert desk.vintages("2026-01-03") == [("backfill", None), ("backfill", "source_late")]
+    assert [one.reasons == ("no_volumes",) for one in desk.records("2026-01-03")] == [True, False]
+
+
 def test_the_first_own_capture_is_the_earliest_whatever_was_archived_first(tmp_path: Path) -> None:
     """Own captures that were made elsewhere and are imported later count as what they are."""
     desk = Desk(tmp_path)

@@ -137,21 +137,16 @@ def test_a_store_that_is_not_there(tmp_path: Path, arguments: list[str]) -> None
 
 
 def test_a_notice_and_a_correction_for_machines_and_for_people(desk: Desk) -> None:
-    told = command(
-        desk,
-        "notice",
-        "disruption",
-        "Prices were not captured.",
-        "--series",
-        "qwen",
-        "--from",
-        "2026-01-05",
-        "--json",
-    )
+    notice = ("notice", "disruption", "Prices were not captured.", "--series", "qwen", "--from", "2026-01-05")
+    told = command(desk, *notice, "--json")
+    size = desk.published.size
     assert (told.exit_code, json.loads(told.stdout)) == (
         0,
-        {"kind": "disruption", "size": desk.published.size},
+        {"kind": "disruption", "size": size, "published": True},
     )
+    again = command(desk, *notice)
+    assert "not published again: it is what was published last" in again.stdout
+    assert desk.published.size == size
     [entry] = desk.entries("notice")
     assert {name: entry[name] for name in ("kind", "text", "series", "first_date")} == {
         "kind": "disruption",
@@ -354,7 +349,7 @@ def test_no_command_changes_or_deletes_what_is_published(desk: Desk, tmp_path: P
         ["notice", "incident", "x"],
         ["keys", "rotate"],
         ["keys", "new", "--origin", "other.example/log"],
-        ["publish"],
+        ["publish", "--date", "2026-01-09"],
         ["doctor"],
         ["demo"],
         ["backup", tmp_path / "backup"],
@@ -363,6 +358,7 @@ def test_no_command_changes_or_deletes_what_is_published(desk: Desk, tmp_path: P
         command(desk, *arguments)
         now = immutable(desk)
         assert {path: now.get(path) for path in before} == before, arguments
+    assert desk.published.vintages.dates()[-1] == "2026-01-09"
     assert desk.findings() == []
 
 

@@ -28,6 +28,7 @@ import pytest
 
 from generated import DAYS, FIRST_DAY, market
 from markets import determine, make_store
+from mtok.archive import Store
 from mtok.canonical import canonical_bytes
 from parcels import (
     SAMPLE,
@@ -77,8 +78,10 @@ def failures(path: Path, key: Signer = KEY) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Publication:
-    return sample_publication(tmp_path_factory.mktemp("sample") / "store")
+def sample(
+    collected_sample: Callable[[Path], Store], tmp_path_factory: pytest.TempPathFactory
+) -> Publication:
+    return sample_publication(collected_sample(tmp_path_factory.mktemp("sample") / "store"))
 
 
 @pytest.fixture(scope="module")

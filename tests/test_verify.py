@@ -50,7 +50,6 @@ from mtok.errors import BadCall, BadInput, EnvironmentFailed, MtokError
 from mtok.notes import Checkpoint, PrivateKey, PublicKey, sign_note
 from mtok.proofs import Tree, leaf_hash
 from mtok.quantities import rounded, rounded_root, significant_root
-from mtok.replay import Recording, collect_recorded
 from publications import FORTY, KEY, NINE, ORIGIN, Json, Publisher, Release, canonical, digest, releases
 
 PUBLIC = KEY.public
@@ -111,11 +110,9 @@ def made(folder: Path, found: list[Release], **changes: Any) -> Made:
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+def store(collected_sample: Callable[[Path], Store], tmp_path_factory: pytest.TempPathFactory) -> Store:
     """The bundled sample, collected."""
-    opened = Store.create(tmp_path_factory.mktemp("verify") / "store")
-    collect_recorded(opened, Recording.sample())
-    return opened
+    return collected_sample(tmp_path_factory.mktemp("verify") / "store")
 
 
 @pytest.fixture(scope="session")
@@ -150,7 +147,7 @@ def pair(store: Store, tmp_path_factory: pytest.TempPathFactory) -> tuple[Made, 
 
 
 def check(files: Files, *keys: PublicKey, seen: Checkpoint | None = None) -> Report:
-    return verify(Memory(files), keys or [PUBLIC], seen=seen)
+    return verify(Memory(files), keys or [PUBLIC], seen=[] if seen is None else [seen])
 
 
 def places(report: Report) -> list[tuple[str, str]]:

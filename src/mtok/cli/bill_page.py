@@ -196,7 +196,9 @@ def _days(found: Bill, width: int) -> Page:
     head, *lines = columns(rows, "<>>>>>>>")
     more = len(found.steps) - len(shown)
     rest = [f"{counted(more, 'earlier day')}: --json has them"] if more else []
-    return ["", Heading(head), hairline(width), *lines, *rest]
+    other = any(step.move.replacement for step in shown)
+    said = ["a change without effects: no model is priced on both days"] if other else []
+    return ["", Heading(head), hairline(width), *lines, *rest, *said]
 
 
 def _models(found: Bill, width: int) -> Page:

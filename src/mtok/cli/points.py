@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, groupby
 from typing import Final
 
 from mtok.cli.layout import WIDTH_MIN, Heading, Page, columns, hairline, wrapped
 from mtok.points import points_csv, points_json, points_parquet
-from mtok.records import Determination
+from mtok.records import Determination, PublishedRecord
 from mtok.wording.figures import ABSENT, TIED, day_text, meaningful_places, number, on_the_point
 from mtok.wording.words import change, company, quality
 
@@ -19,7 +19,7 @@ COLUMNS_EXPLAINED: Final = (
 
 
 def points_page(records: Sequence[Determination], width: int) -> Page:
-    """Return the records as a table: value, change, averages, price index, quality and reasons."""
+    """Return the records as a table: value, change, averages, price index, quality and reasons; above it the stages."""
     last = records[-1]
     first_date, last_date = day_text(records[0].date), day_text(last.date)
     rows = [
@@ -33,6 +33,7 @@ def points_page(records: Sequence[Determination], width: int) -> Page:
         *wrapped(
             f"USD per 1M output tokens · methodology {last.methodology} · {first_date} to {last_date}", width
         ),
+        *wrapped(_stages(records), width),
         "",
         Heading(head),
         hairline(width),
@@ -40,6 +41,16 @@ def points_page(records: Sequence[Determination], width: int) -> Page:
         hairline(width),
         *wrapped(COLUMNS_EXPLAINED, width),
     ]
+
+
+def _stages(records: Sequence[Determination]) -> str:
+    """Return which dates are of which stage, run by run; nothing of what is not published."""
+    published = [record for record in records if isinstance(record, PublishedRecord)]
+    runs = [(stage, list(found)) for stage, found in groupby(published, lambda record: record.stage)]
+    return " · ".join(
+        TIED.join([stage, found[0].date, *(["to", found[-1].date] if len(found) > 1 else [])])
+        for stage, found in runs
+    )
 
 
 def _cells(records: Sequence[Determination]) -> list[list[str]]:

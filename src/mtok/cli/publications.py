@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
 
 HEAD: Final = "MTOK_HEAD"
 _LISTED_DATES: Final = 4
+_PRINTED: Final = ("series", "date", "vintage", "stage", "quality", "value", "reason")
+_SAID: Final = ("failed", "size", "known_at", "resumed", "next_due", "passed_over", "warning")
 
 
 def outside_head(origin: str) -> Path | None:
@@ -31,12 +32,13 @@ def outside_head(origin: str) -> Path | None:
 
 def publication_content(publication: Publication) -> dict[str, Any]:
     """Return what was published for machines."""
-    printed = ("series", "date", "vintage", "stage", "quality", "value", "reason")
-    records = [
-        {name: getattr(record, name) for name in printed} | {"record_sha256": record.sha256}
-        for record in publication.records
-    ]
-    return asdict(publication) | {"records": records}
+    return {
+        "records": [
+            {name: getattr(record, name) for name in _PRINTED} | {"record_sha256": record.sha256}
+            for record in publication.records
+        ],
+        **{name: getattr(publication, name) for name in _SAID},
+    }
 
 
 def publication_page(publication: Publication) -> Page:

@@ -129,7 +129,7 @@ def notice(
     days, opened = days_in_order(first, last), Store.open(named_store(store))
     dates = [None if day is None else format_date(day) for day in days]
     with progress_bar() as progress:
-        size = give_notice(
+        given = give_notice(
             opened,
             _clock(opened, at).now(),
             outside_head,
@@ -140,7 +140,8 @@ def notice(
             last_date=dates[1],
             progress=progress,
         )
-    answer({"kind": kind, "size": size}, [f"published; the log has {size} entries"], as_json=as_json)
+    said = "published" if given.published else "not published again: it is what was published last"
+    answer({"kind": kind, **given._asdict()}, [f"{said}; the log has {given.size} entries"], as_json=as_json)
 
 
 @commands.command(

@@ -41,11 +41,9 @@ def verified(
     try:
         public = [_public_key(text) for text in keys] or _own_keys(Path(where))
         state = state_folder(os.environ, Path.home())
-        before = remembered(state, public[0].name, public[0])
+        earlier = [remembered(state, public[0].name, public[0]), read_head(seen) if seen else None]
         with progress_bar() as progress:
-            report = verify(source, public, seen=before, progress=progress)
-            if report.ok and seen is not None:
-                report = verify(source, public, seen=read_head(seen), progress=progress)
+            report = verify(source, public, seen=[one for one in earlier if one], progress=progress)
             if report.ok and (recompute or objects):
                 report = _recomputed(report, source, objects, progress)
         if report.ok and report.checkpoint is not None:

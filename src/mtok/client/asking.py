@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -54,20 +55,19 @@ class KeptAddress(Address):
         copy = self._cache.get(path) if self._cache else None
         if copy is not None and _UNCHANGING.match(path):
             return copy.raw
-        return self._asked(path, copy)
+        return self._asked(path, copy, {"If-None-Match": copy.etag} if copy and copy.etag else {})
 
     def again(self, path: str) -> bytes:
         """Return a file as the server has it, whatever copy there is, here or on the way."""
-        if self._cache:
-            self._cache.forget(path)
-        return self._asked(path, None)
+        self.forget(path)
+        return self._asked(path, None, {"Cache-Control": "no-cache"})
 
     def forget(self, path: str) -> None:
         """Drop the copy of a file."""
         if self._cache:
             self._cache.forget(path)
 
-    def _asked(self, path: str, copy: Copy | None) -> bytes:
+    def _asked(self, path: str, copy: Copy | None, headers: Mapping[str, str]) -> bytes:
         import stamina
 
         tries = stamina.retry_context(
@@ -76,7 +76,7 @@ class KeptAddress(Address):
         try:
             for one in tries:
                 with one:
-                    raw = self._try(path, copy)
+                    raw = self._try(path, copy, headers)
                     self.offline = False
                     return raw
             raise AssertionError("a try returns or raises")
@@ -89,13 +89,10 @@ class KeptAddress(Address):
         self._say_offline(failure)
         return copy.raw
 
-    def _try(self, path: str, copy: Copy | None) -> bytes:
+    def _try(self, path: str, copy: Copy | None, headers: Mapping[str, str]) -> bytes:
         """Return a file, its copy where that is still right. Raises _Again when another try may be better."""
         import httpx2
 
-        headers = {"If-None-Match": copy.etag} if copy and copy.etag else {}
-        if copy is None:
-            headers["Cache-Control"] = "no-cache"
         try:
             with self._answer(path, headers) as response:
                 if response.status_code == 304 and copy is not None:

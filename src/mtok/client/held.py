@@ -12,12 +12,12 @@ from typing import Any, Final, NoReturn
 
 from mtok.canonical import sha256_hex
 from mtok.client.asking import KeptAddress
-from mtok.client.content import Malformed, decode, quoted
+from mtok.client.content import decode, quoted
 from mtok.client.files import SUMS
 from mtok.client.log import ENTRIES_MAX, LOG_FOLDER
 from mtok.client.refusals import Damaged
 from mtok.client.source import CHECKPOINT, LIMITS, Folder, Limits, Missing, Unreadable
-from mtok.notes import Checkpoint, NoteRefused
+from mtok.notes import Checkpoint
 from mtok.proofs import Tree, bundle_path, bundles_of, decode_bundle, leaf_hash
 
 _LINE: Final = re.compile(r"^([0-9a-f]{64})  (.+)$", re.ASCII | re.MULTILINE)
@@ -47,9 +47,10 @@ class HeldFiles:
     def listed(self, path: str) -> bytes:
         """Return a file that SHA256SUMS lists, as it lists it. Raises Missing, Damaged, Unreachable."""
         raw = self._asked(path)
+        is_copy = self.offline
         if _listed(self._read(SUMS)).get(path) == sha256_hex(raw):
             return raw
-        if self.offline:  # copies of two moments, each of which was right when it came
+        if is_copy:  # of another moment than the sums; it was right when it came
             return raw
         raw = self._read(path, again=True)
         if _listed(self._read(SUMS, again=True)).get(path) != sha256_hex(raw):
@@ -79,7 +80,7 @@ class HeldFiles:
             if tree.root() != head.root:
                 self._damaged(CHECKPOINT, "the entries of the log do not give the root of its checkpoint")
             return [content for raw in found if isinstance(content := decode(raw), dict)]
-        except (NoteRefused, Malformed, UnicodeDecodeError, ValueError) as error:
+        except ValueError as error:  # no note, no bundle, no JSON of ours
             self._damaged(CHECKPOINT, f"the log cannot be read: {quoted(str(error))}")
 
     def text(self, path: str) -> str:

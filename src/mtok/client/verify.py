@@ -28,13 +28,13 @@ def verify(
     source: Source,
     keys: Sequence[PublicKey],
     *,
-    seen: Checkpoint | None = None,
+    seen: Sequence[Checkpoint] = (),
     progress: Progress = silent,
 ) -> Report:
     """Return what is found of a publication.
 
     keys : whose signatures are believed; a key that the log replaced leads to the one that signs now
-    seen : a checkpoint of this log from an earlier verification, which the log must still begin with
+    seen : checkpoints of this log from earlier verifications, each of which the log must still begin with
     Raises MtokError when there is no checkpoint, the source cannot be asked, or the call makes no sense.
     """
     if not keys:
@@ -43,14 +43,14 @@ def verify(
     log = read_log(source, keys, findings, progress)
     if log is None:
         return _report(findings, None, listed=False)
-    if seen is not None:
-        if seen.origin != log.checkpoint.origin:
+    for earlier in seen:
+        if earlier.origin != log.checkpoint.origin:
             raise BadCall(
                 "seen_of_another_log",
-                f"the earlier checkpoint is of {quoted(seen.origin)}, this log is {quoted(log.checkpoint.origin)}",
+                f"the earlier checkpoint is of {quoted(earlier.origin)}, this log is {quoted(log.checkpoint.origin)}",
                 "Name a checkpoint of this log.",
             )
-        check_seen(log, seen, findings)
+        check_seen(log, earlier, findings)
     check_tiles(source, log, findings, progress)
     check_heads(source, log, findings, progress)
     files = Files(source, findings)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from mtok.archive import KIND_TABLE, RANKINGS_DAILY, Capture
 from mtok.calendar import day_of, format_date, format_instant, parse_date
 from mtok.canonical import canonical_bytes, sha256_hex
@@ -19,7 +21,7 @@ from mtok.progress import Progress
 from mtok.publication.facts import Facts
 from mtok.publication.facts_evidence import facts_of
 from mtok.publication.facts_file import facts_bytes
-from mtok.publication.policy import Due
+from mtok.publication.policy import Due, Stage
 from mtok.publication.vintages import Vintage
 from mtok.records import Absent, Constituent, Determination, File, PublishedRecord
 
@@ -155,9 +157,9 @@ def _name(date: str, stage: str, stages: Sequence[str]) -> str:
 
     It counts editions, not vintages: one series restated today and another tomorrow make the same vintage.
     """
-    if stage == "prelim":
+    if stage == Stage.PRELIM:
         return f"{date}.prelim"
-    if all(before == "prelim" for before in stages):
+    if all(before == Stage.PRELIM for before in stages):
         return date
     return f"{date}.{len(stages)}"
 
@@ -171,9 +173,8 @@ def _published(
     prices: File,
     policy_sha256: str,
 ) -> PublishedRecord:
-    fields: dict[str, Any] = {name: getattr(record, name) for name in Determination.__struct_fields__}
     return PublishedRecord(
-        **fields,
+        **msgspec.structs.asdict(record),
         stage=due.stage,
         vintage=len(vintages),
         known_at=known_at,

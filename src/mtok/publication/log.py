@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from mtok.archive.files import make_folder, sync_folder, temporary_path, write_file
+from mtok.archive.published_log import head_line
 from mtok.errors import EnvironmentFailed
 from mtok.notes import Checkpoint, Note, NoteRefused, PrivateKey, PublicKey, open_note, sign_note
 from mtok.proofs import (
     HASH_BYTES,
+    TILE_WIDTH,
     Tree,
     bundle_path,
     bundles_of,
@@ -29,7 +31,6 @@ from mtok.proofs import (
     tiles_of,
 )
 
-_WIDTH: Final = 256
 _FROM_MIRROR: Final = (
     "Copy publication/ from the mirror or a backup over this one; `mtok verify` says when it is whole."
 )
@@ -107,7 +108,7 @@ class Log:
         written = set(bundles_of(old_size))
         for index, width in bundles_of(len(entries)):
             if (index, width) not in written:
-                within = entries[index * _WIDTH : index * _WIDTH + width]
+                within = entries[index * TILE_WIDTH : index * TILE_WIDTH + width]
                 write_once(self.folder / bundle_path(index, width), encode_bundle(within))
         written_tiles = set(tiles_of(old_size))
         for tile in tiles_of(len(entries)):
@@ -169,11 +170,6 @@ class Log:
         note = sign_note(checkpoint.text, *keys)
         write_file(self.folder / "checkpoint", note)
         return note
-
-
-def head_line(size: int, root: bytes) -> bytes:
-    """Return what a head file holds."""
-    return f"{size} {base64.b64encode(root).decode()}\n".encode()
 
 
 def read_head(path: Path) -> tuple[int, bytes]:

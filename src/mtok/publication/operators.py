@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from mtok.archive import Store
 from mtok.calendar import format_date, format_instant
@@ -75,7 +75,7 @@ def restate(
             records=records,
             failed=(),
             size=press.published.size,
-            known_at=press.known_at,
+            known_at=format_instant(press.published.known_at or now),
             resumed=press.resumed,
             next_due=format_instant(press.policy.next_due(now)),
             passed_over=(),
@@ -118,6 +118,13 @@ def _changed(
     return changed
 
 
+class Given(NamedTuple):
+    """A notice that was given. size : of the log · published : by this call; False where it was the last thing said"""
+
+    size: int
+    published: bool
+
+
 def give_notice(
     store: Store,
     now: int,
@@ -129,10 +136,10 @@ def give_notice(
     first_date: str | None,
     last_date: str | None,
     progress: Progress,
-) -> int:
-    """Publish a notice, unless it is what was published last; return the size of the log.
+) -> Given:
+    """Publish a notice, unless it is what was published last: the same again after an interruption says nothing twice.
 
-    So the same again after an interruption says nothing twice. Raises BadCall for an unknown kind or a bad text.
+    Raises BadCall for an unknown kind or a bad text.
     """
     kinds = [known for known in NOTICE_KINDS if known != "key_rotation"]
     if kind not in kinds:
@@ -147,9 +154,10 @@ def give_notice(
         press = Press(store, now, outside, progress)
         concerning = {"series": series, "first_date": first_date, "last_date": last_date}
         said = {"kind": kind, "text": text} | concerning
-        if all({name: one.get(name) for name in said} != said for one in press.published.last):
+        is_new = all({name: one.get(name) for name in said} != said for one in press.published.last)
+        if is_new:
             press.publish_notice(kind, text, **concerning)
-        return press.published.size
+        return Given(size=press.published.size, published=is_new or press.resumed)
 
 
 def create_key(store: Store, origin: str, seed: bytes) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import asdict
 
 from mtok.records import Inputs, Move, PublishedRecord
 
@@ -40,8 +41,8 @@ _DECODER: Final = msgspec.json.Decoder(
 def decode_outline(raw: bytes) -> PublishedRecord:
     """Return the published record in canonical JSON, its lists empty. Raises msgspec.MsgspecError for anything else."""
     found: Any = _DECODER.decode(raw)
-    move = found.move and Move(**_fields(found.move))
-    fields = _fields(found) | {"inputs": Inputs(**_fields(found.inputs), captures=(), seen=()), "move": move}
+    move = found.move and Move(**asdict(found.move))
+    fields = asdict(found) | {"inputs": Inputs(**asdict(found.inputs), captures=(), seen=()), "move": move}
     return PublishedRecord(**fields, constituents=())
 
 
@@ -62,7 +63,3 @@ _SHARES: Final = msgspec.json.Decoder(_Shares, strict=False)
 def decode_shares(raw: bytes) -> tuple[Share, ...]:
     """Return the shares of the constituents alone. Raises msgspec.MsgspecError for what is no record."""
     return _SHARES.decode(raw).constituents
-
-
-def _fields(found: msgspec.Struct) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in found.__struct_fields__}

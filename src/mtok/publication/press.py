@@ -15,7 +15,7 @@ from mtok.archive import Store
 from mtok.calendar import SECOND, day_of, format_instant, parse_instant
 from mtok.canonical import sha256_hex
 from mtok.errors import BadCall, EnvironmentFailed
-from mtok.methodology import load
+from mtok.methodology import in_force, load
 from mtok.methodology.registry import VERSIONS, documents
 from mtok.notes import Checkpoint, PrivateKey, PublicKey
 from mtok.progress import Progress
@@ -44,12 +44,14 @@ class Press:
     """Publishes in the log of a store, whose lock the caller holds.
 
     now : the instant it is asked at
+    methodology : the version in force on the last day that is over (R-12) · captures : all that the register lists
     Raises BadCall without a key, AnswerIsNo or EnvironmentFailed where it must not sign.
     """
 
     def __init__(self, store: Store, now: int, outside: Outside, progress: Progress) -> None:
         self.store = store
         self.instant = now
+        self.methodology = in_force(day_of(now) - 1)
         self.policy = load_policy()
         self._progress = progress
         self._keyring = keyring_of(store)
@@ -66,10 +68,14 @@ class Press:
         self.resumed = pending is not None
         if pending is not None:
             self._complete(pending)
+        self.captures = store.register.read()
         self._refuse_wrong_clock()
-        last = self.published.known_at
-        stamped = now - now % _MILLISECOND
-        self.known_at = format_instant(stamped if last is None else max(stamped, last + _MILLISECOND))
+
+    @property
+    def known_at(self) -> str:
+        """The instant the next publication is stamped with: now, and always after the last one."""
+        stamped, last = self.instant - self.instant % _MILLISECOND, self.published.known_at
+        return format_instant(stamped if last is None else max(stamped, last + _MILLISECOND))
 
     def publish_editions(
         self, editions: Sequence[Edition], failures: Sequence[tuple[str, str, str]] = ()
@@ -79,15 +85,15 @@ class Press:
         files: Files = {}
         proofs: dict[str, int] = {}
         methodologies = sorted({record.methodology for edition in editions for record in edition.records})
-        for methodology in methodologies or [VERSIONS[-1].methodology]:
+        for methodology in methodologies or [self.methodology]:
             files |= self._announce(entries, methodology)
         failed = {date: (stage, code) for date, stage, code in failures}
         by_date = {edition.date: edition for edition in editions}
         for date in sorted(by_date.keys() | failed.keys()):
             if date in failed:
                 stage, code = failed[date]
-                for series in load(VERSIONS[-1].methodology).series:
-                    entries.undetermined(series.series, VERSIONS[-1].methodology, date, stage, code)
+                for series in load(self.methodology).series:
+                    entries.undetermined(series.series, self.methodology, date, stage, code)
                 continue
             edition = by_date[date]
             files |= edition.files
@@ -108,7 +114,7 @@ class Press:
     def publish_notice(self, kind: str, text: str, **concerning: str | None) -> None:
         """Publish a notice."""
         entries = Entries(self.known_at)
-        files = self._announce(entries, VERSIONS[-1].methodology)
+        files = self._announce(entries, self.methodology)
         entries.notice(kind, text, **concerning)
         self._publish(entries, files, {})
 
@@ -205,7 +211,7 @@ class Press:
                 f"{format_instant(last)}",
                 "Set the clock (`timedatectl`, an NTP service) and run the same command again; nothing was signed.",
             )
-        answered = [one for one in self.store.register.read() if one.server_date and not one.failure]
+        answered = [one for one in self.captures if one.server_date and not one.failure]
         for capture in answered[-1:]:
             ahead = capture.instant - parse_instant(capture.server_date or "")
             if abs(ahead) > self.policy.clock_skew_max:

@@ -10,7 +10,7 @@ from typing import Final
 from mtok.archive import KIND_MODELS, RANKINGS_DAILY, Store
 from mtok.calendar import day_of, format_date, format_instant, parse_date
 from mtok.errors import AnswerIsNo, BadInput, EnvironmentFailed
-from mtok.methodology import in_force, load
+from mtok.methodology import load
 from mtok.observations import Observations
 from mtok.progress import Progress
 from mtok.publication.editions import Determined, Edition, determine_dates, make_edition
@@ -56,7 +56,6 @@ def publish(
     Raises AnswerIsNo (`no_volumes`) when nothing was ever published and no capture holds volumes, else as `Press`.
     """
     press = Press(store, now, outside, progress)
-    resumed, warning = press.resumed, press.warning
     records: list[PublishedRecord] = []
     failed: list[tuple[str, str]] = []
     calendar = Calendar(press, observations)
@@ -67,17 +66,16 @@ def publish(
         press.publish_editions(editions, failures)
         records += [record for edition in editions for record in edition.records]
         failed += [(date, code) for date, _, code in failures]
-        press = Press(store, now, outside, progress)
         calendar = Calendar(press, observations)
     return Publication(
         records=tuple(records),
         failed=tuple(failed),
         size=press.published.size,
         known_at=format_instant(press.published.known_at or now),
-        resumed=resumed,
+        resumed=press.resumed,
         next_due=format_instant(press.policy.next_due(now)),
         passed_over=tuple(map(format_date, calendar.passed_over)),
-        warning=warning,
+        warning=press.warning,
     )
 
 
@@ -123,9 +121,8 @@ class Calendar:
     def __init__(self, press: Press, observations: Observations) -> None:
         self._press = press
         self._observations = observations
-        self.methodology = in_force(day_of(press.instant) - 1)
+        self.methodology = press.methodology
         self._names = [entry.series for entry in load(self.methodology).series]
-        self._captures = press.store.register.read()
         self._held = self._held_days()
         dates = press.published.vintages.dates()
         self._first = parse_date(dates[0]) if dates else min(self._held, default=None)
@@ -161,22 +158,24 @@ class Calendar:
         for day, due in reversed(dues):
             if due.as_of > least and self.is_retried(day):
                 continue
-            kept = due if due.as_of <= least else self._press.policy.scheduled(day, self._press.instant)
+            kept = due if due.as_of <= least else self._scheduled(day)
             assert kept is not None
             least = min(least, kept.as_of)
             ordered.append((day, kept))
         return ordered[::-1]
 
+    def _scheduled(self, day: int) -> Due | None:
+        """Return what a date is due for by the policy; days before the first own capture are backfill."""
+        due = self._press.policy.scheduled(day, self._press.instant)
+        if due is not None and (self._own is None or day < self._own):
+            return replace(due, stage=Stage.BACKFILL, reason=None)
+        return due
+
     def _due(self, day: int) -> Due | None:
-        policy, date = self._press.policy, format_date(day)
-        due = policy.scheduled(day, self._press.instant)
-        if due is None:
+        due = self._scheduled(day)
+        if due is None or (format_date(day), due.stage) in self._failed:
             return None
-        if self._own is None or day < self._own:
-            due = replace(due, stage=Stage.BACKFILL, reason=None)
         vintage = self._in_force(day)
-        if (date, due.stage) in self._failed:
-            return None
         first_time = vintage is None or (vintage.stage == Stage.PRELIM and due.stage != Stage.PRELIM)
         if not first_time and not self.is_retried(day):
             return None
@@ -211,15 +210,14 @@ class Calendar:
         """Return the edition of a date. only : the series it is published for, None for all"""
         date = format_date(determined.day)
         names = self._names if only is None else [name for name in self._names if name in only]
-        vintages = {name: self._press.published.vintages.of((name, self.methodology, date)) for name in names}
+        press = self._press
+        vintages = {name: press.published.vintages.of((name, self.methodology, date)) for name in names}
         stages = [
             entry["stage"]
-            for entry in self._press.published.entries
+            for entry in press.published.entries
             if entry["type"] == "prices" and entry["date"] == date
         ]
-        return make_edition(
-            determined, self._captures, vintages, stages, self._press.known_at, self._press.policy.sha256
-        )
+        return make_edition(determined, press.captures, vintages, stages, press.known_at, press.policy.sha256)
 
     def in_force(self, series: str, day: int) -> Vintage | None:
         """Return what is in force of a series and date."""
@@ -236,7 +234,7 @@ class Calendar:
         """
         policy, now = self._press.policy, self._press.instant
         since = first_day - load(self.methodology).parameters.number("window", "input_days_before")
-        for capture in self._captures:
+        for capture in self._press.captures:
             if capture.instant > now + policy.clock_skew_max:
                 raise EnvironmentFailed(
                     "clock_behind",
@@ -275,7 +273,7 @@ class Calendar:
         parameters = self._press.store.parameters
         days = {
             (day_of(capture.instant), capture.collector)
-            for capture in self._captures
+            for capture in self._press.captures
             if capture.kind == KIND_MODELS and capture.failure is None
         }
         for day, collector in sorted(days):

@@ -16,6 +16,7 @@ from mtok.notes import Checkpoint, NoteRefused
 from mtok.publication.entries import Entry, read_entries
 from mtok.publication.log import Log
 from mtok.publication.outlines import Share, decode_outline, decode_shares
+from mtok.publication.policy import Stage
 from mtok.publication.vintages import Vintage, Vintages
 from mtok.records import Determination, PublishedRecord, decode_published
 
@@ -152,7 +153,7 @@ class Published:
     def _seen(self, vintages: list[Vintage], as_of: int) -> PublishedRecord | None:
         """Return the last record that is not informational and whose `as_of` is not after `as_of`."""
         for vintage in reversed(vintages):
-            if vintage.stage != "informational":
+            if vintage.stage != Stage.INFORMATIONAL:
                 record = self.record(vintage)
                 if parse_instant(record.as_of or "") <= as_of:
                     return record

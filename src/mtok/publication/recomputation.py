@@ -6,7 +6,7 @@ objects, for whoever holds them, give these very observations.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -20,12 +20,13 @@ from mtok.archive.files import write_file
 from mtok.calendar import day_of, parse_date, parse_instant
 from mtok.canonical import canonical_bytes, plain, sha256_hex
 from mtok.determination.assembly import Request
-from mtok.determination.inputs import Evidence
+from mtok.determination.inputs import Evidence, Observed
 from mtok.engine import Engine
 from mtok.errors import BadInput, MtokError
 from mtok.methodology import load
 from mtok.notes import Checkpoint, PublicKey
 from mtok.observations import Observations
+from mtok.observations.tables import TABLES, parquet_bytes
 from mtok.progress import Progress
 from mtok.proofs import Tree, bundle_path, bundles_of, leaf_hash
 from mtok.publication.facts import Facts
@@ -80,14 +81,15 @@ def redecode(folder: Path, store: Store, progress: Progress) -> Recomputed:
             differences.append(Difference(where=records[0].observations.path, found=error.found))
     named = {sha256 for _, found in facts for sha256 in _named(found)}
     with TemporaryDirectory(prefix="mtok-verify-") as temporary:
-        again = _store_of(store, named, Path(temporary))
+        again = Observations(_store_of(store, named, Path(temporary)))
         try:
-            Observations(again).refresh(progress)
+            again.refresh(progress)
         except MtokError as error:
             return Recomputed(records=0, differences=(Difference(where=str(store.path), found=error.found),))
         for done, (record, published_facts) in enumerate(facts):
             progress("decoding", done, len(facts))
-            if _decoded(again, record) != published_facts:
+            seen = _Seen(again, published_facts, Path(temporary) / "captures.parquet")
+            if _decoded(seen, record) != published_facts:
                 found = "the raw objects of the store give other observations, or some of them are not there"
                 differences.append(Difference(where=record.observations.path, found=found))
         progress("decoding", len(facts), len(facts))
@@ -233,8 +235,50 @@ def _copied(capture: Capture) -> Capture:
     return Capture(**{name: getattr(capture, name) for name in Capture.__struct_fields__})
 
 
-def _decoded(store: Store, record: PublishedRecord) -> Facts:
-    """Return the facts of a date as a store's objects give them at the record's `as_of`."""
+class _Seen:
+    """Observations of the captures that published facts name, and of no others.
+
+    Another one of the store may be as old and was registered after the publication: imported late, or totals that
+    were fetched again and say the same `as_of`.
+    """
+
+    def __init__(self, observations: Observations, facts: Facts, file: Path) -> None:
+        self.parameters = observations.parameters
+        self._observations = observations
+        self._captures = file
+        named = [row._asdict() for row in facts.rows if row.fact == "capture"]
+        identities = {_identity(row) for row in named}
+        days = [day_of(row["captured"]) for row in named]
+        rows = observations.rows(
+            "captures",
+            *TABLES["captures"],
+            first_day=min(days, default=0),
+            last_day=max(days, default=0),
+        )
+        listed = [
+            row for row in rows if _identity(dict(zip(TABLES["captures"], row, strict=True))) in identities
+        ]
+        file.write_bytes(parquet_bytes("captures", listed))
+
+    def files(self, table: str, first_day: int | None = None, last_day: int | None = None) -> list[str]:
+        """Return the paths of one table for captures of [first_day, last_day]; of the captures themselves all named."""
+        if table == "captures":
+            return [str(self._captures)]
+        return self._observations.files(table, first_day, last_day)
+
+    def rows(
+        self, table: str, *columns: str, first_day: int | None = None, last_day: int | None = None
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of one table for captures of [first_day, last_day]."""
+        return self._observations.rows(table, *columns, first_day=first_day, last_day=last_day)
+
+
+def _identity(capture: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(capture[name] for name in ("kind", "captured", "collector", "subject", "sha256"))
+
+
+def _decoded(observations: Observed, record: PublishedRecord) -> Facts:
+    """Return the facts of a date as observations give them at the record's `as_of`."""
     day, as_of, version = parse_date(record.date), parse_instant(record.as_of or ""), load(record.methodology)
     request = Request(
         methodology=version,
@@ -246,7 +290,7 @@ def _decoded(store: Store, record: PublishedRecord) -> Facts:
     )
     engine = Engine()
     evidence = Evidence(
-        Observations(store),
+        observations,
         engine,
         volume_source=record.volume_source,
         as_of=as_of,

@@ -14,12 +14,13 @@ from typing import Final
 import msgspec
 
 from mtok.archive.files import make_folder, sync_folder, write_file
+from mtok.archive.published_log import head_line
 from mtok.canonical import sha256_hex
 from mtok.errors import AnswerIsNo, EnvironmentFailed
 from mtok.notes import Checkpoint, NoteRefused, PrivateKey, open_note, sign_note
 from mtok.progress import Progress
 from mtok.proofs import Proof, Tree, encode_proof
-from mtok.publication.log import Log, head_line, read_head, write_once
+from mtok.publication.log import Log, read_head, write_once
 
 SUMS: Final = "SHA256SUMS"
 _PENDING: Final = "pending"

@@ -13,6 +13,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from threading import Lock
 from typing import Any, Final
@@ -29,7 +30,8 @@ HELD_BYTES_BESIDE: Final = 4096
 
 _COMPRESSED_FROM: Final = 512
 _COMPRESSIBLE: Final = re.compile(r"text/|image/svg|application/(json|javascript|xml|toml|.*\+json|.*\+xml)")
-_GZIP_REFUSED: Final = re.compile(r"gzip;q=0(\.0{0,3})?")
+_TAG: Final = re.compile(r'(?:W/)?"([^"]*)"')
+_REFUSED: Final = re.compile(r"q=0(\.0{0,3})?")
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})", re.IGNORECASE)
 _MAX_AGE: Final = re.compile(r"\bmax-age=([0-9]{1,9})")
 _OPEN: Final = re.compile(r"/v1(/|$)|/[^.]*\.[a-z0-9-]+$|/log/")
@@ -215,17 +217,27 @@ def _fitted(answer: Answer, environ: WSGIEnvironment) -> tuple[str, Headers, byt
 
 
 def _takes_gzip(environ: WSGIEnvironment) -> bool:
-    codings = [part.replace(" ", "") for part in environ.get("HTTP_ACCEPT_ENCODING", "").lower().split(",")]
-    return any(part.startswith("gzip") and not _GZIP_REFUSED.fullmatch(part) for part in codings)
+    """Return whether gzip is named, or all codings are, and not refused (RFC 9110, 12.5.3)."""
+    named = environ.get("HTTP_ACCEPT_ENCODING", "").lower().replace(" ", "").split(",")
+    weights = {coding: weight for coding, _, weight in (part.partition(";") for part in named)}
+    weight = weights.get("gzip", weights.get("*"))
+    return weight is not None and not _REFUSED.fullmatch(weight)
 
 
 def _unmodified(answer: Answer, environ: WSGIEnvironment) -> bool:
+    """Return whether who asks has the answer already; a tag is worth more than a date (RFC 9110, 13.2.2)."""
     named = environ.get("HTTP_IF_NONE_MATCH")
     if named is not None:
-        tags = {tag.strip().removeprefix("W/").strip('"').removesuffix("-gzip") for tag in named.split(",")}
-        return named.strip() == "*" or answer.etag in tags
-    since = environ.get("HTTP_IF_MODIFIED_SINCE")
-    return since is not None and since == answer.fields.get("last-modified")
+        return named.strip() == "*" or answer.etag in {
+            tag.removesuffix("-gzip") for tag in _TAG.findall(named)
+        }
+    since, modified = environ.get("HTTP_IF_MODIFIED_SINCE"), answer.fields.get("last-modified")
+    if not since or not modified:
+        return False
+    try:
+        return since == modified or parsedate_to_datetime(since) >= parsedate_to_datetime(modified)
+    except (ValueError, TypeError):
+        return False
 
 
 def _in_part(asked: str, answer: Answer, headers: Headers) -> tuple[str, Headers, bytes]:

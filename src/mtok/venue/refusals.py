@@ -7,6 +7,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -45,7 +46,10 @@ def status_of(error: MtokError) -> HTTPStatus:
 
 
 def refused(request: HttpRequest, error: MtokError) -> HttpResponse:
-    """Return an error as the address asks for it: a problem document under /v1, else a page."""
+    """Return an error as the address asks for it: a problem document under /v1, else a page.
+
+    A page cannot be made for a name that is not this server's: it says on what address it stands.
+    """
     status = status_of(error)
     content = {
         "type": "about:blank",
@@ -56,7 +60,7 @@ def refused(request: HttpRequest, error: MtokError) -> HttpResponse:
         "remedy": told(error.remedy),
         "instance": request.path,
     }
-    if request.path.startswith("/v1"):
+    if request.path.startswith("/v1") or error.code == "host_unknown":
         response = HttpResponse(json.dumps(content), content_type=PROBLEM, status=status)
     else:
         response = render(
@@ -114,7 +118,10 @@ def unknown(request: HttpRequest, exception: Any = None) -> HttpResponse:
 
 
 def bad(request: HttpRequest, exception: Any = None) -> HttpResponse:
-    """Return that a request cannot be understood."""
+    """Return that a request cannot be understood, or asks for a name that this server does not have."""
+    if isinstance(exception, DisallowedHost):
+        found = "this server does not go by the name in Host"
+        return refused(request, BadCall("host_unknown", found, "Its operator sets the names in MTOK_HOSTS."))
     return refused(
         request, BadCall("request_invalid", "the request cannot be understood", "Begin again at /.")
     )

@@ -78,12 +78,13 @@ def _without_title(tokens: list[Token]) -> list[Token]:
 def _anchored(tokens: list[Token]) -> Iterator[Section]:
     """Give chapters, numbered rules and tables their addresses and names; yield the chapters."""
     anchor, number = "", 0
-    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
-        if token.type == "heading_open" and after is not None:
-            rule = _RULE.match(after.content)
-            anchor = rule[0] if rule else _NOT_IN_AN_ANCHOR.sub("-", after.content.lower()).strip("-")
+    for index, token in enumerate(tokens):
+        if token.type == "heading_open":
+            title = tokens[index + 1].content
+            rule = _RULE.match(title)
+            anchor = rule[0] if rule else _NOT_IN_AN_ANCHOR.sub("-", title.lower()).strip("-")
             token.attrSet("id", anchor)
-            yield Section(anchor=anchor, title=after.content)
+            yield Section(anchor=anchor, title=title)
         elif token.type == "ordered_list_open" and token.level == 0:
             number = int(token.attrGet("start") or 1) - 1
         elif token.type == "list_item_open" and token.level == 1 and token.markup == "." and anchor:

@@ -105,6 +105,21 @@ def warning(code: str) -> str:
     return _WARNINGS.get(code, code)
 
 
+def warned(bill: Bill) -> list[str]:
+    """Return every warning with the series it is about."""
+    about: dict[str, list[str]] = {}
+    for fit in bill.fits:
+        for code in fit.warnings:
+            about.setdefault(code, []).append(company_of(fit.series))
+    for code in bill.joint.warnings if bill.joint else ():
+        about.setdefault(code, []).append("all together")
+    every = len(bill.fits) + (bill.joint is not None)
+    return [
+        f"{warning(code)}: {'each of them' if len(names) == every else ', '.join(names)}"
+        for code, names in about.items()
+    ]
+
+
 def hedge_said(fit: Fit) -> str:
     """Return a hedge ratio in words."""
     name = company_of(fit.series)

@@ -16,6 +16,7 @@ from mtok.wording.figures import day_text, signed
 from mtok.wording.words import SYMBOLS
 
 _LABELS_APART: Final = Fraction(65, 1000)
+_ROOMY_DAYS: Final = 120
 _STRIP: Final = {"good": (700, HEIGHT), "degraded": (0, HEIGHT), "estimated": (100, 900)}
 """From where to where a quality reaches in its strip: low, full, and full but hollow."""
 
@@ -75,6 +76,11 @@ class MovesPlot:
     gaps: str
     x: tuple[Tick, ...]
     y: tuple[Tick, ...]
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there are so many days that dots have to be small."""
+        return self.width > DAY * _ROOMY_DAYS
 
     @property
     def replaced(self) -> bool:

@@ -5,6 +5,7 @@ No CSRF token is asked for: a form changes nothing, there is no cookie, and the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
@@ -29,20 +30,25 @@ from mtok.wording.words import EFFECTS, company_of
 LISTED_MAX: Final = 100
 """Refused rows, and models without a price; `mtok bill --json` has all of them."""
 
+DRAINED_BYTES_MAX: Final = 64 * 2**20
+"""Of what is too large; who sends more is cut off."""
+
+_CHUNK: Final = 2**16
 _DAYS_MAX: Final = 400
+_PLACES: Final = 4
 _METHODS: Final = ("GET", "HEAD", "POST")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A day of the table. effects : name → amount of the move to it"""
+    """A day of the table. effects : of the move to it, none where no model is priced on both days"""
 
     date: str
     tokens: int
     price: str | None
     paid: str | None
     change: str
-    effects: tuple[tuple[str, str], ...]
+    effects: tuple[str, ...]
 
 
 @public
@@ -67,6 +73,7 @@ def _export(request: HttpRequest) -> bytes:
         "Sum it by day and model first, or run `mtok bill` on your machine in parts.",
     )
     if int(request.META.get("CONTENT_LENGTH") or 0) > settings.UPLOAD_BYTES_MAX:
+        _drain(request)
         raise too_large  # the handler of uploads would pass over such a file without a word
     try:
         given = request.POST
@@ -77,6 +84,13 @@ def _export(request: HttpRequest) -> bytes:
     uploaded = request.FILES.get("export")
     raw: bytes = uploaded.read() if uploaded else given.get("text", "").encode()
     return raw
+
+
+def _drain(request: HttpRequest) -> None:
+    """Read what is not wanted and let it go: a browser that is still sending would not see the answer."""
+    for _ in range(DRAINED_BYTES_MAX // _CHUNK):
+        if not request.read(_CHUNK):
+            return
 
 
 def _series(request: HttpRequest, found: Bill) -> str:
@@ -114,7 +128,7 @@ def _told(found: Bill, series: str) -> dict[str, Any]:
         "fits": [_fit(fit) for fit in found.fits],
         "fit_explained": bills.FIT_EXPLAINED,
         "said": _said(found),
-        "joint_warnings": "; ".join(map(bills.warning, found.joint.warnings)) if found.joint else "",
+        "warned": bills.warned(found),
         "move": _move(found.move) if found.move else None,
         "days": _days(found)[-_DAYS_MAX:],
         "covered": [
@@ -136,16 +150,14 @@ def _share(tokens: int, of: int) -> str:
 
 
 def _fit(fit: Fit) -> dict[str, str | int]:
-    places = 4
     return {
         "company": company_of(fit.series),
         "changes": fit.changes,
-        "tracking": number(fit.tracking_error, places) if fit.tracking_error else "",
+        "tracking": number(fit.tracking_error, _PLACES) if fit.tracking_error else "",
         "correlation": signed(fit.correlation, 2) if fit.correlation else "",
-        "ratio": number(fit.hedge_ratio, places) if fit.hedge_ratio else "",
+        "ratio": number(fit.hedge_ratio, _PLACES) if fit.hedge_ratio else "",
         "left": percent(fit.unexplained) if fit.unexplained else "",
-        "residual": number(fit.residual_risk, places) if fit.residual_risk else "",
-        "warnings": "; ".join(map(bills.warning, fit.warnings)),
+        "residual": number(fit.residual_risk, _PLACES) if fit.residual_risk else "",
     }
 
 
@@ -174,17 +186,18 @@ def _days(found: Bill) -> list[Row]:
     rows = []
     for day in found.days:
         effects = amounts(moves[day.date]) if day.date in moves else {}
-        # a move without a model on both days has one effect, shown where the mix is
-        whole = effects.get("replacement")
-        listed = {"mix": f"{whole}"} if whole else effects
         rows.append(
             Row(
                 date=day.date,
                 tokens=day.tokens,
                 price=day.price,
                 paid=day.paid,
-                change=signed(moves[day.date].change, 4) if day.date in moves else "",
-                effects=tuple((name, signed(listed[name], 4) if name in listed else "") for name in EFFECTS),
+                change=signed(moves[day.date].change, _PLACES) if day.date in moves else "",
+                effects=() if "replacement" in effects else tuple(_effect(effects, name) for name in EFFECTS),
             )
         )
     return rows
+
+
+def _effect(effects: Mapping[str, str], name: str) -> str:
+    return signed(effects[name], _PLACES) if name in effects else ""

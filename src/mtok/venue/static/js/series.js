@@ -235,7 +235,7 @@ function DrawnChart(data) {
 
   function drawEnds(u, colour, ratio) {
     const { min, max } = u.scales.x;
-    const isWide = innerWidth > 640;
+    const isWide = innerWidth > 960; // as in chart.css
     const ends = lines.flatMap(([field, name], place) => {
       let day = Math.floor(Math.min(max, last));
       while (day >= min && columns[place][day] === null) day -= 1;

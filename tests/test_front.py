@@ -271,8 +271,8 @@ def test_behind_a_proxy_that_ends_tls(published_sample: Path) -> None:
         def asked(path: str = "/v1/notices", by: str = "192.0.2.1", proto: str = "https") -> Answered:
             return ask(site, path, Host="index.example", X_Forwarded_For=by, X_Forwarded_Proto=proto)
 
-        assert asked("/").headers["strict-transport-security"] == "max-age=31536000"
-        assert "strict-transport-security" not in asked("/", proto="http").headers
+        assert asked("/", by="192.0.2.8").headers["strict-transport-security"] == "max-age=31536000"
+        assert "strict-transport-security" not in asked("/", by="192.0.2.8", proto="http").headers
         first = asked()
         assert first.headers["ratelimit-policy"] == '"v1";q=5;w=60'
         assert first.headers["ratelimit"].startswith('"v1";r=4;t=')
@@ -290,7 +290,13 @@ def test_behind_a_proxy_that_ends_tls(published_sample: Path) -> None:
             assert asked(by="[2001:db8::2]:443").status == 200
         assert asked(by="2001:db8::3").status == 429, "a /64 counts as one"
         assert asked(by="2001:db8:0:1::3").status == 200
-        assert asked(PARQUET).status == asked("/").status == 200, "only the API is counted"
+        assert asked(PARQUET).status == 200, "files are not counted"
+        fresh = "/?date=2026-06-20"
+        assert [asked(fresh, by=by).status for by in ("192.0.2.1", "192.0.2.9", "192.0.2.1")] == [
+            429,
+            200,
+            200,
+        ]
 
 
 def test_without_a_proxy_nobody_says_who_they_are(published_sample: Path) -> None:
@@ -396,6 +402,22 @@ def test_what_is_held_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(1000):
         held.ask(query=f"x{number}")
     assert len(held.front._held) == 10
+
+
+def test_a_page_counts_when_it_is_made_and_an_export_as_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(Behind())
+    held.front._rates = Rates("32/hour", 0, lambda: 0.0)
+    assert [
+        held.ask(),
+        held.ask(),
+        held.ask(path="/log/checkpoint"),
+        held.ask(path="/a", REQUEST_METHOD="POST"),
+    ] == [*(1, 1, 2, 3)]
+    assert held.ask(path="/b") == 4
+    for method in ("GET", "POST"):
+        with pytest.raises(ValueError, match="rate_limited"):
+            held.ask(path="/c", REQUEST_METHOD=method)
+    assert held.ask() == 1, "what is held has no limit"
 
 
 def test_a_body_that_is_too_large_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:

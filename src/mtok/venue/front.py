@@ -2,7 +2,8 @@
 
 An answer to GET is a function of its address and of what is published, so it is held until that changes or its
 `max-age` is over. Conditional requests (RFC 9110, 13), ranges (14), compression and CORS are done here, for pages, API
-and files alike, and what asks too often is refused (draft-ietf-httpapi-ratelimit-headers).
+and files alike. Who asks too often is refused (draft-ietf-httpapi-ratelimit-headers): of the API every request counts,
+of pages those that are not held, of files none.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ HELD_SECONDS_MAX: Final = 60
 HELD_BYTES_BESIDE: Final = 4096
 """What holding an answer takes beside its body: its headers, its address, its place."""
 
+POST_COST: Final = 30
+"""As many requests as reading somebody's usage export counts for."""
+
 _COMPRESSED_FROM: Final = 512
 _COMPRESSIBLE: Final = re.compile(r"text/|image/svg|application/(json|javascript|xml|toml|.*\+json|.*\+xml)")
 _TAG: Final = re.compile(r'(?:W/)?"([^"]*)"')
@@ -36,6 +40,8 @@ _RANGE: Final = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})", re.IGNORECASE)
 _MAX_AGE: Final = re.compile(r"\bmax-age=([0-9]{1,9})")
 _OPEN: Final = re.compile(r"/v1(/|$)|/[^.]*\.[a-z0-9-]+$|/log/")
 """Addresses whose answers pages of other origins may read: the API and the files."""
+
+_PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 _CORS: Final = [
     ("Access-Control-Allow-Origin", "*"),
@@ -128,10 +134,11 @@ class Front:
             start_response("204 No Content", [*_PREFLIGHT])
             return [b""]
         beside: Headers = [*_CORS] if is_open else []
-        refusal, limits = self._rates.ask(environ) if path.startswith("/v1") else (None, [])
-        beside += limits
-        if refusal is not None:
-            return self._send(environ, start_response, _too_often(refusal), beside, held=False)
+        if path.startswith("/v1") or method == "POST":
+            refusal, limits = self._rates.ask(environ, POST_COST if method == "POST" else 1)
+            beside += limits
+            if refusal is not None:
+                return self._send(environ, start_response, _too_often(refusal), beside, held=False)
         if method not in ("GET", "HEAD"):
             return self._send(environ, start_response, self._ask(environ), beside, held=False)
         answer, held = self._answer(environ)
@@ -152,6 +159,11 @@ class Front:
             if found is not None and found[0] == version and at < found[1]:
                 self._held.move_to_end(key)
                 return found[2], True
+        path = environ.get("PATH_INFO", "")
+        if not (_OPEN.match(path) or path in _PROBES):
+            refusal, _ = self._rates.ask(environ)
+            if refusal is not None:
+                return _too_often(refusal), False
         answer = self._ask({**environ, "REQUEST_METHOD": "GET"})
         seconds = answer.seconds()
         if seconds and len(answer.body) <= ANSWER_BYTES_MAX:

@@ -31,13 +31,16 @@ class Rates:
         self._now = now
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
-    def ask(self, environ: WSGIEnvironment) -> tuple[str | None, Headers]:
-        """Count a request; return what to do when it is one too many, else None, and the headers that say so."""
+    def ask(self, environ: WSGIEnvironment, cost: int = 1) -> tuple[str | None, Headers]:
+        """Count a request; return what to do when it is one too many, else None, and the headers that say so.
+
+        cost : as how many requests it counts
+        """
         limit = self._limit
         if limit is None:
             return None, []
         who = self._address(environ)
-        allowed = self._limiter.hit(limit, who)
+        allowed = self._limiter.hit(limit, who, cost=cost)
         window = self._limiter.get_window_stats(limit, who)
         left = max(int(window.reset_time - self._now()) + 1, 1)
         headers = [

@@ -188,6 +188,21 @@ def test_a_cursor_is_of_its_query_alone(site: str) -> None:
         assert (answer.status, answer.code) == (400, "cursor_invalid"), other
 
 
+def test_pages_are_of_the_log_their_cursor_names(site: str, published: Published) -> None:
+    then = "2026-06-26T14:05:00Z"
+    size = sum(entry["time"] <= then for entry in published.entries)
+    first = good(site, "series/openai/points?limit=1000")
+    [link] = v1(site, "series/openai/points?limit=1000").headers["link"].split(", ")
+    cursor = link.split("cursor=")[1].split(">")[0]
+    now, place, digest = base64.urlsafe_b64decode(cursor + "==").decode().split(".")
+    assert (int(now), place) == (published.size, "0")
+    earlier = base64.urlsafe_b64encode(f"{size}.0.{digest}".encode()).decode().rstrip("=")
+    found = good(site, f"series/openai/points?limit=1000&cursor={earlier}")
+    assert found["log_size"] == size
+    assert found["points"] == good(site, f"series/openai/points?as_of={then}")["points"]
+    assert len(found["points"]) == len(first["points"]) - 1
+
+
 # ---- proofs, checked by what shares nothing with the answers
 
 

@@ -100,7 +100,7 @@ def test_every_refusal_is_described_everywhere(described: dict[str, Any]) -> Non
             assert parameter["description"], (path, parameter["name"])
 
 
-def run(site: str, *options: str) -> None:
+def run(site: str, folder: Path, *options: str) -> None:
     """Let schemathesis ask what it makes up from the description, and believe no answer.
 
     Left out is the check that what fits the description is accepted: that a series exists, that a date is published and
@@ -109,15 +109,15 @@ def run(site: str, *options: str) -> None:
     program = Path(sys.executable).parent / "st"
     command = [str(program), "run", f"{site}/v1/openapi.json", "--seed", "1", "--no-color"]
     command += ["--generation-database", "none", "--exclude-checks", "positive_data_acceptance", *options]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout[-6000:] + found.stderr[-2000:]
     assert "Operations:       20 selected" in found.stdout, found.stdout
 
 
-def test_what_is_made_up_from_the_description_is_answered_as_described(site: str) -> None:
-    run(site, "--phases", "examples,coverage,fuzzing", "--max-examples", "3")
+def test_what_is_made_up_from_the_description_is_answered_as_described(site: str, tmp_path: Path) -> None:
+    run(site, tmp_path, "--phases", "examples,coverage,fuzzing", "--max-examples", "3")
 
 
 @pytest.mark.long
-def test_much_that_is_made_up_is_answered_as_described(site: str) -> None:
-    run(site, "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "200")
+def test_much_that_is_made_up_is_answered_as_described(site: str, tmp_path: Path) -> None:
+    run(site, tmp_path, "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "200")

@@ -31,7 +31,7 @@ import pyarrow.parquet as pq
 import pytest
 import stamina
 
-from mtok.canonical import sha256_hex
+from mtok.canonical import canonical_bytes, sha256_hex
 from mtok.client import (
     CallRefused,
     Client,
@@ -44,11 +44,17 @@ from mtok.client import (
     Unreachable,
     frames,
     move,
+    open_source,
 )
 from mtok.client.cache import Cache, cache_folder
+from mtok.client.held import HeldFiles
+from mtok.client.one_value import verify_value
 from mtok.client.points import plain, written
+from mtok.client.vintages import as_known, instant_of, numbered
 from mtok.determination.move import explain_move
 from mtok.errors import BadCall, MtokError
+from mtok.notes import Checkpoint, PrivateKey, sign_note
+from mtok.proofs import Proof, Tree, bundle_path, bundles_of, encode_bundle, encode_proof, leaf_hash
 from mtok.records import PublishedRecord, decode_published, point_fields
 from released import FIRST_KEY, SECOND_KEY
 
@@ -519,7 +525,7 @@ def test_a_damaged_copy_is_no_copy(served: Web, tmp_path: Path) -> None:
             file.write_bytes(file.read_bytes()[:-1])
         served.answers.clear()
         assert client.series("openai") == expected
-        assert served.count(200) == 2
+        assert (served.count(200), served.count(304)) == (2, 0)
 
 
 def test_a_folder_that_cannot_be_written_keeps_nothing(served: Web, tmp_path: Path) -> None:
@@ -794,8 +800,6 @@ def test_a_whole_publication_is_verified(offline: Client) -> None:
 
 
 def test_another_key_verifies_nothing(offline: Client) -> None:
-    from mtok.notes import PrivateKey
-
     other = str(PrivateKey(name=FIRST_KEY.name, seed=bytes(32)).public)
     report = offline.verify("openai", "2026-06-20", key=other)
     assert (report.ok, report.reached) == (False, None)
@@ -864,3 +868,60 @@ def test_what_was_tampered_with_is_found(copied: Path, tampered: str, code: str)
     report = Client(copied).verify("openai", "2026-06-20", key=FIRST)
     assert not report.ok
     assert code in {finding.code for finding in report.findings}
+
+
+def lie(publication: Path, date: str, old: str, new: str) -> None:
+    """Publish another record of a date, with all digests, the proof and the signature right, as its publisher could."""
+    path = publication / f"records/openai/{date}.0.json"
+    raw = path.read_bytes()
+    assert raw.count(old.encode()) == 1
+    path.write_bytes(told := raw.replace(old.encode(), new.encode()))
+    entries = HeldFiles(publication, None).entries()
+    at = next(n for n, entry in enumerate(entries) if entry.get("record_sha256") == sha256_hex(raw))
+    value = {"value": json.loads(told)["value"]} if "value" in entries[at] else {}
+    entries[at] |= {"record_sha256": sha256_hex(told), **value}
+    leaves = [canonical_bytes(entry) for entry in entries]
+    for index, width in bundles_of(len(leaves)):
+        bundle = encode_bundle(leaves[index * 256 : index * 256 + width])
+        (publication / "log" / bundle_path(index, width)).write_bytes(bundle)
+    tree = Tree(map(leaf_hash, leaves))
+    head = Checkpoint(origin=FIRST_KEY.name, size=tree.size, root=tree.root())
+    (publication / "log/checkpoint").write_bytes(note := sign_note(head.text, SECOND_KEY))
+    proof = Proof(index=at, hashes=tuple(tree.inclusion(at)), checkpoint=note)
+    (publication / f"proofs/openai/{date}.0.tlog-proof").write_bytes(encode_proof(proof))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ('"value":"12.640247"', '"value":"12.640248"', "value_differs"),
+        ('"change":"-2.224249838372"', '"change":"-2.224249838373"', "move_differs"),
+        ('"average_7d":"12.643213"', '"average_7d":"12.643214"', "averages_differ"),
+        ('"price_index":"100.000000"', '"price_index":"100.000001"', "index_differs"),
+    ],
+)
+def test_a_lie_that_is_signed_is_found_by_arithmetic(copied: Path, old: str, new: str, code: str) -> None:
+    lie(copied, "2026-06-20", old, new)
+    report = verify_value(open_source(copied), [SECOND_KEY.public], "openai", "2026-06-20", 0)
+    assert [finding.code for finding in report.findings] == ["record_differs", code]
+    assert report.findings[0].where.endswith("determination_sha256")
+    assert report.counts["proofs"] == 1
+
+
+# ---- which vintage is meant
+
+
+def test_an_informational_vintage_is_never_in_force() -> None:
+    rows = [
+        {
+            "series": "openai",
+            "date": "2026-06-20",
+            "vintage": vintage,
+            "stage": stage,
+            "published_at": f"2026-06-{day}T00:00:00Z",
+        }
+        for vintage, stage, day in [("0", "final", "21"), ("1", "informational", "22"), ("10", "final", "23")]
+    ]
+    assert [row["vintage"] for row in as_known(rows, instant_of("2026-06-22"))] == ["0"]
+    assert [row["vintage"] for row in as_known(rows[::-1], instant_of("2026-06-23"))] == ["10"]
+    assert [row["stage"] for row in numbered(rows, 1)] == ["informational"]

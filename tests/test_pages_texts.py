@@ -360,7 +360,7 @@ def test_the_reference_has_every_operation_and_its_examples_work(site: str) -> N
     operations = [one for methods in document["paths"].values() for one in methods.values()]
     for operation in operations:
         assert f'id="{operation["operationId"]}"' in page
-    examples = [html.unescape(one) for one in re.findall(r"curl -s &#x27;(.*?)&#x27;", page)]
+    examples = [html.unescape(one) for one in re.findall(r"curl -s '(.*?)'", page)]
     assert len(examples) == len(operations)
     for example in examples:
         assert get(example.replace(example[: example.index("/v1")], site))[0] == 200, example

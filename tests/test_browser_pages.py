@@ -270,6 +270,25 @@ def test_a_page_prints_on_two_sheets(browser: Browser, site: str, pictures: Path
 # ---- the tool
 
 
+def test_what_no_page_may_do_is_seen(browser: Browser, site: str, pictures: Path) -> None:
+    """A page that is spoiled on purpose: each defect is told."""
+    with visiting(browser, site) as visit:
+        visit.go(PAGES["about"])
+        visit.page.evaluate(
+            """() => {
+                const add = (html) => document.querySelector("main").insertAdjacentHTML("beforeend", html);
+                add("<h5>Too deep</h5><img src='https://other.example/pixel.png'><p style='color: red'>red</p>");
+                add("<pre>" + "wide".repeat(200) + "</pre>");
+                setTimeout(() => { throw new Error("spoiled"); });
+            }"""
+        )
+        visit.drawn()
+        told = " ".join([*looked_at(visit, "spoiled", 360, pictures), *outline(visit), *visit.complaints])
+        for wrong in ("scrolls sideways", "is followed by h5", "other.example", "style", "spoiled"):
+            assert wrong in told
+        assert any(one.startswith("image-alt") for one in visit.violations())
+
+
 def test_axe_is_the_one_its_readme_names() -> None:
     """Version and digest."""
     folder = Path(__file__).parent / "vendor" / "axe-core"

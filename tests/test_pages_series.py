@@ -150,6 +150,16 @@ def test_the_chart_is_given_the_digits_of_the_records(site: str, vintages: list[
     assert "truncation_low" not in data(page(f"{site}/series/openai"))
 
 
+def test_the_move_is_told_as_on_the_board(site: str) -> None:
+    """The sentence counts models, which a record read in outline does not have."""
+    _, board = get(f"{site}/")
+    for series in ("openai", "google-gemini", "anthropic", "deepseek", "qwen", "moonshot"):
+        _, text = get(f"{site}/series/{series}")
+        told = re.search(r'<p class="lede">(.*?)</p>', text)
+        assert told is not None
+        assert told[1] in board
+
+
 def test_a_range_is_counted_back_from_the_last_day(site: str, vintages: list[dict[str, str]]) -> None:
     dates = sorted(in_force(vintages, "openai"))
     assert sorted(table(page(f"{site}/series/openai?range=30d"))) == dates[-30:]

@@ -122,7 +122,7 @@ def _headed(history: History) -> dict[str, Any]:
     record = records[last]
     return {
         "last": record,
-        "sentence": sentence(record),
+        "sentence": sentence(history.published.record(history.vintages[last])),  # an outline has no models
         "changes": {
             "Day": change(record),
             "7 days": _changed(records, last, 7),

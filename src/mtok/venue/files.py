@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from mtok.archive.published_files import SUMS
 from mtok.canonical import sha256_hex
 from mtok.errors import AnswerIsNo
-from mtok.venue.answers import FRESH_SECONDS, kept
+from mtok.venue.answers import dated, kept, passing
 from mtok.venue.place import opened
 
 _OF_THE_LOG: Final = re.compile(
@@ -39,9 +39,9 @@ def published_file(request: HttpRequest, path: str) -> HttpResponse:
     digest = sha256_hex(response.content)
     if _UNCHANGING.match(path):
         return kept(response, digest)
-    response["Cache-Control"] = f"public, max-age={FRESH_SECONDS}"
     response["ETag"] = f'"{digest}"'
-    return response
+    now = opened()
+    return passing(response if now.damage else dated(response, now.published.known_at or 0))
 
 
 def _read(path: str) -> bytes:

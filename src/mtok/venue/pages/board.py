@@ -18,7 +18,7 @@ from mtok.publication.citations import rankings_as_of, source_line
 from mtok.publication.policy import Stage, load_policy
 from mtok.publication.vintages import Vintage
 from mtok.records import PublishedRecord
-from mtok.venue.answers import public
+from mtok.venue.answers import passing
 from mtok.venue.asked import day_asked
 from mtok.venue.opened import Opened
 from mtok.venue.pages.dataset import dataset
@@ -64,7 +64,6 @@ class Row:
     behind: int = 0
 
 
-@public
 def board(request: HttpRequest) -> HttpResponse:
     """Return the board of the last day, or of the day `date` names. Raises AnswerIsNo for a day without prints."""
     now = opened()
@@ -99,7 +98,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "source": source_line(rankings_as_of(shown)),
         "what": (WHAT_IT_IS, TOP_50, EFFECTS_EXPLAINED),
     }
-    return render(request, "board.html", content)
+    return passing(render(request, "board.html", content))
 
 
 def _published_date(dates: list[str], day: int) -> str:
@@ -163,7 +162,7 @@ def _late(now: Opened, instant: int) -> str:
 def _empty(request: HttpRequest) -> HttpResponse:
     """Return the board of a publication that has printed nothing."""
     due = format_instant(load_policy().next_due(instant_now()))
-    return render(request, "board_empty.html", {"title": "Board", "next_due": due})
+    return passing(render(request, "board_empty.html", {"title": "Board", "next_due": due}))
 
 
 def _unreadable(request: HttpRequest, now: Opened) -> HttpResponse:

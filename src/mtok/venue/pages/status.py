@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mtok.calendar import parse_instant
-from mtok.venue.answers import FRESH_SECONDS
+from mtok.venue.answers import passing
 from mtok.venue.health import DAYS, FILES_CHECKED_MAX, Day, Health, Print, health
 from mtok.venue.place import now, opened
 from mtok.wording.figures import ABSENT, counted, day_text, duration, percent
@@ -95,9 +95,7 @@ def status(request: HttpRequest) -> HttpResponse:
             for day in (found.archive.days if found.archive else ())
         ],
     }
-    response = render(request, "status.html", context)
-    response["Cache-Control"] = f"public, max-age={FRESH_SECONDS}"
-    return response
+    return passing(render(request, "status.html", context))
 
 
 def verdict(found: Health) -> str:

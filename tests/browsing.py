@@ -51,6 +51,7 @@ class Visit:
 
     site: str
     page: Page
+    javascript: bool = True
     complaints: list[str] = field(default_factory=list)
     addresses: list[str] = field(default_factory=list)
 
@@ -62,8 +63,11 @@ class Visit:
         return answer
 
     def drawn(self) -> None:
-        """Wait until what a script changed is on the screen."""
-        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)))")
+        """Wait until what a script changed is on the screen; without scripts no frame would call back."""
+        if self.javascript:
+            self.page.evaluate(
+                "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)))"
+            )
 
     def resize(self, width: int) -> None:
         """Make the window so many CSS pixels wide."""
@@ -112,7 +116,7 @@ def visiting(
         reduced_motion="reduce",
     )
     context.add_init_script(_SHIFTS)
-    visit = Visit(site, context.new_page())
+    visit = Visit(site, context.new_page(), javascript)
     visit.page.on("request", visit._asked)
     visit.page.on("console", visit._wrote)
     visit.page.on("pageerror", lambda error: visit.complaints.append(f"error: {error}"))

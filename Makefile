@@ -20,15 +20,16 @@ test-all: test check  ## everything, as CI runs it (Debian, root)
 	@test "$$(id -u)" = 0 || { echo "make test-all needs root: it mounts a small file system and fills it" >&2; exit 2; }
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	  chromium libreoffice-calc-nogui >/dev/null
-	@$(PYTEST) -m "root or long or machine"
+	@MTOK_SCREENSHOTS=dist/screenshots $(PYTEST) -m "root or long or machine"
 	@$(PYTEST) --hypothesis-profile=long tests/test_generated_markets.py tests/test_archive.py \
 	  tests/test_observations.py tests/test_numbers.py tests/test_schedule.py -m "not root and not machine and not long and not soak"
-	@rm -rf dist && $(BIN)/python -m hatchling build -t wheel && $(BIN)/python -m zipfile -t dist/*.whl
+	@rm -rf dist/*.whl dist/venv dist/demo && $(BIN)/python -m hatchling build -t wheel && $(BIN)/python -m zipfile -t dist/*.whl
 	@$(PYTHON) -m venv --without-pip dist/venv
 	@$(subst $(BIN),dist/venv/bin,$(INSTALL)) --require-hashes -r requirements/run.lock
 	@$(subst $(BIN),dist/venv/bin,$(INSTALL)) --no-deps dist/*.whl
 	@cd dist && venv/bin/mtok demo --store demo > demo.txt && grep -q "Qwen" demo.txt && echo "the wheel runs its demo"
 	@cd dist && venv/bin/mtok verify demo --recompute --objects demo
+	@cd dist && venv/bin/python ../scripts/check_served.py demo
 
 check: $(VENV)/test.stamp  ## style, types, layers, lock files
 	@$(BIN)/ruff check src tests scripts

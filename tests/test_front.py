@@ -306,6 +306,36 @@ def test_without_a_proxy_nobody_says_who_they_are(published_sample: Path) -> Non
         assert "strict-transport-security" not in ask(site, "/", X_Forwarded_Proto="https").headers
 
 
+def test_files_are_open_to_all_and_counted_never_and_what_is_made_is(published_sample: Path) -> None:
+    """Files are told by their address, not by its dots: `/records/openai/2026-06-20.0.json`, `/vkey`."""
+    proof = "/proofs/openai/2026-06-20.0.tlog-proof"
+    files = [
+        "/SHA256SUMS",
+        "/vkey",
+        RECORD,
+        proof,
+        "/methodology/1.0/rules/80_evidence.sql",
+        "/log/checkpoint",
+    ]
+    with serving(published_sample, rate_limit="2/minute") as site:
+        for path in files:
+            answer = ask(site, path)
+            assert (answer.status, answer.headers.get("access-control-allow-origin")) == (200, "*"), path
+            assert ask(site, path, "OPTIONS").status == 204, path
+        made = [ask(site, f"/mirror.txt?x={number}") for number in range(3)]
+        assert [answer.status for answer in made] == [200, 200, 429]
+        assert "access-control-allow-origin" not in made[0].headers
+        assert int(made[2].headers["retry-after"]) <= 60
+        assert ask(site, "/bill", "POST").status == 429
+    with serving(published_sample, rate_limit="2/second") as site:
+        assert ask(site, "/bill", "POST").status != 429, "no limit is smaller than one export"
+
+
+def test_a_date_no_clock_has_is_passed_over(site: str) -> None:
+    beyond = "Mon, 01 Jan 2026 99999999999999999999:00:00 GMT"
+    assert ask(site, POINTS, If_Modified_Since=beyond).status == 200
+
+
 # ---- what is held, by a front alone
 
 
@@ -337,6 +367,7 @@ class Held:
             seconds=lambda: self.now,
             rates=Rates("", 0, lambda: 0.0),
             counted=lambda *_: None,
+            is_file=lambda path: path.startswith("/log/"),
         )
 
     def ask(self, path: str = "/a", query: str = "", **environ: str) -> int:

@@ -54,20 +54,21 @@ def start(store: Path, host: str, port: int, workers: int, now: str | None = Non
     from granian.constants import Interfaces
 
     os.environ["MTOK_STORE"] = str(store.resolve())
-    if workers > 1:
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="mtok-metrics-"))
     from mtok.venue.environment import environment
 
     environment()
     typer.echo(f"mtok: serving {store} at http://{host}:{port}/ (Ctrl-C ends it)", err=True)
-    Granian(
-        "mtok.venue.wsgi:application",
-        address=host,
-        port=port,
-        interface=Interfaces.WSGI,
-        workers=workers,
-        log_enabled=False,
-    ).serve()
+    with tempfile.TemporaryDirectory(prefix="mtok-metrics-") as shared:
+        if workers > 1:
+            os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", shared)
+        Granian(
+            "mtok.venue.wsgi:application",
+            address=host,
+            port=port,
+            interface=Interfaces.WSGI,
+            workers=workers,
+            log_enabled=False,
+        ).serve()
 
 
 def _refuse_taken(host: str, port: int) -> None:

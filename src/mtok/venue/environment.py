@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mtok.calendar import parse_instant
 from mtok.errors import BadCall
+
+_HOST: Final = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 
 
 class Environment(BaseSettings):
@@ -32,6 +36,14 @@ class Environment(BaseSettings):
     contact: str = Field(default="", max_length=200)
     now: str | None = None
 
+    @field_validator("hosts")
+    @classmethod
+    def _names(cls, text: str) -> str:
+        for name in text.split(","):
+            if not _HOST.fullmatch(name.strip()):
+                raise ValueError(f"{name.strip()!r} is no host name; separate names by commas")
+        return text
+
     @field_validator("now")
     @classmethod
     def _instant(cls, text: str | None) -> str | None:
@@ -50,6 +62,6 @@ def environment() -> Environment:
         name = f"MTOK_{'_'.join(map(str, first['loc'])).upper()}"
         raise BadCall(
             "setting_invalid",
-            f"{name}: {first['msg']}",
+            f"{name}: {first['msg'].removeprefix('Value error, ')}",
             "docs/serving.md lists the variables and their forms.",
         ) from None

@@ -38,8 +38,6 @@ _TAG: Final = re.compile(r'(?:W/)?"([^"]*)"')
 _REFUSED: Final = re.compile(r"q=0(\.0{0,3})?")
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})", re.IGNORECASE)
 _MAX_AGE: Final = re.compile(r"\bmax-age=([0-9]{1,9})")
-_OPEN: Final = re.compile(r"/v1(/|$)|/[^.]*\.[a-z0-9-]+$|/log/")
-"""Addresses whose answers pages of other origins may read: the API and the files."""
 
 _PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -55,8 +53,10 @@ _PREFLIGHT: Final = [
     ("Allow", "GET, HEAD, OPTIONS"),
 ]
 _OF_UNMODIFIED: Final = {
-    *("etag", "last-modified", "cache-control", "vary", "content-location", "date", "expires"),
-    *("access-control-allow-origin", "access-control-expose-headers"),
+    "etag",
+    "last-modified",
+    "cache-control",
+    "vary",
 }
 
 Headers = list[tuple[str, str]]
@@ -106,6 +106,7 @@ class Front:
     """A WSGI application before another one.
 
     version : of what is published; an answer is held no longer than that · seconds : a clock that only goes forward
+    is_file : whether a path is the address of a file, which pages of other origins may read and no limit counts
     """
 
     def __init__(
@@ -116,59 +117,60 @@ class Front:
         seconds: Callable[[], float],
         rates: Rates,
         counted: Callable[[WSGIEnvironment, str, bool], None],
+        is_file: Callable[[str], bool],
     ) -> None:
         self._behind = behind
         self._version = version
         self._seconds = seconds
         self._rates = rates
         self._counted = counted
+        self._is_file = is_file
         self._lock = Lock()
         self._held: OrderedDict[Hashable, tuple[Hashable, float, Answer]] = OrderedDict()
         self._bytes = 0
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
-        is_open = _OPEN.match(path) is not None
-        if method == "OPTIONS" and is_open:
+        of_api = path.startswith("/v1")
+        beside: Headers = [*_CORS] if of_api or self._is_file(path) else []
+        if method == "OPTIONS" and beside:
             self._counted(environ, "204", False)
             start_response("204 No Content", [*_PREFLIGHT])
             return [b""]
-        beside: Headers = [*_CORS] if is_open else []
-        if path.startswith("/v1") or method == "POST":
+        refusal = None
+        if of_api or method == "POST":
             refusal, limits = self._rates.ask(environ, POST_COST if method == "POST" else 1)
             beside += limits
-            if refusal is not None:
-                return self._send(environ, start_response, _too_often(refusal), beside, held=False)
+        if refusal is not None:
+            return self._send(environ, start_response, _too_often(refusal), beside, held=False)
         if method not in ("GET", "HEAD"):
             return self._send(environ, start_response, self._ask(environ), beside, held=False)
-        answer, held = self._answer(environ)
-        return self._send(environ, start_response, answer, beside, held=held)
+        held = self._held_answer(environ)
+        if held is None and not beside and path not in _PROBES:
+            refusal, limits = self._rates.ask(environ)
+            if refusal is not None:
+                return self._send(environ, start_response, _too_often(refusal), limits, held=False)
+        answer = held or self._made_answer(environ)
+        return self._send(environ, start_response, answer, beside, held=held is not None)
 
-    def _answer(self, environ: WSGIEnvironment) -> tuple[Answer, bool]:
-        """Return the answer to a GET and whether it was held."""
-        key = (
-            *(
-                environ.get(name, "")
-                for name in ("PATH_INFO", "QUERY_STRING", "HTTP_HOST", "wsgi.url_scheme")
-            ),
-            environ.get("HTTP_X_FORWARDED_PROTO") == "https",
-        )
-        version, at = self._version(), self._seconds()
+    def _held_answer(self, environ: WSGIEnvironment) -> Answer | None:
+        """Return the answer to a GET that is held, None without one."""
+        key, version, at = _key(environ), self._version(), self._seconds()
         with self._lock:
             found = self._held.get(key)
-            if found is not None and found[0] == version and at < found[1]:
-                self._held.move_to_end(key)
-                return found[2], True
-        path = environ.get("PATH_INFO", "")
-        if not (_OPEN.match(path) or path in _PROBES):
-            refusal, _ = self._rates.ask(environ)
-            if refusal is not None:
-                return _too_often(refusal), False
+            if found is None or found[0] != version or at >= found[1]:
+                return None
+            self._held.move_to_end(key)
+            return found[2]
+
+    def _made_answer(self, environ: WSGIEnvironment) -> Answer:
+        """Return the answer to a GET as it is made, and hold it where it may be held."""
+        version, at = self._version(), self._seconds()
         answer = self._ask({**environ, "REQUEST_METHOD": "GET"})
         seconds = answer.seconds()
         if seconds and len(answer.body) <= ANSWER_BYTES_MAX:
-            self._hold(key, (version, at + seconds, answer))
-        return answer, False
+            self._hold(_key(environ), (version, at + seconds, answer))
+        return answer
 
     def _hold(self, key: Hashable, held: tuple[Hashable, float, Answer]) -> None:
         """Hold an answer, and let go of those not asked for the longest."""
@@ -206,6 +208,13 @@ class Front:
         self._counted(environ, status[:3], held)
         start(status, [*headers, *beside])
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
+
+
+def _key(environ: WSGIEnvironment) -> Hashable:
+    """Return what an answer depends on. The scheme is the one Django goes by: of several proxies' the first."""
+    names = ("PATH_INFO", "QUERY_STRING", "HTTP_HOST", "wsgi.url_scheme")
+    forwarded = environ.get("HTTP_X_FORWARDED_PROTO", "").partition(",")[0].strip()
+    return (*(environ.get(name, "") for name in names), forwarded == "https")
 
 
 def _fitted(answer: Answer, environ: WSGIEnvironment) -> tuple[str, Headers, bytes]:
@@ -248,7 +257,7 @@ def _unmodified(answer: Answer, environ: WSGIEnvironment) -> bool:
         return False
     try:
         return since == modified or parsedate_to_datetime(since) >= parsedate_to_datetime(modified)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return False
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 import msgspec
@@ -200,7 +201,7 @@ def health(opened: Opened, now: int) -> Health:
         punctuality=record.punctuality(),
         missing=record.missing(),
         revisions=tuple(_recent(published, now)) if published else (),
-        files=_files(opened.folder, opened.version, now - now % CHECKED_FOR),
+        files=_files_held(opened.folder, opened.version, now - now % CHECKED_FOR),
         archive=archive_of(opened.folder, now),
     )
 
@@ -343,6 +344,15 @@ class _Record:
 
 
 # ---- what the files are worth
+
+
+_CHECKING: Final = Lock()
+
+
+def _files_held(folder: Path, version: Version, at: int) -> Files:
+    """Return what `_files` found: who asks while it is found out waits for it."""
+    with _CHECKING:
+        return _files(folder, version, at)
 
 
 @lru_cache(maxsize=2)

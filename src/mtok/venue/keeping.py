@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 import duckdb
@@ -72,7 +73,11 @@ def archive_of(folder: Path, now: int) -> Archive | None:
     store = folder.parent
     if folder.name != PUBLICATION or not (store / "objects").is_dir():
         return None
-    return _archive(store, now - now % _KEPT_FOR)
+    with _ASKING:  # who asks while it is found out waits for it
+        return _archive(store, now - now % _KEPT_FOR)
+
+
+_ASKING: Final = Lock()
 
 
 @lru_cache(maxsize=1)

@@ -16,16 +16,19 @@ _REQUESTS: Final = Counter(
     "mtok_http_requests", "Requests answered", ["kind", "status", "held"], registry=REGISTRY
 )
 _ENTRIES: Final = Gauge(
-    "mtok_log_entries", "Entries of the log that is shown", registry=REGISTRY, multiprocess_mode="max"
+    "mtok_log_entries", "Entries of the log that is shown", registry=REGISTRY, multiprocess_mode="mostrecent"
 )
 _PUBLISHED: Final = Gauge(
     "mtok_published_timestamp_seconds",
     "When the last publication was",
     registry=REGISTRY,
-    multiprocess_mode="max",
+    multiprocess_mode="mostrecent",
 )
 _DAMAGED: Final = Gauge(
-    "mtok_publication_damaged", "1 where the log cannot be read", registry=REGISTRY, multiprocess_mode="max"
+    "mtok_publication_damaged",
+    "1 where the log cannot be read",
+    registry=REGISTRY,
+    multiprocess_mode="mostrecent",
 )
 _SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
 """Where the workers of a server keep what each has counted; set by `mtok serve` for several."""

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextvars import ContextVar
 from functools import cache
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse
 
 from mtok.calendar import parse_instant
 from mtok.venue.environment import environment
 from mtok.venue.opened import Opened, Opening
+
+_BEGUN_WITH: Final[ContextVar[Opened | None]] = ContextVar("begun_with", default=None)
 
 
 @cache
@@ -17,8 +24,22 @@ def opening() -> Opening:
 
 
 def opened() -> Opened:
-    """Return the publication as it is now."""
-    return opening().now()
+    """Return the publication as it is now, within a request as it was when that began."""
+    return _BEGUN_WITH.get() or opening().now()
+
+
+class OneOpening:
+    """Middleware: a request sees one publication, whatever is published meanwhile."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        begun = _BEGUN_WITH.set(opening().now())
+        try:
+            return self._get_response(request)
+        finally:
+            _BEGUN_WITH.reset(begun)
 
 
 def now() -> int:

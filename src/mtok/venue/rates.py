@@ -40,7 +40,7 @@ class Rates:
         if limit is None:
             return None, []
         who = self._address(environ)
-        allowed = self._limiter.hit(limit, who, cost=cost)
+        allowed = self._limiter.hit(limit, who, cost=min(cost, limit.amount))
         window = self._limiter.get_window_stats(limit, who)
         left = max(int(window.reset_time - self._now()) + 1, 1)
         headers = [

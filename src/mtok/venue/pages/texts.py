@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
@@ -11,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from mtok.archive.published_files import PublishedFiles
 from mtok.methodology import load
 from mtok.venue.answers import public
-from mtok.venue.opened import Opened
+from mtok.venue.opened import Opened, Version
 from mtok.venue.pages.page import DESCRIPTION, site_address, standing
 from mtok.venue.place import opened
 from mtok.wording.statements import TOP_50, WHAT_IT_IS
@@ -152,8 +154,13 @@ def _points(now: Opened) -> Iterator[tuple[str, str]]:
 def mirror(request: HttpRequest) -> HttpResponse:
     """Return /mirror.txt: the address of every file of the publication, a line each, the checkpoint last."""
     base, now = site_address(request), opened()
-    paths = sorted(PublishedFiles(now.folder).expected, key=lambda path: (path == "log/checkpoint", path))
-    return _text("".join(f"{base}/{path}\n" for path in paths))
+    return _text("".join(f"{base}/{path}\n" for path in _expected(now.folder, now.version)))
+
+
+@lru_cache(maxsize=2)
+def _expected(folder: Path, version: Version) -> list[str]:
+    """Return the path of every file that there has to be, the checkpoint last. version : what it is remembered by"""
+    return sorted(PublishedFiles(folder).expected, key=lambda path: (path == "log/checkpoint", path))
 
 
 def _text(content: str) -> HttpResponse:

@@ -24,6 +24,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "mtok.venue.place.OneOpening",
     "mtok.venue.refusals.Refusals",
 ]
 ROOT_URLCONF = "mtok.venue.urls"
@@ -48,6 +49,7 @@ STATICFILES_DIRS = [_FOLDER / "static"]
 STATIC_URL = f"/static/{assets_digest(STATICFILES_DIRS[0])}/"  # another address whenever a file changes
 STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # `front` says it of every file
 WHITENOISE_IMMUTABLE_FILE_TEST = never_changes
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 

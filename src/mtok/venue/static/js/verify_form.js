@@ -61,6 +61,10 @@ function serve(panel, form) {
     event.preventDefault();
     check().catch((error) => say(`✗ Not verified: ${error.message}`));
   });
+  form.elements.vkey.addEventListener("input", () => {
+    steps.replaceChildren();
+    say("");
+  });
   form.elements.vkey.value = panel.dataset.vkey;
   form.querySelector("button").disabled = false;
 }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -76,3 +79,25 @@ def test_several_workers_count_together(published_sample: Path) -> None:
         line for line in lines if line.startswith("mtok_http_requests_total{") and 'status="200"' in line
     ]
     assert sum(float(line.split()[-1]) for line in counted if 'kind="page"' in line) == 12
+
+
+@pytest.mark.parametrize("settings", ["public", "venue"])
+def test_django_finds_nothing_to_warn_of(settings: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "django", "check", "--deploy", "--fail-level", "WARNING"]
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": f"mtok.venue.settings.{settings}",
+        "MTOK_STORE": str(tmp_path),
+    }
+    outcome = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stderr
+
+
+def test_names_that_are_no_hosts_are_refused(tmp_path: Path) -> None:
+    from mtok.venue.environment import environment
+
+    environment.cache_clear()
+    try:
+        said = refused("--store", str(tmp_path), "--port", str(free_port()), MTOK_HOSTS="a b,c")
+        assert "MTOK_HOSTS: 'a b' is no host name; separate names by commas" in said
+    finally:
+        environment.cache_clear()

@@ -15,3 +15,4 @@ INSTALLED_APPS = [
 DATABASES = {
     "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(environment().store / "venue.sqlite3")}
 }
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True

@@ -202,7 +202,7 @@ def restated(begin: Begin, quick_disk: None) -> Iterator[str]:
 
 def test_a_restated_value_says_why_and_an_informational_one_changes_nothing(restated: str) -> None:
     page = ask(restated).page
-    rows = [cells(row) for row in table(page, "Vintages").one("tbody").all("tr")]
+    rows = [cells(row) for row in table(page, "Every vintage of this date").one("tbody").all("tr")]
     values = [row[2] for row in rows]
     assert [row[0] for row in rows] == ["0", "1 in force", "2"]
     assert len(set(values)) == 3

@@ -278,6 +278,24 @@ def test_every_series_has_a_picture_and_the_same_prints_give_the_same_bytes(
     assert ask(f"{site}/preview/nobody.png").status == 404
 
 
+def test_the_picture_of_the_board_has_no_value_of_another_date(
+    published_sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = Opening(published_sample).now()
+    every = now.published.in_force("qwen", "1.0")
+    assert (every[-1].date, every[-2].value) == ("2026-06-26", "2.768716")
+    whole = preview.board_prints(now)
+    assert [shown.vintage.date for shown in whole if shown.vintage] == ["2026-06-26"] * 6
+    in_force = type(now.published).in_force
+    monkeypatch.setattr(
+        type(now.published),
+        "in_force",
+        lambda self, series, *rest: in_force(self, series, *rest)[: -1 if series == "qwen" else None],
+    )
+    found = {shown.company: shown.value for shown in preview.board_prints(now)}
+    assert found == {shown.company: shown.value for shown in whole} | {"Qwen": "no print"}
+
+
 def test_a_picture_says_what_the_log_says_of_the_last_print(published_sample: Path) -> None:
     shown = preview.last_print(Opening(published_sample).now(), "qwen")
     assert (shown.company, shown.value) == ("Qwen", "2.207")

@@ -14,7 +14,7 @@ from django.shortcuts import render
 from mtok.calendar import format_date, format_instant
 from mtok.records import PublishedRecord
 from mtok.venue.answers import public
-from mtok.venue.asked import known_series
+from mtok.venue.asked import PAGE_POINTS, known_series
 from mtok.venue.charts.axes import Days, scale_of
 from mtok.venue.charts.panels import Line, Small, described, moves_plot, plot, small
 from mtok.venue.history import History, Stretch, change_over
@@ -263,7 +263,7 @@ def _readout(record: PublishedRecord) -> str:
 
 
 def _formats(history: History, days: Days) -> list[dict[str, str]]:
-    """Return the addresses of a range as files."""
+    """Return the addresses of a range as files; without JSON where it would be but the first page of it."""
     asked = {"start": format_date(days.first), "end": format_date(days.last)}
     if history.known_at is not None:
         asked["as_of"] = format_instant(history.known_at)
@@ -273,6 +273,7 @@ def _formats(history: History, days: Days) -> list[dict[str, str]]:
             "address": f"/v1/series/{history.series}/points?{urlencode(asked | {'format': name.lower()})}",
         }
         for name in ("CSV", "JSON", "Parquet")
+        if name != "JSON" or days.last - days.first < PAGE_POINTS
     ]
 
 

@@ -109,6 +109,26 @@ def test_the_move_has_the_effects_of_the_record_and_bars_as_long_as_they_are(
     assert listed == expected
 
 
+def test_what_is_not_listed_of_the_models_that_stay_is_summed(site: str, published_sample: Path) -> None:
+    folder = published_sample / "publication" / "records" / "openai"
+    record = json.loads(max(folder.glob("2026-06-26.*.json")).read_bytes())
+    effects = [one for one in record["move"]["constituents"] if "mix" in one]
+    found = table(ask(f"{site}/series/openai/2026-06-26").page, "Effects by model")
+    listed = {
+        (row.one("th").attributes["title"], cells(row)[1]): cells(row)[2]
+        for row in found.one("tbody").all("tr")
+    }
+    left = [
+        Decimal(one[name])
+        for one in effects
+        for name in ("price", "mix")
+        if Decimal(one[name]) and (one["constituent"], name) not in listed
+    ]
+    assert left
+    what = f"… {len(left)} smaller effect{'s' if len(left) > 1 else ''}"
+    assert cells(found.one("tfoot").one("tr"))[:2] == [what, six(str(sum(left)))]
+
+
 def test_models_that_stay_have_shares_and_prices_of_both_days(
     page: Element, record: dict[str, Any], published_sample: Path
 ) -> None:

@@ -44,7 +44,7 @@ _LOOKED_BACK: Final = 60
 _MEASURES: Final = {
     "price_coverage": ("coverage", "%", "tokens that need a price and have one"),
     "truncation_exposure": ("truncation exposure", "%", "the most one unseen model could weigh"),
-    "unseen_ratio": ("unseen ratio", "×", "all unseen models together, at most, to what is seen"),
+    "unseen_ratio": ("unseen ratio", "×", "at most, all unseen models together compared with what is seen"),
     "imputed_token_share": ("imputed", "%", "weight at prices of another day"),
     "fallback_share": ("fallback", "%", "weight at prices of another collector"),
     "conflict_share": ("conflict", "%", "weight at prices that collectors dispute"),

@@ -109,6 +109,26 @@ def test_the_move_has_the_effects_of_the_record_and_bars_as_long_as_they_are(
     assert listed == expected
 
 
+def test_what_is_not_listed_of_the_models_that_stay_is_summed(site: str, published_sample: Path) -> None:
+    folder = published_sample / "publication" / "records" / "openai"
+    record = json.loads(max(folder.glob("2026-06-26.*.json")).read_bytes())
+    effects = [one for one in record["move"]["constituents"] if "mix" in one]
+    found = table(ask(f"{site}/series/openai/2026-06-26").page, "Effects by model")
+    listed = {
+        (row.one("th").attributes["title"], cells(row)[1]): cells(row)[2]
+        for row in found.one("tbody").all("tr")
+    }
+    left = [
+        Decimal(one[name])
+        for one in effects
+        for name in ("price", "mix")
+        if Decimal(one[name]) and (one["constituent"], name) not in listed
+    ]
+    assert left
+    what = f"… {len(left)} smaller effect{'s' if len(left) > 1 else ''}"
+    assert cells(found.one("tfoot").one("tr"))[:2] == [what, six(str(sum(left)))]
+
+
 def test_models_that_stay_have_shares_and_prices_of_both_days(
     page: Element, record: dict[str, Any], published_sample: Path
 ) -> None:
@@ -202,7 +222,7 @@ def restated(begin: Begin, quick_disk: None) -> Iterator[str]:
 
 def test_a_restated_value_says_why_and_an_informational_one_changes_nothing(restated: str) -> None:
     page = ask(restated).page
-    rows = [cells(row) for row in table(page, "Vintages").one("tbody").all("tr")]
+    rows = [cells(row) for row in table(page, "Every vintage of this date").one("tbody").all("tr")]
     values = [row[2] for row in rows]
     assert [row[0] for row in rows] == ["0", "1 in force", "2"]
     assert len(set(values)) == 3
@@ -276,6 +296,24 @@ def test_every_series_has_a_picture_and_the_same_prints_give_the_same_bytes(
         assert Image.open(BytesIO(answered.body)).size == (1200, 630)
         assert preview.picture(Opening(published_sample).now(), series) == answered.body
     assert ask(f"{site}/preview/nobody.png").status == 404
+
+
+def test_the_picture_of_the_board_has_no_value_of_another_date(
+    published_sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = Opening(published_sample).now()
+    every = now.published.in_force("qwen", "1.0")
+    assert (every[-1].date, every[-2].value) == ("2026-06-26", "2.768716")
+    whole = preview.board_prints(now)
+    assert [shown.vintage.date for shown in whole if shown.vintage] == ["2026-06-26"] * 6
+    in_force = type(now.published).in_force
+    monkeypatch.setattr(
+        type(now.published),
+        "in_force",
+        lambda self, series, *rest: in_force(self, series, *rest)[: -1 if series == "qwen" else None],
+    )
+    found = {shown.company: shown.value for shown in preview.board_prints(now)}
+    assert found == {shown.company: shown.value for shown in whole} | {"Qwen": "no print"}
 
 
 def test_a_picture_says_what_the_log_says_of_the_last_print(published_sample: Path) -> None:

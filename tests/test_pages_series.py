@@ -11,12 +11,17 @@ import urllib.request
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from markets import Taken
 from mtok.calendar import DAY, format_date, parse_date
+from mtok.publication.published import Published
+from mtok.venue.charts.axes import Days
+from mtok.venue.history import History
+from mtok.venue.pages.series import _formats
 from presses import Begin, at, posted, ranked, usual_days
 from served import serving
 
@@ -182,6 +187,21 @@ def test_links_keep_what_is_asked_and_work_without_a_script(site: str) -> None:
     assert "<style" not in text
 
 
+def test_a_page_of_what_was_known_leads_to_what_was_known(site: str) -> None:
+    asked = f"range=30d&as_of={BETWEEN}"
+    dates = set(re.findall(r'href="(/series/openai/2026-[^"]*)"', page(f"{site}/series/openai?{asked}")))
+    assert dates
+    assert all(re.search(r"/2026-[0-9-]{5}/[0-9]+$", one) for one in dates)
+    now = set(re.findall(r'href="(/series/openai/2026-[^"]*)"', page(f"{site}/series/openai?range=30d")))
+    assert "/series/openai/2026-06-26" in now
+
+
+def test_a_range_that_is_more_than_a_page_of_the_api_is_not_offered_as_json() -> None:
+    history = SimpleNamespace(series="openai", known_at=None)
+    for length, names in ((400, ["CSV", "JSON", "Parquet"]), (401, ["CSV", "Parquet"])):
+        assert [one["name"] for one in _formats(cast(History, history), Days(1, length))] == names
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "code", "said"),
     [
@@ -218,6 +238,27 @@ def test_days_before_the_first_and_instants_before_any_print_say_so(site: str) -
     then = page(f"{site}/series/openai?as_of=2026-05-01").replace("\u00a0", " ")
     assert "The first publication here is of 25 Jun 2026 14:05:00 UTC." in then
     assert "<svg" not in then
+
+
+@pytest.mark.parametrize(
+    ("printed", "revised"),
+    [
+        ([("prelim", None, "withheld"), ("final", "1", "good")], False),
+        ([("final", "1", "good"), ("informational", "2", "good")], False),
+        ([("final", "1", "good"), ("final", "1", "good")], False),
+        ([("final", "1", "good"), ("final", "2", "good")], True),
+        ([("final", "1", "good"), ("final", "1", "degraded")], True),
+    ],
+)
+def test_a_day_is_revised_where_its_value_or_quality_was_changed(
+    printed: list[tuple[str, str | None, str]], *, revised: bool
+) -> None:
+    vintages = [
+        SimpleNamespace(stage=stage, value=value, quality=quality) for stage, value, quality in printed
+    ]
+    published = SimpleNamespace(vintages=SimpleNamespace(of=lambda _: vintages))
+    history = History(published=cast(Published, published), series="openai", methodology="1.0")
+    assert history.revised(DAY_9) is revised
 
 
 D = "2026-01-09"

@@ -208,6 +208,8 @@ def test_the_status_of_a_sound_publication(site: str, entries: list[dict[str, An
     text = shown(page)
     assert "Nothing is late, and everything that was checked holds." in text
     assert f"{len(entries)} entries" in text
+    late = sum(entry.get("reason") == "source_late" for entry in entries)
+    assert f"0 values changed, {late} came late" in text
     assert page.count("✓") == 3
     rows = re.findall(r'<tr><th scope="row" class="n">([^<]+)</th>(.*?)</tr>', page)
     assert len(rows) == 30

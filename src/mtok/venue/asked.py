@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from typing import Final
 
 from django.http import HttpRequest
 
@@ -10,7 +11,10 @@ from mtok.calendar import parse_date, parse_instant
 from mtok.errors import BadCall
 from mtok.venue.opened import Opened
 
-_SHOWN_MAX = 60
+PAGE_POINTS: Final = 400
+"""Points that the API gives at once where no limit is asked for."""
+
+_SHOWN_MAX: Final = 60
 
 
 def known_series(now: Opened, asked: str) -> str:

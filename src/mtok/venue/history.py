@@ -50,13 +50,14 @@ class History:
         return Stretch(self, {day: one for day, one in self.vintages.items() if first <= day <= last})
 
     def revised(self, day: int) -> bool:
-        """Return whether more than one vintage of a day is known beside the preliminary one."""
+        """Return whether value or quality of a day was changed, once it was more than preliminary."""
         key = (self.series, self.methodology, format_date(day))
-        known = [
-            vintage
+        known = {
+            (vintage.value, vintage.quality)
             for vintage in self.published.vintages.of(key)
-            if vintage.stage != Stage.PRELIM and (self.known_at is None or vintage.known_at <= self.known_at)
-        ]
+            if vintage.stage not in (Stage.PRELIM, Stage.INFORMATIONAL)
+            and (self.known_at is None or vintage.known_at <= self.known_at)
+        }
         return len(known) > 1
 
 

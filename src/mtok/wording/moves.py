@@ -59,6 +59,18 @@ def staying(record: Determination, earlier: Determination | None) -> list[Stayin
     return sorted(found, key=lambda one: -abs(Fraction(one.amount)))
 
 
+def smaller(record: Determination, listed: Sequence[Staying]) -> tuple[int, Fraction]:
+    """Return how many effects of models priced on both days are not in a list of them, and what they add up to."""
+    named = {(one.constituent, one.effect) for one in listed}
+    left = [
+        Fraction(amount)
+        for effect in (record.move.constituents if record.move else ())
+        for name in ("price", "mix")
+        if (effect.constituent, name) not in named and Fraction(amount := getattr(effect, name) or 0)
+    ]
+    return len(left), sum(left, Fraction(0))
+
+
 def _among(side: Determination, effects: Sequence[Effect]) -> dict[str, tuple[Constituent, int]]:
     """Return of one day each constituent of `effects`, and the tokens of all of them."""
     names = {effect.constituent for effect in effects}

@@ -24,7 +24,6 @@ from mtok.methodology import load
 from mtok.venue.opened import Opened
 from mtok.venue.place import now
 
-PAGE_POINTS: Final = 400
 PAGE_POINTS_MAX: Final = 1000
 LEAVES_MAX: Final = 2**53 - 1
 """The greatest index or size that is asked for: what every reader of JSON has exactly."""

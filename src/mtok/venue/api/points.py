@@ -20,7 +20,6 @@ from mtok.publication.vintages import Vintage as Print
 from mtok.records import point
 from mtok.venue.answers import dated, kept
 from mtok.venue.api.asked import (
-    PAGE_POINTS,
     AsOf,
     Cursor,
     Date,
@@ -43,7 +42,7 @@ from mtok.venue.api.chosen import vintage_of, vintages_of
 from mtok.venue.api.log import base64_text
 from mtok.venue.api.schemas import Constituents, Points, PointWithRecord, RecordProof, VintagesOfDate
 from mtok.venue.api.written import TABLES, answer, canonical, download, table
-from mtok.venue.asked import known_series
+from mtok.venue.asked import PAGE_POINTS, known_series
 from mtok.venue.opened import Opened
 from mtok.venue.place import opened
 

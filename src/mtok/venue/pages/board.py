@@ -37,6 +37,9 @@ SPARK_HEIGHT: Final = 30
 _TABLE: Final = re.compile(r"(vintages|series/[a-z0-9-]+)\.csv")
 
 
+_UNSEEN: Final = "What lies below is unseen; Quality says how much that could matter."
+
+
 @dataclass(frozen=True, kw_only=True)
 class Change:
     """The value against the one `days` before. text : in percent, empty without a print then · since : that date"""
@@ -96,7 +99,7 @@ def board(request: HttpRequest) -> HttpResponse:
         },
         "dataset": dataset(now, base),
         "source": source_line(rankings_as_of(shown)),
-        "what": (WHAT_IT_IS, TOP_50, EFFECTS_EXPLAINED),
+        "what": (WHAT_IT_IS, f"{TOP_50} {_UNSEEN}", EFFECTS_EXPLAINED),
     }
     return passing(render(request, "board.html", content))
 

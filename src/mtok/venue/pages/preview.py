@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from io import BytesIO
@@ -48,17 +48,16 @@ def preview(request: HttpRequest, series: str) -> HttpResponse:
 def picture(now: Opened, series: str) -> bytes:
     """Return the picture of a series, or of all of them, as PNG."""
     sheet = Sheet()
-    prints = [last_print(now, name) for name in (now.series() if series == BOARD else [series])]
     if series == BOARD:
-        _board(sheet, prints)
+        _board(sheet, now.published.vintages.dates()[-1], board_prints(now))
     else:
-        _series(sheet, prints[0])
+        _series(sheet, last_print(now, series))
     return sheet.png()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Print:
-    """The last print of a series: what the log says of it. vintage : None before the first"""
+    """A print of a series: what the log says of it. vintage : None where there is none"""
 
     company: str
     vintage: Vintage | None
@@ -83,6 +82,13 @@ def last_print(now: Opened, series: str) -> Print:
         change=_change(trend),
         trend=trend,
     )
+
+
+def board_prints(now: Opened) -> list[Print]:
+    """Return what the log says of each series on the last date, of which a series may have no print."""
+    last = now.published.vintages.dates()[-1]
+    found = (last_print(now, series) for series in now.series())
+    return [one if one.vintage and one.vintage.date == last else replace(one, vintage=None) for one in found]
 
 
 def _change(trend: Trend) -> str:
@@ -140,7 +146,9 @@ class Sheet:
 
 def _series(sheet: Sheet, shown: Print) -> None:
     width, _ = SIZE
-    _heading(sheet, shown.company, shown.vintage, shown.vintage.quality if shown.vintage else "")
+    vintage = shown.vintage
+    said = [day_text(vintage.date), vintage.stage, vintage.quality] if vintage else []
+    _heading(sheet, shown.company, said)
     sheet.text((_MARGIN, 262), shown.value, 104)
     sheet.text((_MARGIN, 308), _UNIT, 26, _MUTED)
     if shown.change:
@@ -151,9 +159,11 @@ def _series(sheet: Sheet, shown: Print) -> None:
     _foot(sheet, "90 days, own scale")
 
 
-def _board(sheet: Sheet, prints: list[Print]) -> None:
+def _board(sheet: Sheet, date: str, prints: list[Print]) -> None:
     width, _ = SIZE
-    _heading(sheet, "The price of AI tokens", prints[0].vintage, "USD per million")
+    stages = sorted({shown.vintage.stage for shown in prints if shown.vintage})
+    said = [day_text(date), " and ".join(stages), "USD per million"]
+    _heading(sheet, "The price of AI tokens", said)
     for place, shown in enumerate(prints):
         line = 196 + place * 62
         sheet.text((_MARGIN, line), shown.company, 36)
@@ -164,12 +174,10 @@ def _board(sheet: Sheet, prints: list[Print]) -> None:
     _foot(sheet, "change since the day before; 90 days, own scale")
 
 
-def _heading(sheet: Sheet, title: str, vintage: Vintage | None, beside: str) -> None:
+def _heading(sheet: Sheet, title: str, said: list[str]) -> None:
     width, _ = SIZE
     sheet.text((_MARGIN, 100), title, 52)
-    if vintage:
-        said = f"{day_text(vintage.date)} · {vintage.stage} · {beside}"
-        sheet.text((width - _MARGIN, 100), said, 28, _MUTED, "rs")
+    sheet.text((width - _MARGIN, 100), " · ".join(filter(None, said)), 28, _MUTED, "rs")
     sheet.rule(_MARGIN, width - _MARGIN, 126, _INK)
 
 

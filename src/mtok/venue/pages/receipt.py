@@ -8,14 +8,15 @@ from typing import Any, Final
 
 from mtok.records import Constituent, Determination, InputCapture, PublishedRecord
 from mtok.wording.asides import asides
-from mtok.wording.figures import ABSENT, percent, signed, signed_percent, tokens, trimmed
-from mtok.wording.moves import crossed, staying
+from mtok.wording.figures import ABSENT, counted, percent, signed, signed_percent, tokens, trimmed
+from mtok.wording.moves import Staying, crossed, smaller, staying
 from mtok.wording.sentences import amounts, effect_said
 from mtok.wording.words import LEGEND, rung, shown_names
 
 _PLACES: Final = 6
 BAR_WIDTH: Final = 160
 _HALF: Final = BAR_WIDTH / 2
+_LEGEND: Final = LEGEND | {"sha256": "fingerprint of bytes; of this record: of the file Record (JSON)"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,19 +50,19 @@ def receipt(record: PublishedRecord, earlier: Determination | None) -> dict[str,
     """Return what the page shows of a record. earlier : the one its move starts from, None where it is not at hand"""
     names = shown_names(record)
     moved = record.value is not None and record.move is not None
+    stayed = staying(record, earlier)
     return {
         "lines": _lines(record, names),
         "sum": {"tokens": tokens(record.w), "share": percent(Fraction(1)), "value": record.value or ABSENT},
         "asides": list(asides(record, names)),
         "effects": _bars(record) if moved else [],
         "total": _total(record) if moved else None,
-        "models": [
-            (names[one.constituent], one, signed(one.amount, _PLACES)) for one in staying(record, earlier)
-        ],
+        "models": [(names[one.constituent], one, signed(one.amount, _PLACES)) for one in stayed],
+        "smaller": _smaller(record, stayed),
         "crossed": [(names[one.constituent], one, signed(one.amount, _PLACES)) for one in crossed(record)],
         "captures": _captures(record),
         "seen": sum(day.captures for day in record.inputs.seen),
-        "legend": [(word, text) for word, text in LEGEND.items() if word not in _unused(record)],
+        "legend": [(word, text) for word, text in _LEGEND.items() if word not in _unused(record)],
     }
 
 
@@ -120,6 +121,12 @@ def _total(record: Determination) -> dict[str, str]:
         "amount": signed(move.change, _PLACES),
         "percent": signed_percent(Fraction(record.value) / Fraction(move.from_value)),
     }
+
+
+def _smaller(record: Determination, listed: list[Staying]) -> dict[str, str]:
+    """Return what is not listed of the models priced on both days, so that the list adds up; nothing without any."""
+    count, amount = smaller(record, listed)
+    return {"what": counted(count, "smaller effect"), "amount": signed(amount, _PLACES)} if count else {}
 
 
 def _captures(record: Determination) -> list[InputCapture]:

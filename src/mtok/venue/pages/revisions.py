@@ -9,10 +9,12 @@ from typing import Any, Final
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from mtok.calendar import DAY, parse_date, parse_instant
 from mtok.errors import AnswerIsNo, BadCall, EnvironmentFailed, MtokError
 from mtok.methodology import load
 from mtok.notes import NoteRefused, PublicKey
 from mtok.publication.entries import Entry
+from mtok.publication.policy import load_policy
 from mtok.publication.published import Published
 from mtok.venue.answers import public
 from mtok.venue.documents import documents_of
@@ -21,7 +23,7 @@ from mtok.venue.pages.methodology import parameters_of
 from mtok.venue.pages.paging import page_of
 from mtok.venue.place import opened
 from mtok.venue.revised import Revision, revisions_of
-from mtok.wording.figures import ABSENT, signed_percent
+from mtok.wording.figures import ABSENT, day_text, signed_percent
 from mtok.wording.words import METHODOLOGY, company_of
 
 PAGE_ROWS: Final = 50
@@ -77,6 +79,7 @@ def revisions(request: HttpRequest) -> HttpResponse:
     policy, damaged = _policy(now)
     published = now.published if now.damage is None else None
     every = revisions_of(published) if published else []
+    began = published.entries[0]["time"] if published and published.entries else ""
     found = [one for one in every if not series or one.series == series]
     page, pages = page_of(request.GET.get("page", ""), len(found), PAGE_ROWS)
     shown = found[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
@@ -86,7 +89,7 @@ def revisions(request: HttpRequest) -> HttpResponse:
         "description": "Every value that was changed or came late, with its reason, and every notice of the operator.",
         "series": series,
         "companies": [(one.series, one.company) for one in load(METHODOLOGY).series],
-        "rows": [_row(one, policy.get("reasons", {})) for one in shown],
+        "rows": [_row(one, policy.get("reasons", {}), began) for one in shown],
         "total": len(found),
         "page": page,
         "pages": pages,
@@ -120,11 +123,14 @@ def _policy(now: Opened) -> tuple[dict[str, Any], MtokError | None]:
         return {}, None
 
 
-def _row(one: Revision, reasons: Mapping[str, str]) -> Row:
+def _row(one: Revision, reasons: Mapping[str, str], began: str) -> Row:
+    """Return a revision in words. began : instant of the first entry of the log"""
     before = ABSENT if one.first else one.before or "withheld"
     why = "as scheduled: the next print of that date"
     if one.reason is not None:
         why = reasons.get(one.reason, "a reason this page has no words for")
+    if one.kind == "late" and _final_due(one.date) < parse_instant(began):
+        why = f"{why}; this log began only on {day_text(began[:10])}"
     ratio = one.ratio
     return Row(
         revision=one,
@@ -135,6 +141,11 @@ def _row(one: Revision, reasons: Mapping[str, str]) -> Row:
         change="" if ratio is None else "unchanged" if ratio == 1 else signed_percent(ratio, 2),
         why=why,
     )
+
+
+def _final_due(date: str) -> int:
+    """Return the instant at which the final print of a date is due."""
+    return (parse_date(date) + 1) * DAY + load_policy().final
 
 
 def _notices(published: Published, series: str) -> Iterator[Shown]:

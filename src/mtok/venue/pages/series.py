@@ -14,7 +14,7 @@ from django.shortcuts import render
 from mtok.calendar import format_date, format_instant
 from mtok.records import PublishedRecord
 from mtok.venue.answers import public
-from mtok.venue.asked import known_series
+from mtok.venue.asked import PAGE_POINTS, known_series
 from mtok.venue.charts.axes import Days, scale_of
 from mtok.venue.charts.panels import Line, Small, described, moves_plot, plot, small
 from mtok.venue.history import History, Stretch, change_over
@@ -44,7 +44,7 @@ _LOOKED_BACK: Final = 60
 _MEASURES: Final = {
     "price_coverage": ("coverage", "%", "tokens that need a price and have one"),
     "truncation_exposure": ("truncation exposure", "%", "the most one unseen model could weigh"),
-    "unseen_ratio": ("unseen ratio", "×", "all unseen models together, at most, to what is seen"),
+    "unseen_ratio": ("unseen ratio", "×", "at most, all unseen models together compared with what is seen"),
     "imputed_token_share": ("imputed", "%", "weight at prices of another day"),
     "fallback_share": ("fallback", "%", "weight at prices of another collector"),
     "conflict_share": ("conflict", "%", "weight at prices that collectors dispute"),
@@ -263,7 +263,7 @@ def _readout(record: PublishedRecord) -> str:
 
 
 def _formats(history: History, days: Days) -> list[dict[str, str]]:
-    """Return the addresses of a range as files."""
+    """Return the addresses of a range as files; without JSON where it would be but the first page of it."""
     asked = {"start": format_date(days.first), "end": format_date(days.last)}
     if history.known_at is not None:
         asked["as_of"] = format_instant(history.known_at)
@@ -273,6 +273,7 @@ def _formats(history: History, days: Days) -> list[dict[str, str]]:
             "address": f"/v1/series/{history.series}/points?{urlencode(asked | {'format': name.lower()})}",
         }
         for name in ("CSV", "JSON", "Parquet")
+        if name != "JSON" or days.last - days.first < PAGE_POINTS
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
@@ -12,6 +13,7 @@ from django.shortcuts import render
 from mtok.calendar import parse_instant
 from mtok.venue.answers import passing
 from mtok.venue.health import DAYS, FILES_CHECKED_MAX, Day, Health, Print, health
+from mtok.venue.keeping import Archive
 from mtok.venue.place import now, opened
 from mtok.wording.figures import ABSENT, counted, day_text, duration, percent
 from mtok.wording.words import SYMBOLS, company_of
@@ -21,6 +23,14 @@ _CHECKS: Final = {
     "log": "Entries of the log",
     "sums": "Digests of the files",
 }
+_CHANGED: Final = "restatement"
+_BESIDE: Final = {
+    "late": "came late",
+    "final": "final and not as preliminary",
+    "informational": "for information only",
+}
+"""Kinds of revisions: that which changes a value, and in words those which do not."""
+
 _KINDS: Final = {
     "captures": "lists of captures",
     "feeds": "feeds",
@@ -84,7 +94,7 @@ def status(request: HttpRequest) -> HttpResponse:
             }
             for one in found.missing
         ],
-        "counted": {"revisions": counted(len(found.revisions), "revision")},
+        "revised": _revised(found),
         "archive_rows": [
             {
                 "day": day,
@@ -109,11 +119,24 @@ def verdict(found: Health) -> str:
         return "Nothing is published here yet."
     if found.late:
         return f"Late: {counted(len(found.late), 'date')} without a final print, the last {day_text(found.late[-1])}."
-    return "Nothing is late, and everything that was checked holds."
+    return f"Nothing is late, and everything that was checked holds.{_alarms(found.archive)}"
+
+
+def _alarms(archive: Archive | None) -> str:
+    """Return how many alarms of the collection are open, empty where none is."""
+    count = len(archive.late) + len(archive.open) + archive.more if archive else 0
+    return f" {counted(count, 'alarm')} {'is' if count == 1 else 'are'} open." if count else ""
 
 
 def _damaged(found: Health) -> str:
     return f"{counted(found.files.damages, 'file')} damaged or missing"
+
+
+def _revised(found: Health) -> str:
+    """Return how many values were changed lately, and how many vintages stand in the log for another reason."""
+    kinds = Counter(one.kind for one in found.revisions if one.kind != _CHANGED or one.before != one.after)
+    others = [f"{kinds[kind]:,} {words}" for kind, words in _BESIDE.items() if kinds[kind]]
+    return ", ".join([f"{counted(kinds[_CHANGED], 'value')} changed", *others])
 
 
 def _row(day: Day, found: Health, limit: int) -> Row:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import html
+import os
 import re
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -16,7 +19,7 @@ from mtok.bill import bill_of
 from mtok.bill.sample import sample_export
 from mtok.publication.published import Published
 from mtok.wording.figures import number
-from served import serving
+from served import NOW, serving
 
 BOUNDARY = "----bill"
 GOOD = "2026-06-20,openai/gpt-4o-mini,1000000,0.57"
@@ -167,10 +170,56 @@ def test_a_form_that_is_none_is_refused(site: str) -> None:
             f"{site}/bill", b"--x\r\nContent", {"Content-Type": "multipart/form-data; boundary=y y"}
         )
     )
-    deleted = ask(urllib.request.Request(f"{site}/bill", method="DELETE"))
-    assert [(nothing.status, "export_empty" in nothing.text), deleted.status] == [(400, True), 405]
+    assert (nothing.status, "export_empty" in nothing.text) == (400, True)
     assert (unknown.status, "passwd" in unknown.text, "series_unknown" in unknown.text) == (404, False, True)
     assert broken.status == 400
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_another_method_is_told_which_there_are(method: str, site: str) -> None:
+    found = ask(urllib.request.Request(f"{site}/bill", method=method))
+    assert (found.status, found.headers["Allow"]) == (405, "GET, HEAD, POST")
+    assert "method_not_allowed" in found.text
+
+
+INSIDE = """
+import io
+from mtok.venue.wsgi import application
+from mtok.venue.pages import bill
+
+def send(length):
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/bill", "CONTENT_TYPE": "application/x-www-form-urlencoded",
+               "CONTENT_LENGTH": length, "wsgi.input": io.BytesIO(b"sample=1"), "SERVER_NAME": "localhost",
+               "SERVER_PORT": "80", "wsgi.url_scheme": "http"}
+    told = []
+    body = b"".join(application(environ, lambda status, headers: told.extend([status, dict(headers)])))
+    print(length, told[0][:3], told[1].get("Retry-After"), b"bill_busy" in body, b"request_invalid" in body)
+
+for length in ("8", "abc", "9" * 5000):
+    send(length)
+work = bill.bill_of
+def slow(*given):
+    send("8")
+    return work(*given)
+bill.bill_of = slow
+send("8")
+"""
+"""What no client can send in order: bills while one is worked out, and lengths that are no numbers."""
+
+
+def test_two_bills_are_worked_out_at_once_and_no_more(published_sample: Path) -> None:
+    environment = os.environ | {"MTOK_STORE": str(published_sample), "MTOK_NOW": NOW, "MTOK_RATE_LIMIT": ""}
+    found = subprocess.run(
+        [sys.executable, "-c", INSIDE], env=environment, capture_output=True, text=True, check=True
+    )
+    assert [line.split()[1:] for line in found.stdout.splitlines()] == [
+        ["200", "None", "False", "False"],
+        ["400", "None", "False", "True"],
+        ["400", "None", "False", "True"],
+        ["503", "60", "True", "False"],
+        ["200", "None", "False", "False"],
+        ["200", "None", "False", "False"],
+    ]
 
 
 def test_nothing_is_written_to_disk(

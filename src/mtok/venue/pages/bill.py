@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from threading import BoundedSemaphore
 from typing import Any, Final
 
 from django.conf import settings
@@ -18,7 +19,8 @@ from django.shortcuts import render
 from mtok.bill import Bill, Fit, Step, bill_of
 from mtok.bill.export import BYTES_MAX, ROWS_MAX
 from mtok.bill.sample import sample_export
-from mtok.errors import BadCall, BadInput
+from mtok.errors import BadCall, BadInput, EnvironmentFailed
+from mtok.publication.published import Published
 from mtok.venue.answers import public
 from mtok.venue.pages.bill_chart import chart
 from mtok.venue.place import opened
@@ -33,10 +35,13 @@ LISTED_MAX: Final = 100
 DRAINED_BYTES_MAX: Final = 64 * 2**20
 """Of what is too large; who sends more is cut off."""
 
+AT_ONCE_MAX: Final = 2
+"""Bills that a server process works out at once; every other page waits for them."""
+
 _CHUNK: Final = 2**16
 _DAYS_MAX: Final = 400
 _PLACES: Final = 4
-_METHODS: Final = ("GET", "HEAD", "POST")
+_WORKING: Final = BoundedSemaphore(AT_ONCE_MAX)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,16 +58,30 @@ class Row:
 
 @public
 def bill(request: HttpRequest) -> HttpResponse:
-    """Return the form, or of what was sent the bill. Raises BadInput for what is no export or too large."""
-    if request.method not in _METHODS:
-        raise BadCall("method_not_allowed", f"{request.method} is not for this page", "Use GET or POST.")
+    """Return the form, or of what was sent the bill.
+
+    Raises BadInput for what is no export or too large, EnvironmentFailed while others are worked out.
+    """
     if request.method != "POST":
         return render(request, "bill.html", _page())
     asked = opened()
-    found = bill_of(_export(request), asked.published)
+    found = _worked_out(_export(request), asked.published)
     response = render(request, "bill.html", _page() | _told(found, _series(request, found)))
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _worked_out(raw: bytes, published: Published) -> Bill:
+    if not _WORKING.acquire(blocking=False):
+        raise EnvironmentFailed(
+            "bill_busy",
+            "other bills are being worked out here",
+            "Send it again in a minute, or run `mtok bill` on your machine.",
+        )
+    try:
+        return bill_of(raw, published)
+    finally:
+        _WORKING.release()
 
 
 def _export(request: HttpRequest) -> bytes:
@@ -72,7 +91,7 @@ def _export(request: HttpRequest) -> bytes:
         f"what was sent is larger than an export may be, {BYTES_MAX // 2**20} MB",
         "Sum it by day and model first, or run `mtok bill` on your machine in parts.",
     )
-    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.UPLOAD_BYTES_MAX:
+    if _length(request) > settings.UPLOAD_BYTES_MAX:
         _drain(request)
         raise too_large  # the handler of uploads would pass over such a file without a word
     try:
@@ -84,6 +103,16 @@ def _export(request: HttpRequest) -> bytes:
     uploaded = request.FILES.get("export")
     raw: bytes = uploaded.read() if uploaded else given.get("text", "").encode()
     return raw
+
+
+def _length(request: HttpRequest) -> int:
+    """Return how many bytes are announced. Raises BadCall where that is no number."""
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        raise BadCall(
+            "request_invalid", "Content-Length is no number", "Send it as a browser does."
+        ) from None
 
 
 def _drain(request: HttpRequest) -> None:

@@ -120,6 +120,11 @@ class Bill:
         return tuple(day for day in self.days if day.price is not None)
 
     @property
+    def changes(self) -> int:
+        """The most daily changes that a series was compared over."""
+        return max(found.changes for found in self.fits)
+
+    @property
     def closest(self) -> Fit | None:
         """The series whose hedge leaves the least, None where none can be measured."""
         measured = [found for found in self.fits if found.unexplained is not None]

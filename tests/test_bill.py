@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from mtok.bill import Bill, bill_of
+from mtok.bill.assessment import SUGGESTED_MAX
 from mtok.bill.export import BYTES_MAX, COLUMNS, ROWS_MAX, Export, read_export
 from mtok.bill.figures import AMOUNT_MAX, FigureRefused, amount, token_count
 from mtok.bill.hedging import CHANGES_MIN, fit, fit_together
@@ -216,6 +217,24 @@ def test_tokens_without_a_posted_price_are_listed_and_counted_in_nothing(example
     assert near[0] == "openai/gpt-4o-mini"
 
 
+def test_only_the_most_used_unknown_names_are_held_against_all_others(
+    publication: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def nearest(_: Names, name: str) -> tuple[str, ...]:
+        asked.append(name)
+        return (name.upper(),)
+
+    monkeypatch.setattr(Names, "nearest", nearest)
+    count = SUGGESTED_MAX + 20
+    rows = [f"2026-06-{day},acme/{tokens},{tokens}," for day in (20, 21) for tokens in range(1, count + 1)]
+    found = bill_of(export(rows), publication).uncovered
+    most = [f"acme/{tokens}" for tokens in range(count, count - SUGGESTED_MAX, -1)]
+    assert asked == most
+    assert [row.suggestions for row in found] == [*((name.upper(),) for name in most), *([()] * 20)]
+
+
 def test_what_was_paid_stands_beside_what_is_posted_for_the_same_tokens(
     example: Bill, publication: Published
 ) -> None:
@@ -383,7 +402,7 @@ def test_a_name_that_can_mean_only_one_model_is_that_model(written: str, constit
 def test_nothing_is_guessed(written: str, reason: str, suggested: tuple[str, ...] | None) -> None:
     found = KNOWN.find(written)
     assert (found.constituent, found.reason) == (None, reason)
-    assert suggested is None or set(suggested) <= set(found.suggestions)
+    assert suggested is None or set(suggested) <= set(found.several or KNOWN.nearest(written))
 
 
 # ---- figures
@@ -659,12 +678,13 @@ def test_the_page_is_80_columns_and_says_all_of_it(published_sample: Path, tmp_p
     for part in (
         "'=1+1; write the value",
         "acme/x",
-        "3 rows read · 1 row refused",
+        "1 of 4 rows was refused.",
+        "3 rows read",
         "does not cover",
         "quantity",
     ):
         assert part in " ".join(result.stdout.split())
-    assert "fewer than 20 daily changes" in result.stdout
+    assert "Too few daily changes (1; 20 are needed) to measure a hedge." in result.stdout
 
 
 def test_the_machine_output_is_the_bill(published_sample: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import html
+import os
 import re
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -15,8 +18,9 @@ import pytest
 from mtok.bill import bill_of
 from mtok.bill.sample import sample_export
 from mtok.publication.published import Published
-from mtok.wording.figures import number
-from served import serving
+from mtok.wording.figures import number, percent
+from mtok.wording.words import company_of
+from served import NOW, serving
 
 BOUNDARY = "----bill"
 GOOD = "2026-06-20,openai/gpt-4o-mini,1000000,0.57"
@@ -101,10 +105,14 @@ def test_the_page_has_the_digits_of_the_bill(site: str, published_sample: Path) 
         assert fit.tracking_error is not None
         assert [row for row in shown if row[2:3] == [number(fit.tracking_error, 4)]]
     assert f"<strong>{bill.price}</strong>" in pages[0].text
-    assert (
-        '<p class="warning" role="status">Mind: the hedge leaves more than half of the variance: '
-        in pages[0].text
+    best = bill.closest
+    assert best is not None
+    left = percent(best.unexplained or "", 0)
+    verdict = (
+        f"No series would have hedged this well: the best, {company_of(best.series)}, leaves {left} of the"
     )
+    assert pages[0].text.index(verdict) < pages[0].text.index("To offset a move")
+    assert "rows were refused" not in pages[0].text
 
 
 def test_the_chart_shows_the_series_asked_for(site: str) -> None:
@@ -129,10 +137,30 @@ def test_nothing_that_was_sent_runs(site: str) -> None:
 
 def test_good_rows_count_and_bad_ones_are_listed(site: str) -> None:
     found = send(site, ("\ufeff" + export(GOOD, "20/06/2026,gpt-4o,1,", GOOD)).encode())
-    assert "Mind: fewer than 20 daily changes: too few to rely on: each of them." in found.text
-    assert "2 rows read · 1 row added to another of the same date and model · 1 row refused" in found.text
+    assert "2 rows read · 1 row added to another of the same date and model<" in found.text
+    refused = found.text.index("1 of 3 rows was refused.")
+    assert refused < found.text.index("<strong>0.600000</strong>")
     assert "<strong>0.600000</strong>" in found.text
     assert [row[:2] for row in found.cells if row[-1] == "date_invalid"] == [["3", "20/06/2026"]]
+
+
+def test_days_that_say_little_are_not_made_a_table(site: str) -> None:
+    apart = send(site, text=export(GOOD, GOOD.replace("-20", "-22").replace("4o-mini", "5-mini")))
+    assert "Too few daily changes (0; 20 are needed) to measure a hedge." in apart.text
+    assert "20\u00a0Jun\u00a02026 to 22\u00a0Jun\u00a02026, 1 of 3 days without a price" in apart.text
+    assert not [row for row in apart.cells if row[0] == "Qwen"]
+    assert "<svg" not in apart.text.partition("<main")[2].partition("</main>")[0]
+    [row] = [row for row in apart.cells if row[0] == "2026-06-22"]
+    assert row[4].endswith(" since 20\u00a0Jun\u00a02026")
+    assert row[5] == "other models than on 20\u00a0Jun\u00a02026"
+    days = [
+        f"2026-06-{day},{name},{tokens},"
+        for day in (16, 17, 18)
+        for name, tokens in (("openai/gpt-4o-mini", day), ("openai/gpt-5.5-20260423", day * day % 7))
+    ]
+    few = send(site, text=export(*days))
+    assert "Too few daily changes (2; 20 are needed) to rely on any of these figures." in few.text
+    assert [row[1] for row in few.cells if row[0] == "Qwen"] == ["2"]
 
 
 @pytest.mark.parametrize(
@@ -167,10 +195,56 @@ def test_a_form_that_is_none_is_refused(site: str) -> None:
             f"{site}/bill", b"--x\r\nContent", {"Content-Type": "multipart/form-data; boundary=y y"}
         )
     )
-    deleted = ask(urllib.request.Request(f"{site}/bill", method="DELETE"))
-    assert [(nothing.status, "export_empty" in nothing.text), deleted.status] == [(400, True), 405]
+    assert (nothing.status, "export_empty" in nothing.text) == (400, True)
     assert (unknown.status, "passwd" in unknown.text, "series_unknown" in unknown.text) == (404, False, True)
     assert broken.status == 400
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_another_method_is_told_which_there_are(method: str, site: str) -> None:
+    found = ask(urllib.request.Request(f"{site}/bill", method=method))
+    assert (found.status, found.headers["Allow"]) == (405, "GET, HEAD, POST")
+    assert "method_not_allowed" in found.text
+
+
+INSIDE = """
+import io
+from mtok.venue.wsgi import application
+from mtok.venue.pages import bill
+
+def send(length):
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/bill", "CONTENT_TYPE": "application/x-www-form-urlencoded",
+               "CONTENT_LENGTH": length, "wsgi.input": io.BytesIO(b"sample=1"), "SERVER_NAME": "localhost",
+               "SERVER_PORT": "80", "wsgi.url_scheme": "http"}
+    told = []
+    body = b"".join(application(environ, lambda status, headers: told.extend([status, dict(headers)])))
+    print(length, told[0][:3], told[1].get("Retry-After"), b"bill_busy" in body, b"request_invalid" in body)
+
+for length in ("8", "abc", "9" * 5000):
+    send(length)
+work = bill.bill_of
+def slow(*given):
+    send("8")
+    return work(*given)
+bill.bill_of = slow
+send("8")
+"""
+"""What no client can send in order: bills while one is worked out, and lengths that are no numbers."""
+
+
+def test_two_bills_are_worked_out_at_once_and_no_more(published_sample: Path) -> None:
+    environment = os.environ | {"MTOK_STORE": str(published_sample), "MTOK_NOW": NOW, "MTOK_RATE_LIMIT": ""}
+    found = subprocess.run(
+        [sys.executable, "-c", INSIDE], env=environment, capture_output=True, text=True, check=True
+    )
+    assert [line.split()[1:] for line in found.stdout.splitlines()] == [
+        ["200", "None", "False", "False"],
+        ["400", "None", "False", "True"],
+        ["400", "None", "False", "True"],
+        ["503", "60", "True", "False"],
+        ["200", "None", "False", "False"],
+        ["200", "None", "False", "False"],
+    ]
 
 
 def test_nothing_is_written_to_disk(

@@ -23,6 +23,9 @@ from mtok.quantities import PRICE_SECONDS_PER_USD_PER_MTOK, rounded
 from mtok.records import Move
 
 PLACES: Final = 6
+SUGGESTED_MAX: Final = 100
+"""Unpriced names, those with the most tokens, that the nearest constituents are looked for: that takes long."""
+
 NOT_USED: Final = "not_used"
 """Why a model is not priced on the other day of a move: the export has no tokens of it."""
 
@@ -117,6 +120,11 @@ class Bill:
         return tuple(day for day in self.days if day.price is not None)
 
     @property
+    def changes(self) -> int:
+        """The most daily changes that a series was compared over."""
+        return max(found.changes for found in self.fits)
+
+    @property
     def closest(self) -> Fit | None:
         """The series whose hedge leaves the least, None where none can be measured."""
         measured = [found for found in self.fits if found.unexplained is not None]
@@ -171,7 +179,7 @@ class _Gathering:
         self._paid = Fraction(0)
         self._posted = 0
         self._names = Names(market.series_of)
-        self._unpriced: defaultdict[tuple[str, str, tuple[str, ...]], list[Usage]] = defaultdict(list)
+        self._unpriced: defaultdict[tuple[str, str], list[Usage]] = defaultdict(list)
 
     def place(self, row: Usage) -> None:
         """Count a row where it belongs."""
@@ -187,7 +195,7 @@ class _Gathering:
             if named.constituent is not None:
                 reason = self.market.why_unpriced(row.date, named.constituent)
                 use.unpriced[named.constituent] = reason
-            self._unpriced[row.model, reason, named.suggestions].append(row)
+            self._unpriced[row.model, reason].append(row)
             return
         use.tokens[named.constituent] += row.tokens
         self.written[named.constituent].add(row.model)
@@ -198,17 +206,23 @@ class _Gathering:
 
     def uncovered(self) -> tuple[Uncovered, ...]:
         """Return the tokens without a price, the most first."""
-        found = [
+        counts = {key: sum(row.tokens for row in rows) for key, rows in self._unpriced.items()}
+        ranked = sorted(counts, key=lambda key: (-counts[key], shown(key[0]), key))
+        return tuple(
             Uncovered(
                 written=shown(model),
                 reason=reason,
-                tokens=sum(row.tokens for row in rows),
-                days=len({row.date for row in rows}),
-                suggestions=suggestions,
+                tokens=counts[model, reason],
+                days=len({row.date for row in self._unpriced[model, reason]}),
+                suggestions=self._suggestions(model, reason, rank),
             )
-            for (model, reason, suggestions), rows in self._unpriced.items()
-        ]
-        return tuple(sorted(found, key=lambda row: (-row.tokens, row.written, row.reason)))
+            for rank, (model, reason) in enumerate(ranked)
+        )
+
+    def _suggestions(self, model: str, reason: str, rank: int) -> tuple[str, ...]:
+        if reason == "unknown" and rank < SUGGESTED_MAX:
+            return self._names.nearest(model)
+        return self._names.find(model).several
 
     def paid(self) -> Paid | None:
         """Return what was paid beside what was posted for the same tokens."""

@@ -52,11 +52,11 @@ def spelling(name: str) -> Spelling:
 
 @dataclass(frozen=True, kw_only=True)
 class Named:
-    """What a name was found to mean. reason : `unknown` or `ambiguous` where it is no constituent"""
+    """What a name was found to mean. reason : why it is no constituent, `unknown` or `ambiguous`, of `several`"""
 
     constituent: str | None = None
     reason: str = ""
-    suggestions: tuple[str, ...] = ()
+    several: tuple[str, ...] = ()
 
 
 class Names:
@@ -74,7 +74,7 @@ class Names:
         self.find = cache(self._find)
 
     def _find(self, asked: str) -> Named:
-        """Return the constituent that `asked` means, or why it means none and what it might mean."""
+        """Return the constituent that `asked` means, or why it means none."""
         if asked.strip() in self._known:
             return Named(constituent=asked.strip())
         own = spelling(asked)
@@ -82,12 +82,13 @@ class Names:
             self._spelled.get(own._replace(date="any")) if not own.date else None
         )
         if not found:
-            return Named(reason="unknown", suggestions=self._close(asked))
+            return Named(reason="unknown")
         if len(found) > 1:
-            return Named(reason="ambiguous", suggestions=tuple(found))
+            return Named(reason="ambiguous", several=tuple(found))
         return Named(constituent=found[0])
 
-    def _close(self, asked: str) -> tuple[str, ...]:
+    def nearest(self, asked: str) -> tuple[str, ...]:
+        """Return the constituents most like a name that means none: milliseconds of work each time."""
         asked = asked.strip().lower()[:100]
         if "/" in asked:
             return tuple(get_close_matches(asked, self._known, SUGGESTIONS_MAX))

@@ -15,12 +15,13 @@ from mtok.wording.bills import (
     FIT_EXPLAINED,
     LIMITS,
     coverage_said,
-    hedge_said,
-    joint_said,
+    days_said,
+    hedges_said,
     paid_said,
+    refused_said,
     remedy,
     rows_said,
-    warning,
+    warned,
     why_uncovered,
 )
 from mtok.wording.figures import (
@@ -103,11 +104,12 @@ def _header(found: Bill, width: int) -> Page:
     price = f"{found.price} USD per 1M output tokens" if found.price else "no price"
     lines = apart("Your tokens at posted prices", price, width)
     if found.days:
-        first, last = day_text(found.days[0].date), day_text(found.days[-1].date)
-        lines += wrapped(f"{first} to {last} · methodology {found.span.methodology}", width)
+        lines += wrapped(f"{days_said(found)} · methodology {found.span.methodology}", width)
+    refused = refused_said(found)
     path = sparkline([Decimal(day.price) if day.price else None for day in found.days][-_SPARKLINE_DAYS:])
     return [
         *lines,
+        *([refused] if refused else []),
         "",
         *labelled("rows", rows_said(found), width),
         *labelled("coverage", coverage_said(found), width),
@@ -117,7 +119,11 @@ def _header(found: Bill, width: int) -> Page:
 
 
 def _by_series(found: Bill, width: int) -> Page:
-    head, *lines = columns(
+    said = chain.from_iterable(wrapped(text, width) for text in (*hedges_said(found), *warned(found)))
+    lines: Page = ["", Heading("Each series as a hedge of your price"), *said]
+    if found.changes < 2:
+        return lines
+    head, *rows = columns(
         [
             ["series", "days", "tracking", "correl.", "hedge", "left", "residual"],
             *([company_of(fit.series), *_fit_cells(fit)] for fit in found.fits),
@@ -125,28 +131,8 @@ def _by_series(found: Bill, width: int) -> Page:
         "<>>>>>>",
         gap=3,
     )
-    closest = found.closest
-    said = [hedge_said(closest)] if closest else []
-    said += (
-        [f"{company_of(closest.series)}: {warning(code)}." for code in closest.warnings] if closest else []
-    )
-    if found.joint:
-        said += [joint_said(found.joint), *(f"Together: {warning(code)}." for code in found.joint.warnings)]
-    few = {warning(code) for fit in found.fits for code in fit.warnings if code != "weak"}
-    return [
-        "",
-        Heading("Each series as a hedge of your price"),
-        Heading(head),
-        hairline(width),
-        *lines,
-        hairline(width),
-        *wrapped(
-            f"days: daily changes compared. {FIT_EXPLAINED}",
-            width,
-        ),
-        "",
-        *chain.from_iterable(wrapped(text, width) for text in said or sorted(few)),
-    ]
+    explained = wrapped(f"days: daily changes compared. {FIT_EXPLAINED}", width)
+    return [*lines, "", Heading(head), hairline(width), *rows, hairline(width), *explained]
 
 
 def _fit_cells(fit: Fit) -> list[str]:

@@ -98,11 +98,12 @@ class Refusals:
         return response
 
     def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
-        """Return the refusal of a method that no page and no file has; the API refuses its own."""
+        """Return the refusal of a method that a page or a file has not; the API refuses its own."""
         match = request.resolver_match
-        if request.method in ("GET", "HEAD") or match.namespace or match.url_name in _POSTED:
+        allowed = "GET, HEAD, POST" if match.url_name in _POSTED else "GET, HEAD"
+        if match.namespace or request.method in allowed.split(", "):
             return None
-        return _not_allowed(request, "GET, HEAD")
+        return _not_allowed(request, allowed)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the refusal of an error of mtok, None for any other."""

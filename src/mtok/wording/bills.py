@@ -7,8 +7,9 @@ from typing import Final
 
 from mtok.bill import Bill, Fit, Joint, RefusedRow, Uncovered
 from mtok.bill.export import COLUMNS
-from mtok.bill.hedging import CHANGES_MIN
-from mtok.wording.figures import TIED, counted, number, percent, signed, tokens
+from mtok.bill.hedging import CHANGES_MIN, OWN_STANDS_STILL, SERIES_STANDS_STILL, WEAK
+from mtok.calendar import parse_date
+from mtok.wording.figures import TIED, counted, day_text, number, percent, signed, tokens
 from mtok.wording.words import company_of
 
 WHAT_IT_IS: Final = (
@@ -70,11 +71,11 @@ _UNPRICED: Final = {
     "ineligible": "not a model that answers in text alone",
 }
 _WARNINGS: Final = {
-    "few_changes": f"fewer than {CHANGES_MIN} daily changes: too few to rely on",
+    "few_changes": f"fewer than {CHANGES_MIN} daily changes, too few to rely on",
     "weak": "the hedge leaves more than half of the variance",
-    "own_stands_still": "your price did not change: there is nothing to hedge",
+    "own_stands_still": "your price did not change, so there is nothing to hedge",
     "series_stands_still": "the series did not change",
-    "many_series": "fewer than ten daily changes a series: the mix is fitted to these days",
+    "many_series": "fewer than ten daily changes a series, so the mix is fitted to these days",
 }
 _PLACES: Final = 2
 
@@ -100,24 +101,40 @@ def why_uncovered(row: Uncovered) -> str:
     return f"{said}; {kind} {', '.join(row.suggestions)}{'?' if kind != 'one of' else ''}"
 
 
-def warning(code: str) -> str:
-    """Return a warning of a fit in words."""
-    return _WARNINGS.get(code, code)
-
-
 def warned(bill: Bill) -> list[str]:
-    """Return every warning with the series it is about."""
+    """Return every warning that the verdict has not said, with the series it is about."""
     about: dict[str, list[str]] = {}
     for fit in bill.fits:
         for code in fit.warnings:
             about.setdefault(code, []).append(company_of(fit.series))
     for code in bill.joint.warnings if bill.joint else ():
         about.setdefault(code, []).append("all together")
-    every = len(bill.fits) + (bill.joint is not None)
-    return [
-        f"{warning(code)}: {'each of them' if len(names) == every else ', '.join(names)}"
-        for code, names in about.items()
-    ]
+    if bill.closest and WEAK in bill.closest.warnings:
+        about.pop(WEAK, None)
+    if bill.changes < CHANGES_MIN:
+        about = {
+            code: names for code, names in about.items() if code in (OWN_STANDS_STILL, SERIES_STANDS_STILL)
+        }
+    return [f"{', '.join(names)}: {_WARNINGS[code]}." for code, names in about.items()]
+
+
+def hedges_said(bill: Bill) -> list[str]:
+    """Return how well the closest series would have hedged a bill, then with how much of it, then the best mix."""
+    said = [_verdict(bill)] if bill.closest or bill.changes < CHANGES_MIN else []
+    said += [hedge_said(bill.closest)] if bill.closest else []
+    return [*said, *([joint_said(bill.joint)] if bill.joint else [])]
+
+
+def _verdict(bill: Bill) -> str:
+    if bill.changes < CHANGES_MIN:
+        found = f"Too few daily changes ({bill.changes}; {CHANGES_MIN} are needed)"
+        return f"{found} to {'rely on any of these figures' if bill.closest else 'measure a hedge'}."
+    assert bill.closest is not None
+    name, left = company_of(bill.closest.series), percent(bill.closest.unexplained or "1", 0)
+    if WEAK not in bill.closest.warnings:
+        return f"{name} would have hedged this best: it leaves {left} of the variance."
+    alone = " alone" if bill.joint and WEAK not in bill.joint.warnings else ""
+    return f"No series{alone} would have hedged this well: the best, {name}, leaves {left} of the variance."
 
 
 def hedge_said(fit: Fit) -> str:
@@ -129,7 +146,7 @@ def hedge_said(fit: Fit) -> str:
     side = "" if ratio >= 0 else ", held the other way round, since your price moved against it"
     return (
         f"To offset a move of your price: {number(abs(ratio), _PLACES)} million tokens of the {name} series per "
-        f"million of yours{side}. It would have left {percent(fit.unexplained or '1', 0)} of the variance: "
+        f"million of yours{side}. It would have left "
         f"{number(fit.residual_risk or '0', _PLACES)} USD per 1M tokens and day instead of "
         f"{number(fit.own_risk or '0', _PLACES)}."
     )
@@ -158,15 +175,29 @@ def coverage_said(bill: Bill) -> str:
 
 
 def rows_said(bill: Bill) -> str:
-    """Return how many rows count, which were added up and how many were refused."""
+    """Return how many rows count, and which were added up."""
     parts = [f"{counted(bill.rows, 'row')} read"]
     if bill.summed:
         parts.append(f"{counted(bill.summed, 'row')} added to another of the same date and model")
-    if bill.refused:
-        parts.append(f"{counted(len(bill.refused), 'row')} refused")
     if bill.export.ignored:
         parts.append(f"columns not used: {', '.join(bill.export.ignored[:12])}")
     return " · ".join(parts)
+
+
+def refused_said(bill: Bill) -> str | None:
+    """Return how many rows were refused, None where none was."""
+    count = len(bill.refused)
+    verb = "was" if count == 1 else "were"
+    return f"{count:,} of {counted(bill.rows + count, 'row')} {verb} refused." if count else None
+
+
+def days_said(bill: Bill) -> str:
+    """Return the first and last day of an export, and how many from one to the other have no price."""
+    first, last = bill.days[0].date, bill.days[-1].date
+    count = parse_date(last) - parse_date(first) + 1
+    unpriced = count - len(bill.priced)
+    said = day_text(first) if count == 1 else f"{day_text(first)} to {day_text(last)}"
+    return f"{said}, {unpriced} of {counted(count, 'day')} without a price" if unpriced else said
 
 
 def paid_said(bill: Bill) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from threading import BoundedSemaphore
 from typing import Any, Final
 
 from django.conf import settings
@@ -18,12 +19,14 @@ from django.shortcuts import render
 from mtok.bill import Bill, Fit, Step, bill_of
 from mtok.bill.export import BYTES_MAX, ROWS_MAX
 from mtok.bill.sample import sample_export
-from mtok.errors import BadCall, BadInput
+from mtok.calendar import parse_date
+from mtok.errors import BadCall, BadInput, EnvironmentFailed
+from mtok.publication.published import Published
 from mtok.venue.answers import public
 from mtok.venue.pages.bill_chart import chart
 from mtok.venue.place import opened
 from mtok.wording import bills
-from mtok.wording.figures import number, percent, signed, signed_percent
+from mtok.wording.figures import day_text, number, percent, signed, signed_percent
 from mtok.wording.sentences import amounts, effect_said
 from mtok.wording.words import EFFECTS, company_of
 
@@ -33,36 +36,59 @@ LISTED_MAX: Final = 100
 DRAINED_BYTES_MAX: Final = 64 * 2**20
 """Of what is too large; who sends more is cut off."""
 
+AT_ONCE_MAX: Final = 2
+"""Bills that a server process works out at once; every other page waits for them."""
+
 _CHUNK: Final = 2**16
 _DAYS_MAX: Final = 400
 _PLACES: Final = 4
-_METHODS: Final = ("GET", "HEAD", "POST")
+_WORKING: Final = BoundedSemaphore(AT_ONCE_MAX)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A day of the table. effects : of the move to it, none where no model is priced on both days"""
+    """A day of the table.
+
+    since : the last priced day before it · gap : whether that is not the day before
+    effects : of the move from there, none where no model is priced on both days
+    """
 
     date: str
     tokens: int
     price: str | None
     paid: str | None
     change: str
+    since: str
+    gap: bool
     effects: tuple[str, ...]
 
 
 @public
 def bill(request: HttpRequest) -> HttpResponse:
-    """Return the form, or of what was sent the bill. Raises BadInput for what is no export or too large."""
-    if request.method not in _METHODS:
-        raise BadCall("method_not_allowed", f"{request.method} is not for this page", "Use GET or POST.")
+    """Return the form, or of what was sent the bill.
+
+    Raises BadInput for what is no export or too large, EnvironmentFailed while others are worked out.
+    """
     if request.method != "POST":
         return render(request, "bill.html", _page())
     asked = opened()
-    found = bill_of(_export(request), asked.published)
+    found = _worked_out(_export(request), asked.published)
     response = render(request, "bill.html", _page() | _told(found, _series(request, found)))
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _worked_out(raw: bytes, published: Published) -> Bill:
+    if not _WORKING.acquire(blocking=False):
+        raise EnvironmentFailed(
+            "bill_busy",
+            "other bills are being worked out here",
+            "Send it again in a minute, or run `mtok bill` on your machine.",
+        )
+    try:
+        return bill_of(raw, published)
+    finally:
+        _WORKING.release()
 
 
 def _export(request: HttpRequest) -> bytes:
@@ -72,7 +98,7 @@ def _export(request: HttpRequest) -> bytes:
         f"what was sent is larger than an export may be, {BYTES_MAX // 2**20} MB",
         "Sum it by day and model first, or run `mtok bill` on your machine in parts.",
     )
-    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.UPLOAD_BYTES_MAX:
+    if _length(request) > settings.UPLOAD_BYTES_MAX:
         _drain(request)
         raise too_large  # the handler of uploads would pass over such a file without a word
     try:
@@ -86,6 +112,16 @@ def _export(request: HttpRequest) -> bytes:
     return raw
 
 
+def _length(request: HttpRequest) -> int:
+    """Return how many bytes are announced. Raises BadCall where that is no number."""
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        raise BadCall(
+            "request_invalid", "Content-Length is no number", "Send it as a browser does."
+        ) from None
+
+
 def _drain(request: HttpRequest) -> None:
     """Read what is not wanted and let it go: a browser that is still sending would not see the answer."""
     for _ in range(DRAINED_BYTES_MAX // _CHUNK):
@@ -93,14 +129,14 @@ def _drain(request: HttpRequest) -> None:
             return
 
 
-def _series(request: HttpRequest, found: Bill) -> str:
-    """Return the series to show beside the own price: the one asked for, else the closest, else the first."""
+def _series(request: HttpRequest, found: Bill) -> str | None:
+    """Return the series to show beside the own price: the one asked for, else the closest, if any."""
     asked: str = request.POST.get("series", "")
     if asked and asked not in found.span.series:
         raise BadCall(
             "series_unknown", "there is no such series", f"Name one of {', '.join(found.span.series)}."
         )
-    return asked or (found.closest.series if found.closest else found.span.series[0])
+    return asked or (found.closest.series if found.closest else None)
 
 
 def _page() -> dict[str, Any]:
@@ -115,19 +151,21 @@ def _page() -> dict[str, Any]:
     }
 
 
-def _told(found: Bill, series: str) -> dict[str, Any]:
+def _told(found: Bill, series: str | None) -> dict[str, Any]:
     """Return what the page says of a bill."""
     own = {day.date: day.price for day in found.priced if day.price is not None}
     return {
         "bill": found,
+        "refused_said": bills.refused_said(found),
+        "days_said": bills.days_said(found) if found.days else "",
         "rows_said": bills.rows_said(found),
         "coverage_said": bills.coverage_said(found),
         "paid_said": bills.paid_said(found),
-        "beside": company_of(series),
-        "chart": chart(own, found.values[series]) if own else None,
-        "fits": [_fit(fit) for fit in found.fits],
+        "beside": company_of(series) if series else "",
+        "chart": chart(own, found.values[series]) if own and series else None,
+        "fits": [_fit(fit) for fit in found.fits] if found.changes > 1 else [],
         "fit_explained": bills.FIT_EXPLAINED,
-        "said": _said(found),
+        "said": bills.hedges_said(found),
         "warned": bills.warned(found),
         "move": _move(found.move) if found.move else None,
         "days": _days(found)[-_DAYS_MAX:],
@@ -161,12 +199,6 @@ def _fit(fit: Fit) -> dict[str, str | int]:
     }
 
 
-def _said(found: Bill) -> list[str]:
-    """Return the closest series and the best mix in words."""
-    said = [bills.hedge_said(found.closest)] if found.closest else []
-    return [*said, *([bills.joint_said(found.joint)] if found.joint else [])]
-
-
 def _move(step: Step) -> dict[str, Any]:
     move = step.move
     effects = amounts(move)
@@ -185,14 +217,17 @@ def _days(found: Bill) -> list[Row]:
     moves = {step.date: step.move for step in found.steps}
     rows = []
     for day in found.days:
-        effects = amounts(moves[day.date]) if day.date in moves else {}
+        move = moves.get(day.date)
+        effects = amounts(move) if move else {}
         rows.append(
             Row(
                 date=day.date,
                 tokens=day.tokens,
                 price=day.price,
                 paid=day.paid,
-                change=signed(moves[day.date].change, _PLACES) if day.date in moves else "",
+                change=signed(move.change, _PLACES) if move else "",
+                since=day_text(move.from_date) if move else "",
+                gap=move is not None and parse_date(day.date) - parse_date(move.from_date) > 1,
                 effects=() if "replacement" in effects else tuple(_effect(effects, name) for name in EFFECTS),
             )
         )

@@ -1,6 +1,7 @@
-"""The published files at their own addresses, each held against its digest before it is given out.
+"""The published files at their own addresses, each held against its digest or the log before it is given out.
 
-Only what the sums name, and the log, has an address: nothing else under the store can be asked for.
+Only what the sums name, the log and its proofs have an address: nothing else under the store can be asked for.
+SHA256SUMS and log/checkpoint are given out as they are: whoever has the key checks their signatures.
 """
 
 from __future__ import annotations
@@ -12,15 +13,13 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse
 
 from mtok.archive.published_files import SUMS
+from mtok.archive.published_log import CHECKPOINT
 from mtok.canonical import sha256_hex
 from mtok.errors import AnswerIsNo
 from mtok.venue.answers import dated, kept, passing
+from mtok.venue.logged import logged
 from mtok.venue.place import opened
 
-_OF_THE_LOG: Final = re.compile(
-    r"log/(checkpoint|heads/[0-9]{1,12}|tile/(entries|[0-9]{1,2})(/x[0-9]{3})*/[0-9]{3}(\.p/[0-9]{1,3})?)"
-)
-_PROOF: Final = re.compile(r"proofs/[a-z0-9-]+/[0-9.a-z-]+\.tlog-proof")
 _UNCHANGING: Final = re.compile(
     r"(records|prices|observations|captures|raw|methodology|rulebooks|policies|proofs)/|log/(tile|heads)/"
 )
@@ -48,14 +47,14 @@ def _read(path: str) -> bytes:
     now = opened()
     if path in now.sums:
         return now.read(path)
-    target = now.folder / path
-    if (path == SUMS or _OF_THE_LOG.fullmatch(path) or _PROOF.fullmatch(path)) and target.is_file():
-        return target.read_bytes()
-    raise AnswerIsNo(
-        "file_unknown",
-        f"nothing is published at {path[:200]}",
-        "SHA256SUMS lists every file; /data explains them.",
-    )
+    raw = now.raw(path) if path in (SUMS, CHECKPOINT) else logged(now, path)
+    if raw is None:
+        raise AnswerIsNo(
+            "file_unknown",
+            f"nothing is published at {path[:200]}",
+            "SHA256SUMS lists every file; /data explains them.",
+        )
+    return raw
 
 
 def _type(path: str) -> str:

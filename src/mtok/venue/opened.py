@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from mtok.archive.published_files import PUBLICATION, SUMS
+from mtok.archive.published_log import newest_size, tree_of
 from mtok.calendar import parse_date
 from mtok.canonical import sha256_hex
 from mtok.errors import AnswerIsNo, EnvironmentFailed
@@ -25,7 +26,7 @@ Version = tuple[tuple[int, int, int], ...]
 _SAY_WHEN: Final = (SUMS, "log/checkpoint")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Opened:
     """A folder `publication/` as it was when it had this version. folder : of the publication, not of the store"""
 
@@ -38,13 +39,13 @@ class Opened:
         try:
             published = Published(self.folder)
         except (msgspec.MsgspecError, LookupError, ValueError) as error:
-            raise _damaged(f"the log holds what is no entry: {error}") from None
+            raise damaged(f"the log holds what is no entry: {error}") from None
         if not published.size and (self.folder / SUMS).exists():
-            raise _damaged("log/checkpoint is missing")
+            raise damaged("log/checkpoint is missing")
         if published.size:
             head, _, _ = (self.folder / "log" / "checkpoint").read_text("utf-8").partition("\n\n")
             if Checkpoint.parse(f"{head}\n").root != Tree(map(leaf_hash, published.raw_entries)).root():
-                raise _damaged("the entries of the log have another root than log/checkpoint")
+                raise damaged("the entries of the log have another root than log/checkpoint")
         return published
 
     @cached_property
@@ -57,10 +58,22 @@ class Opened:
         return None
 
     @cached_property
+    def tree(self) -> Tree:
+        """The tree of the log, by its tiles where its entries are damaged. Raises EnvironmentFailed without either."""
+        try:
+            tree = tree_of(self.folder, newest_size(self.folder) if self.damage else self.published.size)
+        except OSError as error:
+            raise damaged(f"the log cannot be read ({error.strerror})") from None
+        if tree is None:
+            raise self.damage or damaged(
+                "neither the entries nor the tiles of the log have a root that was signed"
+            )
+        return tree
+
+    @cached_property
     def sums(self) -> dict[str, str]:
         """The digest of each published file but those of the log and the proofs, by path."""
-        path = self.folder / SUMS
-        lines = path.read_text("utf-8", errors="replace").splitlines() if path.exists() else []
+        lines = (self.raw(SUMS) or b"").decode("utf-8", "replace").splitlines()
         pairs = (line.split("  ", 1) for line in lines)
         return {pair[1]: pair[0] for pair in pairs if len(pair) == 2 and len(pair[0]) == 64}
 
@@ -81,14 +94,23 @@ class Opened:
 
     def read(self, path: str) -> bytes:
         """Return a file that `sums` names. Raises EnvironmentFailed where it is not the one that was published."""
-        target = self.folder / path
-        raw = target.read_bytes() if target.is_file() else b""
-        if sha256_hex(raw) != self.sums.get(path):
-            raise _damaged(f"{path} is not the file that was published")
+        raw = self.raw(path)
+        if raw is None or sha256_hex(raw) != self.sums.get(path):
+            raise damaged(f"{path} is not the file that was published")
         return raw
 
+    def raw(self, path: str) -> bytes | None:
+        """Return a file as it is, None where it is missing. Raises EnvironmentFailed where it cannot be read."""
+        try:
+            return (self.folder / path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise damaged(f"{path} cannot be read ({error.strerror})") from None
 
-def _damaged(found: str) -> EnvironmentFailed:
+
+def damaged(found: str) -> EnvironmentFailed:
+    """Return that a published file is not the one that was published."""
     return EnvironmentFailed(
         "publication_damaged",
         found,

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
+from mtok.archive.published_log import CHECKPOINT
 from mtok.calendar import format_instant, parse_instant
 from mtok.canonical import sha256_hex
 from mtok.errors import AnswerIsNo, BadCall, EnvironmentFailed
@@ -50,7 +51,7 @@ def get_checkpoint(request: HttpRequest) -> HttpResponse:
     """Return the signed head of the log. Its signature is for you to check: this server is not to be believed."""
     now = opened()
     now.methodology()
-    note = (now.folder / "log" / "checkpoint").read_text("utf-8")
+    note = (now.raw(CHECKPOINT) or b"").decode("utf-8", "replace")
     text, _, signatures = note.partition("\n\n")
     try:
         head = Checkpoint.parse(f"{text}\n")

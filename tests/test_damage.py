@@ -11,7 +11,9 @@ import pytest
 
 from asking import ask
 from mtok.archive.published_files import PublishedFiles
-from mtok.proofs import decode_proof, encode_proof
+from mtok.proofs import bundle_path, bundles_of, decode_proof, encode_proof
+from mtok.publication.published import Published
+from mtok.venue.opened import DAMAGED_SECONDS, Opening
 from served import serving
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -94,3 +96,53 @@ def test_what_the_log_does_not_reach_is_not_there(damaged_site: str, copy: Path)
         (copy / name).write_bytes(b"\x00")
         assert ask(damaged_site, f"/{name}").status == 404, name
         (copy / name).unlink()
+
+
+def test_a_repair_byte_for_byte_is_seen(published_sample: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(published_sample / "publication", tmp_path / "copy"))
+    seconds = 100.0
+    opening = Opening(folder, lambda: seconds)
+    *_, last = bundles_of(Published.size_of(folder))
+    bundle = folder / "log" / bundle_path(*last)
+    sound = bundle.read_bytes()
+    bundle.write_bytes(sound[:-1])
+    version = opening.version()
+    broken = opening.now()
+    assert broken.damage is not None
+    bundle.write_bytes(sound)
+    assert opening.version() == version, "nothing tells that it was repaired"
+    seconds += DAMAGED_SECONDS - 0.5
+    assert opening.now() is broken
+    seconds += 0.5
+    assert opening.now().damage is None
+    mended = opening.now()
+    assert mended != broken, "what was remembered of the damaged one is not taken for this one's"
+    seconds += 1000
+    assert opening.now() is mended
+
+
+def test_what_cannot_be_read_is_damaged(published_sample: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(published_sample / "publication", tmp_path / "copy"))
+    for name in (
+        "records/openai/2026-06-20.0.json",
+        "prices/2026-06-21.json",
+        "log/heads/100",
+        PROOF,
+        "vkey",
+    ):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).mkdir()
+    with serving(folder) as site:
+        for path in (
+            *("series/openai/points/2026-06-20?vintage=0", "series/openai/points?start=2026-06-20"),
+            *("series/openai/points/2026-06-20/proof?vintage=0", "prices/2026-06-21", "log/checkpoint"),
+        ):
+            answer = ask(site, f"/v1/{path}")
+            assert (answer.status, answer.code) == (503, "publication_damaged"), path
+            assert str(tmp_path) not in answer.body.decode()
+        for path in ("series/openai/2026-06-20/0", "records/openai/2026-06-20.0.json", "vkey", PROOF):
+            assert ask(site, f"/{path}").status == 503, path
+        (folder / "log" / "checkpoint").unlink()
+        (folder / "log" / "checkpoint").mkdir()
+        for path in ("v1/series", "v1/log/checkpoint", "log/checkpoint", "readyz"):
+            assert ask(site, f"/{path}").status == 503, path

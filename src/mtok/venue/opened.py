@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +24,9 @@ from mtok.publication.published import Published
 
 Version = tuple[tuple[int, int, int], ...]
 """Of the files that a publication changes last: inode, size and time of each."""
+
+DAMAGED_SECONDS: Final = 30
+"""How long a damaged log is taken to be damaged before it is read again: a repair need not change its version."""
 
 _SAY_WHEN: Final = (SUMS, "log/checkpoint")
 
@@ -121,12 +126,15 @@ def damaged(found: str) -> EnvironmentFailed:
 class Opening:
     """Opens the publication of a store, or a copy of the folder publication/ itself."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seconds: Callable[[], float] = time.monotonic) -> None:
+        """Open nothing yet. path : of the store or the copy · seconds : a clock that only goes forward"""
         inside = path / PUBLICATION
         self.store = path if inside.is_dir() or not (path / "log").is_dir() else None
         self._folder = path if self.store is None else inside
         self._lock = Lock()
         self._opened: Opened | None = None
+        self._seconds = seconds
+        self._opened_at = 0.0
 
     def version(self) -> Version:
         """Return the version the folder has now: another one after each publication."""
@@ -141,9 +149,14 @@ class Opening:
         return tuple(found)
 
     def now(self) -> Opened:
-        """Return the publication as it is."""
-        version = self.version()
+        """Return the publication as it is: opened anew when it has changed, a damaged one every half a minute."""
+        version, at = self.version(), self._seconds()
         with self._lock:
-            if self._opened is None or self._opened.version != version:
-                self._opened = Opened(self._folder, version)
-            return self._opened
+            held = self._opened
+            if held is None or held.version != version or (self._is_old(at) and held.damage is not None):
+                held, self._opened_at = Opened(self._folder, version), at
+                self._opened = held
+            return held
+
+    def _is_old(self, at: float) -> bool:
+        return at - self._opened_at >= DAMAGED_SECONDS

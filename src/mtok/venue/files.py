@@ -14,10 +14,12 @@ from django.http import HttpRequest, HttpResponse
 
 from mtok.archive.published_files import SUMS
 from mtok.archive.published_log import CHECKPOINT
+from mtok.calendar import parse_instant
 from mtok.canonical import sha256_hex
 from mtok.errors import AnswerIsNo
 from mtok.venue.answers import dated, kept, passing
-from mtok.venue.logged import logged
+from mtok.venue.logged import entry_of, logged
+from mtok.venue.opened import Opened
 from mtok.venue.place import opened
 
 _UNCHANGING: Final = re.compile(
@@ -34,17 +36,22 @@ _TYPES: Final = {
 
 def published_file(request: HttpRequest, path: str) -> HttpResponse:
     """Return a published file. Raises AnswerIsNo for an address that has none, EnvironmentFailed for a damaged one."""
-    response = HttpResponse(_read(path), content_type=_type(path))
+    now = opened()
+    response = HttpResponse(_read(now, path), content_type=_type(path))
     digest = sha256_hex(response.content)
     if _UNCHANGING.match(path):
-        return kept(response, digest)
+        return kept(_since(now, path, response), digest)
     response["ETag"] = f'"{digest}"'
-    now = opened()
     return passing(response if now.damage else dated(response, now.published.known_at or 0))
 
 
-def _read(path: str) -> bytes:
-    now = opened()
+def _since(now: Opened, path: str, response: HttpResponse) -> HttpResponse:
+    """Say since when a file is published, of a record, of prices and of their proofs: the log knows."""
+    index = None if now.damage else entry_of(now, path)
+    return response if index is None else dated(response, parse_instant(now.published.entries[index]["time"]))
+
+
+def _read(now: Opened, path: str) -> bytes:
     if path in now.sums:
         return now.read(path)
     raw = now.raw(path) if path in (SUMS, CHECKPOINT) else logged(now, path)

@@ -292,7 +292,8 @@ def get_evidence(
     found = vintage_of(now, series, date, as_of=as_of, vintage=vintage)
     response = HttpResponse(_parcel(now, found), content_type=_ZIP)
     download(response, f"{series}-{found.date}.{found.vintage}.zip")
-    return _lasting(response, found, vintage)
+    response["ETag"] = f'"{sha256_hex(response.content)}"'
+    return dated(response, found.known_at)
 
 
 @lru_cache(8)

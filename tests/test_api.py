@@ -244,7 +244,9 @@ def test_the_proof_of_a_record_holds(site: str) -> None:
 def test_the_evidence_verifies_itself(site: str, tmp_path: Path) -> None:
     answer = v1(site, f"series/qwen/points/{DATE}/evidence?vintage=1")
     assert answer.headers["content-disposition"] == f'attachment; filename="qwen-{DATE}.1.zip"'
-    assert answer.headers["cache-control"].endswith("immutable")
+    assert answer.headers["cache-control"] == "public, max-age=60", (
+        "the verifier in it changes with the software"
+    )
     assert answer.headers["etag"] == f'"{hashlib.sha256(answer.body).hexdigest()}"'
     zipfile.ZipFile(io.BytesIO(answer.body)).extractall(tmp_path)
     assert (tmp_path / "vkey").read_text().strip() == str(FIRST_KEY.public)
@@ -386,7 +388,6 @@ WRONG = {
     "log/consistency?first=0": (400, "parameter_invalid"),
     "log/consistency?first=9&second=8": (400, "parameter_invalid"),
     "nothing": (404, "page_unknown"),
-    "": (404, "page_unknown"),
 }
 
 
@@ -398,6 +399,44 @@ def test_what_is_asked_wrongly_is_told_so(site: str, published_sample: Path, pat
     assert answer.headers["cache-control"] == "no-store"
     assert str(published_sample) not in answer.body.decode()
     assert len(answer.body) < 1000
+
+
+@pytest.mark.parametrize(
+    ("path", "remedy"),
+    [
+        ("series/openai/points?limit=9999", "Write a whole number from 1 to 1000, digits alone."),
+        ("series/openai/points/2026-06-25?vintage=7", "Vintages of 2026-06-25: 0, 1."),
+        (
+            "series/openai/points/2026-06-25/proof?vintage=7&as_of=2026-06-26T07:00:00Z",
+            "Vintages of 2026-06-25: 0.",
+        ),
+        ("series/openai/points/2027-01-01?vintage=0", "Published: 2026-05-20 to 2026-06-26."),
+        ("prices?model=openai/nothing-like-it", "/v1/prices/{date} lists every model of a date."),
+        ("nothing", "The board is at /; /api explains the API, /v1/openapi.json describes it to programs."),
+    ],
+)
+def test_a_remedy_says_what_there_is(site: str, path: str, remedy: str) -> None:
+    assert v1(site, path).json["remedy"] == remedy
+
+
+def test_a_model_without_prices_is_told_its_neighbours(site: str) -> None:
+    priced = {row["constituent"] for row in good(site, "prices/2026-06-26")["prices"]}
+    name = min(name for name in priced if name.startswith("anthropic/"))
+    for asked in (name[:-2], name.replace("anthropic", "antropic")):
+        answer = v1(site, f"prices?model={asked}")
+        assert (answer.status, answer.code) == (404, "model_unknown")
+        assert answer.json["remedy"].startswith("Did you mean "), asked
+        assert name in answer.json["remedy"], asked
+    answer = v1(site, f"prices?model={name}&end=2026-05-01")
+    assert answer.json["remedy"].startswith("It has prices of other dates."), answer
+
+
+def test_the_root_of_the_api_leads_to_its_page(site: str) -> None:
+    for path in ("/v1", "/v1/"):
+        answer = ask(site, path)
+        assert (answer.status, answer.headers["location"]) == (308, "/api"), path
+        assert ask(site, path, "POST").status == 405
+    assert ask(site, "/api").status == 200
 
 
 def test_methods_and_values_no_one_has(site: str) -> None:

@@ -24,6 +24,7 @@ from served import serving
 PARQUET = "/series/openai.parquet"
 POINTS = "/v1/series/openai/points"
 RECORD = "/records/openai/2026-06-25.1.json"
+DATED = "/v1/series/openai/points/2026-06-25?vintage=1"
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,17 @@ def test_a_tag_is_worth_more_than_a_date(site: str) -> None:
     assert ask(site, POINTS, If_Modified_Since="Sat, 27 Jun 2026 14:04:59 GMT").status == 200
     assert ask(site, POINTS, If_Modified_Since="yesterday").status == 200
     assert ask(site, POINTS, If_Modified_Since=since, If_None_Match='"other"').status == 200
+
+
+def test_what_never_changes_has_the_date_of_its_publication(site: str) -> None:
+    for path in (RECORD, "/proofs/openai/2026-06-25.1.tlog-proof"):
+        assert ask(site, path).headers["last-modified"] == ask(site, DATED).headers["last-modified"], path
+    first = ask(site, "/records/openai/2026-06-25.0.json").headers["last-modified"]
+    assert first != ask(site, RECORD).headers["last-modified"]
+    assert ask(site, "/prices/2026-06-25.json").headers["last-modified"] in (
+        first,
+        ask(site, DATED).headers["last-modified"],
+    )
 
 
 def test_what_changes_with_the_hour_has_no_date(site: str) -> None:

@@ -92,6 +92,8 @@ class Log:
                 bundle = decode_bundle(path.read_bytes())
             except FileNotFoundError:
                 raise _damaged(path, "is missing") from None
+            except OSError as error:
+                raise _damaged(path, f"cannot be read ({error.strerror})") from None
             except ValueError as error:
                 raise _damaged(path, f"is damaged: {error}") from None
             if len(bundle) != width:

@@ -85,6 +85,8 @@ class Published:
             raw = path.read_bytes()
         except FileNotFoundError:
             raise _damaged(path, "is missing") from None
+        except OSError as error:
+            raise _damaged(path, f"cannot be read ({error.strerror})") from None
         if sha256_hex(raw) != vintage.record_sha256:
             raise _damaged(path, f"is not the one entry {vintage.index} of the log names")
         return raw
@@ -164,10 +166,12 @@ def _size(checkpoint: Path) -> int:
     if not checkpoint.exists():
         return 0
     try:
-        text, _, _ = checkpoint.read_text().partition("\n\n")
+        text, _, _ = checkpoint.read_text("utf-8").partition("\n\n")
         return Checkpoint.parse(f"{text}\n").size
     except (NoteRefused, UnicodeDecodeError, msgspec.MsgspecError) as error:
         raise _damaged(checkpoint, f"is damaged: {error}") from None
+    except OSError as error:
+        raise _damaged(checkpoint, f"cannot be read ({error.strerror})") from None
 
 
 def _damaged(path: Path, what: str) -> EnvironmentFailed:

@@ -71,17 +71,17 @@ class Documents:
     @cached_property
     def rules(self) -> dict[str, str]:
         """The SQL files by name, in order."""
-        folder = self.opened.folder / "methodology" / self.methodology / "rules"
-        raws = {path.name: path.read_bytes() for path in sorted(folder.glob("*.sql"))}
+        within = f"methodology/{self.methodology}/rules"
+        names = sorted(path.name for path in (self.opened.folder / within).glob("*.sql"))
+        raws = {name: self.opened.raw(f"{within}/{name}") or b"" for name in names}
         digests = {name: sha256_hex(raw) for name, raw in raws.items()}
         if sha256_hex(canonical_bytes(digests)) != self.entry["rules_sha256"]:
-            raise _damaged(f"methodology/{self.methodology}/rules")
+            raise _damaged(within)
         return {name: raw.decode() for name, raw in raws.items()}
 
     def _read(self, path: str, sha256: str) -> bytes:
-        target = self.opened.folder / path
-        raw = target.read_bytes() if target.is_file() else b""
-        if sha256_hex(raw) != sha256:
+        raw = self.opened.raw(path)
+        if raw is None or sha256_hex(raw) != sha256:
             raise _damaged(path)
         return raw
 

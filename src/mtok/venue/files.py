@@ -1,6 +1,7 @@
-"""The published files at their own addresses, each held against its digest before it is given out.
+"""The published files at their own addresses, each held against its digest or the log before it is given out.
 
-Only what the sums name, and the log, has an address: nothing else under the store can be asked for.
+Only what the sums name, the log and its proofs have an address: nothing else under the store can be asked for.
+SHA256SUMS and log/checkpoint are given out as they are: whoever has the key checks their signatures.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse
 
 from mtok.archive.published_files import SUMS
+from mtok.archive.published_log import CHECKPOINT
+from mtok.calendar import parse_instant
 from mtok.canonical import sha256_hex
 from mtok.errors import AnswerIsNo
 from mtok.venue.answers import dated, kept, passing
+from mtok.venue.logged import entry_of, logged
+from mtok.venue.opened import Opened
 from mtok.venue.place import opened
 
-_OF_THE_LOG: Final = re.compile(
-    r"log/(checkpoint|heads/[0-9]{1,12}|tile/(entries|[0-9]{1,2})(/x[0-9]{3})*/[0-9]{3}(\.p/[0-9]{1,3})?)"
-)
-_PROOF: Final = re.compile(r"proofs/[a-z0-9-]+/[0-9.a-z-]+\.tlog-proof")
 _UNCHANGING: Final = re.compile(
     r"(records|prices|observations|captures|raw|methodology|rulebooks|policies|proofs)/|log/(tile|heads)/"
 )
@@ -35,27 +36,32 @@ _TYPES: Final = {
 
 def published_file(request: HttpRequest, path: str) -> HttpResponse:
     """Return a published file. Raises AnswerIsNo for an address that has none, EnvironmentFailed for a damaged one."""
-    response = HttpResponse(_read(path), content_type=_type(path))
+    now = opened()
+    response = HttpResponse(_read(now, path), content_type=_type(path))
     digest = sha256_hex(response.content)
     if _UNCHANGING.match(path):
-        return kept(response, digest)
+        return kept(_since(now, path, response), digest)
     response["ETag"] = f'"{digest}"'
-    now = opened()
     return passing(response if now.damage else dated(response, now.published.known_at or 0))
 
 
-def _read(path: str) -> bytes:
-    now = opened()
+def _since(now: Opened, path: str, response: HttpResponse) -> HttpResponse:
+    """Say since when a file is published, of a record, of prices and of their proofs: the log knows."""
+    index = None if now.damage else entry_of(now, path)
+    return response if index is None else dated(response, parse_instant(now.published.entries[index]["time"]))
+
+
+def _read(now: Opened, path: str) -> bytes:
     if path in now.sums:
         return now.read(path)
-    target = now.folder / path
-    if (path == SUMS or _OF_THE_LOG.fullmatch(path) or _PROOF.fullmatch(path)) and target.is_file():
-        return target.read_bytes()
-    raise AnswerIsNo(
-        "file_unknown",
-        f"nothing is published at {path[:200]}",
-        "SHA256SUMS lists every file; /data explains them.",
-    )
+    raw = now.raw(path) if path in (SUMS, CHECKPOINT) else logged(now, path)
+    if raw is None:
+        raise AnswerIsNo(
+            "file_unknown",
+            f"nothing is published at {path[:200]}",
+            "SHA256SUMS lists every file; /data explains them.",
+        )
+    return raw
 
 
 def _type(path: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Final
 import msgspec
 
 from mtok.archive.published_files import PUBLICATION, SUMS
+from mtok.archive.published_log import newest_size, tree_of
 from mtok.calendar import parse_date
 from mtok.canonical import sha256_hex
 from mtok.errors import AnswerIsNo, EnvironmentFailed
@@ -22,10 +25,13 @@ from mtok.publication.published import Published
 Version = tuple[tuple[int, int, int], ...]
 """Of the files that a publication changes last: inode, size and time of each."""
 
+DAMAGED_SECONDS: Final = 30
+"""How long a damaged log is taken to be damaged before it is read again: a repair need not change its version."""
+
 _SAY_WHEN: Final = (SUMS, "log/checkpoint")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Opened:
     """A folder `publication/` as it was when it had this version. folder : of the publication, not of the store"""
 
@@ -38,13 +44,13 @@ class Opened:
         try:
             published = Published(self.folder)
         except (msgspec.MsgspecError, LookupError, ValueError) as error:
-            raise _damaged(f"the log holds what is no entry: {error}") from None
+            raise damaged(f"the log holds what is no entry: {error}") from None
         if not published.size and (self.folder / SUMS).exists():
-            raise _damaged("log/checkpoint is missing")
+            raise damaged("log/checkpoint is missing")
         if published.size:
             head, _, _ = (self.folder / "log" / "checkpoint").read_text("utf-8").partition("\n\n")
             if Checkpoint.parse(f"{head}\n").root != Tree(map(leaf_hash, published.raw_entries)).root():
-                raise _damaged("the entries of the log have another root than log/checkpoint")
+                raise damaged("the entries of the log have another root than log/checkpoint")
         return published
 
     @cached_property
@@ -57,10 +63,22 @@ class Opened:
         return None
 
     @cached_property
+    def tree(self) -> Tree:
+        """The tree of the log, by its tiles where its entries are damaged. Raises EnvironmentFailed without either."""
+        try:
+            tree = tree_of(self.folder, newest_size(self.folder) if self.damage else self.published.size)
+        except OSError as error:
+            raise damaged(f"the log cannot be read ({error.strerror})") from None
+        if tree is None:
+            raise self.damage or damaged(
+                "neither the entries nor the tiles of the log have a root that was signed"
+            )
+        return tree
+
+    @cached_property
     def sums(self) -> dict[str, str]:
         """The digest of each published file but those of the log and the proofs, by path."""
-        path = self.folder / SUMS
-        lines = path.read_text("utf-8", errors="replace").splitlines() if path.exists() else []
+        lines = (self.raw(SUMS) or b"").decode("utf-8", "replace").splitlines()
         pairs = (line.split("  ", 1) for line in lines)
         return {pair[1]: pair[0] for pair in pairs if len(pair) == 2 and len(pair[0]) == 64}
 
@@ -81,14 +99,23 @@ class Opened:
 
     def read(self, path: str) -> bytes:
         """Return a file that `sums` names. Raises EnvironmentFailed where it is not the one that was published."""
-        target = self.folder / path
-        raw = target.read_bytes() if target.is_file() else b""
-        if sha256_hex(raw) != self.sums.get(path):
-            raise _damaged(f"{path} is not the file that was published")
+        raw = self.raw(path)
+        if raw is None or sha256_hex(raw) != self.sums.get(path):
+            raise damaged(f"{path} is not the file that was published")
         return raw
 
+    def raw(self, path: str) -> bytes | None:
+        """Return a file as it is, None where it is missing. Raises EnvironmentFailed where it cannot be read."""
+        try:
+            return (self.folder / path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise damaged(f"{path} cannot be read ({error.strerror})") from None
 
-def _damaged(found: str) -> EnvironmentFailed:
+
+def damaged(found: str) -> EnvironmentFailed:
+    """Return that a published file is not the one that was published."""
     return EnvironmentFailed(
         "publication_damaged",
         found,
@@ -99,12 +126,15 @@ def _damaged(found: str) -> EnvironmentFailed:
 class Opening:
     """Opens the publication of a store, or a copy of the folder publication/ itself."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seconds: Callable[[], float] = time.monotonic) -> None:
+        """Open nothing yet. path : of the store or the copy · seconds : a clock that only goes forward"""
         inside = path / PUBLICATION
         self.store = path if inside.is_dir() or not (path / "log").is_dir() else None
         self._folder = path if self.store is None else inside
         self._lock = Lock()
         self._opened: Opened | None = None
+        self._seconds = seconds
+        self._opened_at = 0.0
 
     def version(self) -> Version:
         """Return the version the folder has now: another one after each publication."""
@@ -119,9 +149,14 @@ class Opening:
         return tuple(found)
 
     def now(self) -> Opened:
-        """Return the publication as it is."""
-        version = self.version()
+        """Return the publication as it is: opened anew when it has changed, a damaged one every half a minute."""
+        version, at = self.version(), self._seconds()
         with self._lock:
-            if self._opened is None or self._opened.version != version:
-                self._opened = Opened(self._folder, version)
-            return self._opened
+            held = self._opened
+            if held is None or held.version != version or (self._is_old(at) and held.damage is not None):
+                held, self._opened_at = Opened(self._folder, version), at
+                self._opened = held
+            return held
+
+    def _is_old(self, at: float) -> bool:
+        return at - self._opened_at >= DAMAGED_SECONDS

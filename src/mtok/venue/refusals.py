@@ -113,7 +113,9 @@ class Refusals:
 def unknown(request: HttpRequest, exception: Any = None) -> HttpResponse:
     """Return that there is nothing at this address."""
     error = AnswerIsNo(
-        "page_unknown", f"there is nothing at {request.path[:200]}", "The board is at /, the API at /v1."
+        "page_unknown",
+        f"there is nothing at {request.path[:200]}",
+        "The board is at /; /api explains the API, /v1/openapi.json describes it to programs.",
     )
     return refused(request, error)
 

@@ -62,6 +62,7 @@ urlpatterns = [
     path("robots.txt", texts.robots),
     path("sitemap.xml", texts.sitemap),
     path("mirror.txt", texts.mirror),
+    re_path("^v1/?$", reference.root),
     path("v1/", api.urls),
     path("healthz", probes.healthz),
     path("readyz", probes.readyz),

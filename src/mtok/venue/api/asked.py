@@ -79,7 +79,7 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
         if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
             raise _refused(
                 f"{_quoted(text)} is no whole number from {least} to {most}",
-                "Write digits alone, no sign and no leading zero.",
+                f"Write a whole number from {least} to {most}, digits alone.",
             )
         return int(text)
 

@@ -67,5 +67,11 @@ def vintage_of(
                 f"{date} of {series} could not be determined: {entry['failure']}",
                 "The log says so; a later publication can still give it a value.",
             )
+    there = vintages_of(opened, series, Days(date, date), as_of=as_of, vintage="all")
+    if there and vintage is not None:
+        known = ", ".join(str(one.vintage) for one in there)
+        raise AnswerIsNo(
+            "no_point", f"{series} has no vintage {vintage} of {date}", f"Vintages of {date}: {known}."
+        )
     which = f"of {date}" if vintage is None else f"{vintage} of {date}"
     raise no_point(opened, series, which if as_of is None else f"{which} as of {format_instant(as_of)}")

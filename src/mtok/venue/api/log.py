@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from functools import lru_cache
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
+from mtok.archive.published_log import CHECKPOINT
 from mtok.calendar import format_instant, parse_instant
 from mtok.canonical import sha256_hex
 from mtok.errors import AnswerIsNo, BadCall, EnvironmentFailed
 from mtok.notes import Checkpoint, NoteRefused
-from mtok.proofs import Tree, leaf_hash
+from mtok.proofs import leaf_hash
 from mtok.venue.answers import dated, kept
 from mtok.venue.api.asked import Leaf, Size
 from mtok.venue.api.schemas import CheckpointRead, ConsistencyProof, InclusionProof, LogEntry, NoticeList
@@ -51,7 +51,7 @@ def get_checkpoint(request: HttpRequest) -> HttpResponse:
     """Return the signed head of the log. Its signature is for you to check: this server is not to be believed."""
     now = opened()
     now.methodology()
-    note = (now.folder / "log" / "checkpoint").read_text("utf-8")
+    note = (now.raw(CHECKPOINT) or b"").decode("utf-8", "replace")
     text, _, signatures = note.partition("\n\n")
     try:
         head = Checkpoint.parse(f"{text}\n")
@@ -113,7 +113,7 @@ def prove_inclusion(request: HttpRequest, index: Leaf, size: Size | None = None)
             f"index: a log of {greatest} entries has none with the number {index}",
             "Count from 0.",
         )
-    tree = _tree(now)
+    tree = now.tree
     content = {
         "index": index,
         "size": greatest,
@@ -138,7 +138,7 @@ def prove_consistency(request: HttpRequest, first: Size, second: Size | None = N
         raise BadCall(
             "parameter_invalid", f"first: {first} is more than {greatest}", "`first` is the smaller size."
         )
-    tree = _tree(now)
+    tree = now.tree
     content = {
         "first": first,
         "second": greatest,
@@ -159,11 +159,6 @@ def _had(now: Opened, name: str, size: int | None) -> int:
             "/v1/log/checkpoint says its size.",
         )
     return now.published.size if size is None else size
-
-
-@lru_cache(1)
-def _tree(now: Opened) -> Tree:
-    return Tree(map(leaf_hash, now.published.raw_entries))
 
 
 def _texts(hashes: Iterable[bytes]) -> list[str]:

@@ -43,6 +43,7 @@ from mtok.venue.api.log import base64_text
 from mtok.venue.api.schemas import Constituents, Points, PointWithRecord, RecordProof, VintagesOfDate
 from mtok.venue.api.written import TABLES, answer, canonical, download, table
 from mtok.venue.asked import PAGE_POINTS, known_series
+from mtok.venue.logged import logged, proof_path
 from mtok.venue.opened import Opened
 from mtok.venue.place import opened
 
@@ -262,14 +263,14 @@ def get_proof(
 
 
 def _proof(now: Opened, vintage: Print) -> str:
-    """Return a proof file. Raises EnvironmentFailed where it is not there."""
-    path = f"proofs/{vintage.series}/{vintage.date}.{vintage.vintage}.tlog-proof"
-    try:
-        return (now.folder / path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
+    """Return a proof file. Raises EnvironmentFailed where it is not there, or proves nothing."""
+    path = proof_path(vintage.path)
+    raw = logged(now, path)
+    if raw is None:
         raise EnvironmentFailed(
-            "publication_damaged", f"{path} cannot be read", "/v1/log/proof makes one from the log."
-        ) from None
+            "publication_damaged", f"{path} is missing", "/v1/log/proof makes one from the log."
+        )
+    return raw.decode()
 
 
 @router.get(
@@ -290,7 +291,8 @@ def get_evidence(
     found = vintage_of(now, series, date, as_of=as_of, vintage=vintage)
     response = HttpResponse(_parcel(now, found), content_type=_ZIP)
     download(response, f"{series}-{found.date}.{found.vintage}.zip")
-    return _lasting(response, found, vintage)
+    response["ETag"] = f'"{sha256_hex(response.content)}"'
+    return dated(response, found.known_at)
 
 
 @lru_cache(8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import msgspec
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
+from mtok.bill.names import SUGGESTIONS_MAX
 from mtok.errors import AnswerIsNo
 from mtok.methodology import load
 from mtok.publication.vintages import Vintage
@@ -55,7 +57,7 @@ def list_prices(
         raise AnswerIsNo(
             "model_unknown",
             f"no price of {model[:80]!r} is published from {wanted}",
-            "/v1/prices/{date} lists every model of a date.",
+            f"{_meant(now, model)}/v1/prices/{{date}} lists every model of a date.",
         )
     return answer({"model": model, "unit": methodology.unit, "prices": rows})
 
@@ -77,6 +79,17 @@ def get_prices(request: HttpRequest, date: Date, as_of: AsOf | None = None) -> H
         key=lambda row: (row["series"], row["constituent"]),
     )
     return answer({"date": date, "unit": load(now.methodology()).unit, "prices": rows})
+
+
+def _meant(now: Opened, model: str) -> str:
+    """Return whether a model has a price of the last date, else which models of that date are named like it."""
+    last = Days(now.published.vintages.dates()[-1], None)
+    found = [vintage for name in now.series() for vintage in vintages_of(now, name, last)]
+    names = dict.fromkeys(row["constituent"] for vintage in found for row in _rows(now, vintage))
+    if model in names:
+        return "It has prices of other dates. "
+    close = get_close_matches(model, names, SUGGESTIONS_MAX)
+    return f"Did you mean {' or '.join(close)}? " if close else ""
 
 
 def _rows(now: Opened, vintage: Vintage) -> Iterable[Row]:

@@ -9,11 +9,11 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import render
 
 from mtok.calendar import format_date, parse_date
-from mtok.venue.answers import public
+from mtok.venue.answers import passing, public
 from mtok.venue.api.v1 import api
 from mtok.venue.opened import Opened
 from mtok.venue.pages.page import site_address
@@ -78,6 +78,11 @@ class Described:
     name: str
     description: str
     fields: tuple[Field, ...]
+
+
+def root(request: HttpRequest) -> HttpResponse:
+    """Lead from where the API begins to the page about it."""
+    return passing(HttpResponsePermanentRedirect("/api", preserve_request=True))
 
 
 @public

@@ -30,7 +30,9 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 import stamina
+from mcp.server.mcpserver.exceptions import ToolError
 
+from mtok.agents import Tools
 from mtok.canonical import canonical_bytes, sha256_hex
 from mtok.client import (
     CallRefused,
@@ -501,6 +503,81 @@ def test_without_network_the_copies_answer_and_say_so(served: Web, tmp_path: Pat
         served.misbehave = lambda _: False
         assert client.series("openai") == expected
         assert not client.offline
+
+
+def unanswered(*names: str) -> Callable[[SimpleHTTPRequestHandler], bool]:
+    """Return what answers 503 where one of the names is asked for."""
+    return lambda handler: any(name in handler.path for name in names) and answered(503)(handler)
+
+
+def test_an_answer_is_a_copy_when_any_of_it_is(served: Web, tmp_path: Path) -> None:
+    with Client(served.address, cache=tmp_path) as client:
+        expected = client.series("openai")
+        for name in ("series/", "SHA256SUMS"):  # the other one is answered
+            served.misbehave = unanswered(name)
+            with pytest.warns(OfflineCopy, match=name) as warned:
+                assert client.series("openai") == expected
+            assert len(warned) == 1
+            assert client.offline, name
+        served.misbehave = unanswered("series/")
+        with client.gathering():
+            with pytest.warns(OfflineCopy):
+                client.series("openai")
+            client.latest()
+            assert client.offline  # of all that was gathered
+        client.latest()
+        assert not client.offline
+
+
+def test_an_agent_is_warned_when_any_of_its_answer_is_a_copy(served: Web, tmp_path: Path) -> None:
+    with Client(served.address, cache=tmp_path) as client:
+        tools = Tools(client)
+        assert tools.list_series().warning is None
+        served.misbehave = unanswered("latest.json")
+        with pytest.warns(OfflineCopy):
+            assert "cannot be asked" in (
+                tools.list_series().warning or ""
+            )  # every series came from the address
+        assert tools.get_series("openai").warning is None
+        served.misbehave = unanswered("series/", "latest.json")
+        with pytest.warns(OfflineCopy), pytest.raises(ToolError, match=r"not_published.* cannot be asked"):
+            tools.get_point("openai", "2030-01-01")
+
+
+def test_a_copy_is_a_property_of_the_answer_of_its_own_thread(served: Web, tmp_path: Path) -> None:
+    with Client(served.address, cache=tmp_path) as client, ThreadPoolExecutor(1) as other:
+        client.series("openai")
+        served.misbehave = unanswered("openai")
+        with pytest.warns(OfflineCopy):
+            other.submit(client.series, "openai").result()
+        client.series("qwen")
+        assert not client.offline
+        assert other.submit(lambda: client.offline).result()
+
+
+def test_only_what_was_found_right_is_kept(served: Web, tmp_path: Path) -> None:
+    with Client(served.address, cache=tmp_path) as client:
+        expected = client.series("openai")
+        other = answered(200, b'{"points":[]}')
+        served.misbehave = lambda handler: (
+            other(handler) if "series/" in handler.path else answered(503)(handler)
+        )
+        with pytest.warns(OfflineCopy), pytest.raises(Unreachable, match="SHA256SUMS"):
+            client.series("openai")  # what came cannot be held against anything
+        served.misbehave = answered(503)
+        with pytest.warns(OfflineCopy):
+            assert client.series("openai") == expected
+
+
+def test_entries_that_do_not_give_the_root_are_not_kept(served: Web, tmp_path: Path) -> None:
+    with Client(served.address, cache=tmp_path) as client:
+        head = (served.folder / "log/tile/entries").rglob("*")
+        raw = next(file for file in head if file.is_file()).read_bytes()[:-1]
+        served.misbehave = lambda handler: "entries/" in handler.path and answered(200, raw)(handler)
+        with pytest.raises(Damaged):
+            client.notices()
+        served.misbehave = lambda _: False
+        assert len(client.notices()) == 2
 
 
 def test_copies_of_two_moments_answer_without_network(copied: Path, tmp_path: Path) -> None:

@@ -179,17 +179,20 @@ _Tool = Callable[Concatenate["Tools", _Arguments], _Answer]
 
 
 def _told(tool: _Tool[_Arguments, _Answer]) -> _Tool[_Arguments, _Answer]:
-    """Return the tool with refusals as tool errors, and with a warning where the answer comes from a copy."""
+    """Return the tool with refusals as tool errors, and with a warning where anything answered is a copy of before."""
 
     @wraps(tool)
     def answer(self: Tools, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Answer:
-        try:
-            found = tool(self, *args, **kwargs)
-        except MtokError as error:
-            raise ToolError(f"{error.code}: {error.found}. {error.remedy}".rstrip()) from None
-        if self.client.offline:
-            found.warning = f"{self.client.where} cannot be asked: this is the copy of before"
-        return found
+        copied = f"{self.client.where} cannot be asked: this is the copy of before"
+        with self.client.gathering():
+            try:
+                found = tool(self, *args, **kwargs)
+            except MtokError as error:
+                said = f"{error.code}: {error.found}. {error.remedy}".rstrip()
+                raise ToolError(f"{said} {copied}" if self.client.offline else said) from None
+            if self.client.offline:
+                found.warning = copied
+            return found
 
     return answer
 

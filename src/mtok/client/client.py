@@ -7,10 +7,12 @@ exact: decimals, dates, and the digits that were published. How to use it: docs/
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal
+from typing import Concatenate, Final, Literal, ParamSpec, TypeVar
 
 import msgspec
 
@@ -46,12 +48,29 @@ OWN: Final = "own"
 """Copies are kept in the user's own cache folder."""
 
 
+_Arguments = ParamSpec("_Arguments")
+_Found = TypeVar("_Found")
+
+
 class _Latest(msgspec.Struct, frozen=True):
     points: tuple[Point, ...]
 
 
 class _SeriesFile(msgspec.Struct, frozen=True):
     points: tuple[Point, ...]
+
+
+def _gathered(
+    ask: Callable[Concatenate[Client, _Arguments], _Found],
+) -> Callable[Concatenate[Client, _Arguments], _Found]:
+    """Return the question with all it reads taken as one answer, of which `offline` then speaks."""
+
+    @wraps(ask)
+    def asked(self: Client, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Found:
+        with self.gathering():
+            return ask(self, *args, **kwargs)
+
+    return asked
 
 
 class Client:
@@ -91,11 +110,16 @@ class Client:
 
     @property
     def offline(self) -> bool:
-        """Whether the last answer came from the copy of before because the address could not be asked."""
+        """Whether anything in this thread's last answer is a copy because the address could not be asked."""
         return self._files.offline
+
+    def gathering(self) -> AbstractContextManager[None]:
+        """Take the questions asked within as one, so that `offline` speaks of all their answers."""
+        return self._files.gathering()
 
     # ---- values
 
+    @_gathered
     def latest(self) -> tuple[Point, ...]:
         """Return the last published point of each series, in the order of R-1. Raises NotPublished."""
         try:
@@ -108,6 +132,7 @@ class Client:
             ) from None
         return found.points
 
+    @_gathered
     def series(
         self,
         series: str,
@@ -127,6 +152,7 @@ class Client:
         points = self._points(series, first, last, as_of, vintage)
         return Series(series=series, points=tuple(points))
 
+    @_gathered
     def point(
         self, series: str, date: Day, *, as_of: Moment | None = None, vintage: int | None = None
     ) -> Receipt:
@@ -140,6 +166,7 @@ class Client:
             raise self._nothing(series, asked, as_of, vintage)
         return self._receipt(found[0])
 
+    @_gathered
     def explain(self, series: str, date0: Day, date1: Day, *, as_of: Moment | None = None) -> Move:
         """Return the move from one day to a later one, calculated here from the two records (R-11).
 
@@ -155,6 +182,7 @@ class Client:
 
     # ---- posted prices
 
+    @_gathered
     def prices(self, date: Day, *, as_of: Moment | None = None) -> tuple[PostedPrice, ...]:
         """Return the posted price of every model of a day, sorted by series and model. Raises as `point`."""
         asked = date_of(date, "date")
@@ -169,6 +197,7 @@ class Client:
             )
         return tuple(sorted(_prices(found), key=lambda row: (row.series, row.constituent)))
 
+    @_gathered
     def price(self, model: str, start: Day | None = None, end: Day | None = None) -> tuple[PostedPrice, ...]:
         """Return the posted price of a model on each day that has one, oldest first.
 
@@ -181,6 +210,7 @@ class Client:
 
     # ---- what the publisher said, and whether it is so
 
+    @_gathered
     def notices(self) -> tuple[Notice, ...]:
         """Return every notice that was ever published, oldest first, from the log."""
         return tuple(
@@ -189,11 +219,13 @@ class Client:
             if entry.get("type") == "notice"
         )
 
+    @_gathered
     def proof(self, receipt: Receipt) -> str:
         """Return the proof that a record is in the log, as published (c2sp.org/tlog-proof)."""
         point = receipt.point
         return self._files.text(f"proofs/{point.series}/{point.date}.{point.vintage}.tlog-proof")
 
+    @_gathered
     def verify(self, series: str, date: Day, *, key: str, vintage: int | None = None) -> Report:
         """Return what is found of one value when nothing the publisher says is believed: see `report.ok`.
 

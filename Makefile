@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install --quiet
 
-.PHONY: demo test test-all check bench soak fuzz lock clean
+.PHONY: demo test test-all check bench soak properties fuzz lock clean
 
 demo: $(VENV)/run.stamp  ## the whole run on the bundled sample
 	@$(BIN)/mtok demo
@@ -21,8 +21,6 @@ test-all: test check  ## everything, as CI runs it (Debian, root)
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	  chromium libreoffice-calc-nogui >/dev/null
 	@MTOK_SCREENSHOTS=dist/screenshots $(PYTEST) -m "root or long or machine"
-	@$(PYTEST) --hypothesis-profile=long tests/test_generated_markets.py tests/test_archive.py \
-	  tests/test_observations.py tests/test_numbers.py tests/test_schedule.py -m "not root and not machine and not long and not soak"
 	@rm -rf dist/*.whl dist/venv dist/demo && $(BIN)/python -m hatchling build -t wheel && $(BIN)/python -m zipfile -t dist/*.whl
 	@$(PYTHON) -m venv --without-pip dist/venv
 	@$(subst $(BIN),dist/venv/bin,$(INSTALL)) --require-hashes -r requirements/run.lock
@@ -42,6 +40,10 @@ bench: $(VENV)/test.stamp  ## ratios side by side in one run; publishing, verify
 
 soak: $(VENV)/test.stamp  ## random histories, flipped bytes and half-hourly days, half an hour; what it found is in docs/evidence
 	@$(PYTEST) -m soak
+
+properties: $(VENV)/test.stamp  ## generated inputs six times over: markets, payloads, numbers, schedules, archives
+	@$(PYTEST) --hypothesis-profile=long tests/test_generated_markets.py tests/test_archive.py \
+	  tests/test_observations.py tests/test_numbers.py tests/test_schedule.py -m "not root and not machine and not long and not soak"
 
 SECONDS ?= 60
 

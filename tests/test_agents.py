@@ -13,6 +13,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+import stamina
 from mcp import Client, StdioServerParameters, stdio_client
 from typer.testing import CliRunner
 
@@ -184,6 +185,16 @@ def test_a_call_that_cannot_be_meant_is_refused(arguments: list[str], said: str)
     ran = CliRunner(env={"MTOK_STORE": None}).invoke(app, ["mcp", *arguments])
     assert ran.exit_code == 2
     assert said in ran.stderr
+    assert not ran.stdout
+
+
+def test_an_address_that_nobody_answers_at_is_told_at_the_start(tmp_path: Path) -> None:
+    with stamina.set_testing(True, attempts=1):
+        ran = CliRunner(env={"XDG_CACHE_HOME": str(tmp_path)}).invoke(
+            app, ["mcp", "--url", "http://127.0.0.1:1"]
+        )
+    assert ran.exit_code == 3
+    assert "127.0.0.1:1/latest.json did not come" in ran.stderr
     assert not ran.stdout
 
 

@@ -783,6 +783,23 @@ def test_a_file_that_is_missing_is_damage(copied: Path, name: str) -> None:
         client.notices() if name.startswith("log/") else client.point("openai", "2026-06-20")
 
 
+def test_a_publication_that_is_not_whole_says_so(copied: Path) -> None:
+    (copied / "vintages.csv").unlink()
+    (copied / "methodology/1.0/parameters.toml").unlink()
+    client = Client(copied)
+    for ask in (
+        lambda: client.series("openai", as_of="2026-06-27"),
+        lambda: client.price("openai/gpt-5-mini"),
+    ):
+        with pytest.raises(NotPublished) as refused:
+            ask()
+        assert refused.value.code == "publication_missing"
+
+
+def test_an_instant_still_to_come_means_all_that_is_known(offline: Client) -> None:
+    assert offline.series("openai", as_of="8999-01-01") == offline.series("openai")
+
+
 def test_a_log_that_does_not_give_its_root_is_damaged(copied: Path) -> None:
     for bundle in (copied / "log/tile/entries").rglob("*"):
         if bundle.is_file():

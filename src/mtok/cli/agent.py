@@ -43,4 +43,6 @@ def mcp(
     with Client(url or named_store(store)) as client:
         from mtok.agents import server
 
+        if url:
+            client.latest()  # an address without an answer and without a copy is told at once
         server(client).run()

@@ -122,14 +122,7 @@ class Client:
     @_gathered
     def latest(self) -> tuple[Point, ...]:
         """Return the last published point of each series, in the order of R-1. Raises NotPublished."""
-        try:
-            found: _Latest = msgspec.json.decode(self._files.listed("latest.json"), type=_Latest)
-        except Missing:
-            raise NotPublished(
-                "publication_missing",
-                f"{self.where} has no latest.json: nothing is published there",
-                "Check the address; it is the folder that has SHA256SUMS in it.",
-            ) from None
+        found: _Latest = msgspec.json.decode(self._whole("latest.json"), type=_Latest)
         return found.points
 
     @_gathered
@@ -146,7 +139,7 @@ class Client:
 
         as_of : what was published and in force at that instant; a day means its end
         vintage : the vintage with this number of each date that has one; 0 is what was said first
-        Raises SeriesUnknown, CallRefused.
+        Raises SeriesUnknown, CallRefused, NotPublished where the publication is not whole.
         """
         first, last = span_of(start, end)
         points = self._points(series, first, last, as_of, vintage)
@@ -258,7 +251,7 @@ class Client:
                 if first <= point.date.isoformat() <= last:
                     yield point
             return
-        rows = [row for row in rows_of(self._files.listed("vintages.csv")) if row["series"] == series]
+        rows = [row for row in rows_of(self._whole("vintages.csv")) if row["series"] == series]
         if not rows:
             raise self._unknown(series)
         rows = [row for row in rows if first <= row["date"] <= last]
@@ -275,6 +268,17 @@ class Client:
         found: _SeriesFile = msgspec.json.decode(raw, type=_SeriesFile)
         return found.points
 
+    def _whole(self, path: str) -> bytes:
+        """Return a file that every publication has. Raises NotPublished `publication_missing`."""
+        try:
+            return self._files.listed(path)
+        except Missing:
+            raise NotPublished(
+                "publication_missing",
+                f"{self.where} has no {path}: it is no publication, or not all of one",
+                "Check the address; it is the folder that has SHA256SUMS in it.",
+            ) from None
+
     def _receipt(self, point: Point) -> Receipt:
         path = f"records/{point.series}/{point.date}.{point.vintage}.json"
         raw = self._files.named(path, point.record_sha256)
@@ -282,7 +286,7 @@ class Client:
 
     def _series_of(self, model: str) -> str:
         methodology = self.latest()[-1].methodology
-        parameters = Parameters(self._files.listed(f"methodology/{methodology}/parameters.toml"))
+        parameters = Parameters(self._whole(f"methodology/{methodology}/parameters.toml"))
         author, _, name = model.partition("/")
         for series, (company, prefix) in parameters.series.items():
             if author == company and name and name.startswith(prefix):

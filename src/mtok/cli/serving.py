@@ -58,17 +58,20 @@ def start(store: Path, host: str, port: int, workers: int, now: str | None = Non
 
     environment()
     typer.echo(f"mtok: serving {store} at http://{host}:{port}/ (Ctrl-C ends it)", err=True)
+    server = Granian(
+        "mtok.venue.wsgi:application",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        log_enabled=False,
+    )
+    if workers == 1:
+        server.serve()
+        return
     with tempfile.TemporaryDirectory(prefix="mtok-metrics-") as shared:
-        if workers > 1:
-            os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", shared)
-        Granian(
-            "mtok.venue.wsgi:application",
-            address=host,
-            port=port,
-            interface=Interfaces.WSGI,
-            workers=workers,
-            log_enabled=False,
-        ).serve()
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", shared)
+        server.serve()
 
 
 def _refuse_taken(host: str, port: int) -> None:

@@ -421,6 +421,12 @@ def test_the_sentence_is_made_from_the_record(changes: dict[str, object], said: 
     assert sentence(today(move=replace(MOVE, **changes))).replace(TIED, " ") == said
 
 
+def test_an_outline_is_not_told_as_if_no_model_had_come() -> None:
+    outlined = replace(MOVE, mix="0.000000000000", entry="-0.800000000000", constituents=())
+    with pytest.raises(AssertionError, match="outline"):
+        sentence(today(move=outlined))
+
+
 def test_the_sentence_of_a_first_print() -> None:
     assert sentence(yesterday()) == "OpenAI: the first print, with nothing before it to compare with."
     late = today(move=None, notes=("no_link",))

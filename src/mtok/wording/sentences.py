@@ -127,6 +127,7 @@ def _clause(record: Determination, move: Move, name: str) -> str:
     if name == "mix":
         return f"use moved to {'dearer' if rising else 'cheaper'} models"
     crossing = [effect for effect in move.constituents if getattr(effect, name) is not None]
+    assert crossing, f"{record.series} of {record.date}: an outline, whose move has no models, cannot be told"
     kind = "dearer" if rising == (name == "entry") else "cheaper"
     return f"{_models(crossing, name, kind)} {_crossing(record, crossing, name)}"
 

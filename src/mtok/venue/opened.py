@@ -23,7 +23,7 @@ from mtok.proofs import Tree, leaf_hash
 from mtok.publication.published import Published
 
 Version = tuple[tuple[int, int, int], ...]
-"""Of the files that a publication changes last: inode, size and time of each."""
+"""Of the files that a publication changes last: inode, size and ctime, by which a copy in its place is seen too."""
 
 DAMAGED_SECONDS: Final = 30
 """How long a damaged log is taken to be damaged before it is read again: a repair need not change its version."""
@@ -145,7 +145,7 @@ class Opening:
             except OSError:
                 found.append((0, 0, 0))
             else:
-                found.append((stat.st_ino, stat.st_size, stat.st_mtime_ns))
+                found.append((stat.st_ino, stat.st_size, stat.st_ctime_ns))
         return tuple(found)
 
     def now(self) -> Opened:

@@ -20,7 +20,7 @@ test-all: test check  ## everything, as CI runs it (Debian, root)
 	@test "$$(id -u)" = 0 || { echo "make test-all needs root: it mounts a small file system and fills it" >&2; exit 2; }
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	  chromium libreoffice-calc-nogui >/dev/null
-	@MTOK_SCREENSHOTS=dist/screenshots $(PYTEST) -m "root or long or machine"
+	@MTOK_SCREENSHOTS=dist/screenshots $(PYTEST) -m "(root or long or machine) and not soak"
 	@rm -rf dist/*.whl dist/venv dist/demo && $(BIN)/python -m hatchling build -t wheel && $(BIN)/python -m zipfile -t dist/*.whl
 	@$(PYTHON) -m venv --without-pip dist/venv
 	@$(subst $(BIN),dist/venv/bin,$(INSTALL)) --require-hashes -r requirements/run.lock

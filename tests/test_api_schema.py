@@ -118,6 +118,6 @@ def test_what_is_made_up_from_the_description_is_answered_as_described(site: str
     run(site, tmp_path, "--phases", "examples,coverage,fuzzing", "--max-examples", "3")
 
 
-@pytest.mark.long
+@pytest.mark.soak
 def test_much_that_is_made_up_is_answered_as_described(site: str, tmp_path: Path) -> None:
     run(site, tmp_path, "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "200")

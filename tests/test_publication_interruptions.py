@@ -573,7 +573,7 @@ with killed.world(pathlib.Path(sys.argv[1]), sys.argv[2]) as world:
 
 @pytest.mark.root
 @pytest.mark.parametrize("small_disk", ["16m"], indirect=True)
-@pytest.mark.parametrize("work", [NOTICE, NEXT])
+@pytest.mark.parametrize("work", [NOTICE, pytest.param(NEXT, marks=pytest.mark.soak)])
 def test_a_disk_that_is_full_after_any_number_of_pages_signs_nothing_it_cannot_complete(
     work: str, small_disk: Path, tmp_path: Path
 ) -> None:

@@ -33,7 +33,7 @@ MACHINE: Final = Machine(
             "propose",
             "proposed held",
             (Role.MARK_PREPARER,),
-            "a final value by the waterfall; held unless good or degraded, without `jump`, and recomputed to its digest",
+            "a final value by the waterfall; held unless good or degraded, without `jump`, and recomputed to the byte",
         ),
         ("proposed", "hold", "held", (Role.MARK_PREPARER,), "a written reason"),
         ("held", "release", "proposed", (Role.MARK_PREPARER,), "a written reason and evidence"),
@@ -72,8 +72,8 @@ MACHINE: Final = Machine(
             "correct",
             "corrected",
             OPERATORS,
-            "two persons who did not make this version; a later final vintage of the same point, or the day's own where "
-            "one was carried; a written reason",
+            "two persons who did not make this version; a later final vintage of the same point, or the day's own "
+            "where one was carried; a written reason",
         ),
         (
             "disputed",
@@ -93,6 +93,7 @@ MACHINE: Final = Machine(
     ],
 )
 
+DISPUTED: Final = "disputed"
 IN_MARGIN: Final = frozenset({"published", "upheld", "corrected", "locked"})
 IN_SETTLEMENT: Final = frozenset({"locked"})
 REVIEWED: Final = IN_MARGIN | {"approved"}
@@ -408,15 +409,27 @@ def lock(mark: Mark, *, actor: Actor, now: int) -> Mark:
 
 
 def usable(marks: Iterable[Mark], states: frozenset[str]) -> dict[int, int]:
-    """Return the values of marks by day, of those that may be used: `IN_MARGIN`, or `IN_SETTLEMENT` for what is paid.
-
-    Of several versions of a day the last counts, whether it may be used or not.
-    """
-    last = {(mark.day, mark.version): mark for mark in marks}
-    by_day = {day: last[day, version] for day, version in sorted(last)}
+    """Return the values of marks by day, of those that may be used: `IN_MARGIN`, or `IN_SETTLEMENT` for what is paid."""
     return {
-        day: mark.value for day, mark in by_day.items() if mark.state in states and mark.log_index is not None
+        mark.day: mark.value
+        for mark in last_versions(marks)
+        if mark.state in states and mark.log_index is not None
     }
+
+
+def claims(marks: Iterable[Mark]) -> dict[int, int]:
+    """Return, by day, what whoever disputes a mark holds to be right."""
+    return {
+        mark.day: mark.dispute.own_value
+        for mark in last_versions(marks)
+        if mark.state == DISPUTED and mark.dispute
+    }
+
+
+def last_versions(marks: Iterable[Mark]) -> list[Mark]:
+    """Return the marks of one reference, of each day the last version alone, whether it may be used or not."""
+    ordered = sorted(marks, key=lambda mark: (mark.day, mark.version))
+    return list({mark.day: mark for mark in ordered}.values())
 
 
 def print_of(mark: Mark, pseudonym: Callable[[str], str]) -> MarkPrint:

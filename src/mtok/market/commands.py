@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from mtok.settlement.guards import refuse_positions, refuse_same_person
 from mtok.settlement.machines import Machine, Refused
-from mtok.settlement.marks import refuse_positions, refuse_same_person
 from mtok.settlement.people import Actor
 
 _T = TypeVar("_T")

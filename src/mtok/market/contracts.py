@@ -18,6 +18,7 @@ from mtok.market.cycle import HOUR
 from mtok.market.margin import Account, Closing, MarginDay, Side, close, margin_day
 from mtok.market.terms import Approval, Terms
 from mtok.settlement.business_days import business_day_after, deadline
+from mtok.settlement.guards import refuse_without_step_up
 from mtok.settlement.machines import NEW, Machine, Refused
 from mtok.settlement.marks import (
     DISPUTED,
@@ -26,7 +27,6 @@ from mtok.settlement.marks import (
     Level,
     Mark,
     claims,
-    refuse_without_step_up,
     usable,
 )
 from mtok.settlement.people import Role

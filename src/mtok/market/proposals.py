@@ -16,8 +16,8 @@ from mtok.market.matching import Match
 from mtok.market.parties import Opening, Party, commitment
 from mtok.market.requests import Request, filled, released, reserved
 from mtok.market.terms import Approval, Terms
+from mtok.settlement.guards import refuse_positions, refuse_same_person, refuse_without_step_up
 from mtok.settlement.machines import NEW, Machine, Refused
-from mtok.settlement.marks import refuse_positions, refuse_same_person, refuse_without_step_up
 from mtok.settlement.people import Actor, Role
 from mtok.settlement.specification import Specification
 

@@ -18,8 +18,8 @@ from mtok.market.cycle import is_in_slot, next_run, run_of
 from mtok.market.margin import Side
 from mtok.market.months import first_day, month_of, month_text
 from mtok.market.references import Reference, refusal
+from mtok.settlement.guards import refuse_positions
 from mtok.settlement.machines import NEW, Machine, Refused
-from mtok.settlement.marks import refuse_positions
 from mtok.settlement.people import Role
 from mtok.settlement.specification import Specification
 from mtok.settlement.values import Style, price_text

@@ -380,6 +380,9 @@ def proof_name(entry: dict[str, Any]) -> str:
         name = entry["path"].removesuffix(".json")
     elif "record_sha256" in entry:
         name = f"{entry['series']}/{entry['date']}.{entry['vintage']}"
+    elif entry["type"] == "mark":
+        folder = entry["reference"].replace(":", "/")
+        name = f"marks/{folder}/{entry['date']}.{entry['mark_version']}.{entry['state']}"
     return name and f"proofs/{name}.tlog-proof"
 
 

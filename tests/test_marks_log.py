@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from mtok.canonical import canonical_bytes
 from mtok.client import open_source, verify
 from mtok.doctor import examine_publication
 from mtok.errors import EnvironmentFailed, MtokError
+from mtok.notes import PrivateKey
 from mtok.progress import silent
+from mtok.proofs import check_consistency, check_inclusion, leaf_hash
 from mtok.publication.marks import (
     CARRY_DAYS_MAX,
     MARKS_MAX,
@@ -27,6 +30,7 @@ from mtok.publication.marks import (
     source_at,
     sources_of,
 )
+from mtok.publication.sealing import Pending, Sealing
 from mtok.venue.logged import logged
 from mtok.venue.opened import Opening
 from parcels import Signer, sealed, write
@@ -592,7 +596,7 @@ def lied(desk: Desk, lie: Lie, path: Path) -> Path:
     """Return a copy of a publication whose last mark says something else, everything properly signed again."""
     *entries, last, asof = desk.published.raw_entries
     changed = canonical_bytes(json.loads(last) | lie(desk))
-    return write(sealed(desk.files(), [*entries, changed, asof], KEY), path)
+    return write(sealed(desk.files(), [*entries, changed, asof], KEY, ORIGIN), path)
 
 
 def found_in(folder: Path, desk: Desk) -> set[str]:
@@ -651,7 +655,7 @@ def test_marks_out_of_order_are_found_by_both_verifiers(marked: Desk, tmp_path: 
     time = marked.published.entries[-1]["time"]
     early = [*marked.published.raw_entries[:-2], canonical_bytes(notice | {"time": time})]
     for number, log in enumerate((entries, [*early, *marked.published.raw_entries[-2:]])):
-        folder = write(sealed(marked.files(), log, KEY), tmp_path / str(number))
+        folder = write(sealed(marked.files(), log, KEY, ORIGIN), tmp_path / str(number))
         assert found_in(folder, marked) == {"entry_order"}
         assert any("mark out of order" in line for line in failures(folder, KEY))
 
@@ -665,3 +669,87 @@ def test_a_proof_that_was_changed_is_found_by_both_verifiers(marked: Desk, tmp_p
     assert any(line.startswith(f"proofs | {mark.proof}") for line in failures(desk.folder, KEY))
     path.unlink()
     assert found_in(desk.folder, desk) == {"file_missing"}
+
+
+# ---- a private log of the same code
+
+PRIVATE = "desk.example/events"
+PRIVATE_KEY = PrivateKey(name=PRIVATE, seed=bytes([9]) * 32)
+
+
+def event(number: int) -> str:
+    """Return an entry of a private log: what happened to a contract, and who did it, by pseudonym."""
+    happened = {"v": "1", "type": "approved", "contract": f"contract-{number}", "by": FIRST[0]}
+    return canonical_bytes(happened).decode()
+
+
+def private(folder: Path) -> Sealing:
+    """Return a private log in a folder of its own, whose head is remembered beside it."""
+    return Sealing(folder / "publication", PRIVATE, folder / "head")
+
+
+def record(sealing: Sealing, *numbers: int) -> Pending:
+    """Put events into a private log, in one publication."""
+    pending = Pending(
+        size=sealing.log.check([PRIVATE_KEY.public]),
+        known_at="2026-01-09T18:00:00Z",
+        entries=[event(number) for number in numbers],
+        files={},
+        proofs={},
+    )
+    sealing.decide(pending)
+    sealing.complete(pending, [PRIVATE_KEY], dict, silent)
+    return pending
+
+
+def test_a_private_log_is_kept_by_the_same_code(tmp_path: Path) -> None:
+    sealing = private(tmp_path)
+    assert sealing.refuse_behind() is None
+    record(sealing, *range(3))
+    record(sealing, *range(3, 300))
+    log = private(tmp_path).log
+    assert log.check([PRIVATE_KEY.public]) == 300
+    assert [entry.decode() for entry in log.entries(300)] == [event(number) for number in range(300)]
+    head, tree = log.checkpoint([PRIVATE_KEY.public]), log.read_back(300)
+    assert head is not None
+    assert (head.origin, head.size, head.root) == (PRIVATE, 300, tree.root())
+    leaf = leaf_hash(event(256).encode())
+    assert check_inclusion(256, 300, leaf, tree.inclusion(256), head.root)
+    assert check_consistency(3, tree.root(3), 300, head.root, tree.consistency(3, 300))
+    assert log.claimed() == [3, 300]
+    with pytest.raises(EnvironmentFailed, match="checkpoint"):
+        log.check([PrivateKey(name=PRIVATE, seed=bytes(32)).public])
+
+
+@pytest.mark.parametrize("step", ["after pending", "before a tile", "before the head", "before the sums"])
+def test_a_private_log_that_was_interrupted_is_completed(tmp_path: Path, step: str) -> None:
+    sealing = private(tmp_path)
+    record(sealing, 0)
+    broken_off(lambda: record(sealing, 1, 2), step)
+    again = private(tmp_path)
+    pending = again.pending()
+    assert pending is not None
+    again.refuse_torn(again.log.check([PRIVATE_KEY.public]), pending)
+    again.complete(pending, [PRIVATE_KEY], dict, silent)
+    assert again.pending() is None
+    assert [entry.decode() for entry in again.log.entries(3)] == [event(number) for number in range(3)]
+    assert again.log.check([PRIVATE_KEY.public]) == 3
+
+
+def test_a_private_log_is_never_forked(tmp_path: Path) -> None:
+    """One size has one root: here, in an older copy beside the head that is remembered, and in another log."""
+    sealing = private(tmp_path)
+    record(sealing, 0)
+    shutil.copytree(tmp_path / "publication", tmp_path / "older")
+    record(sealing, 1)
+    older = Sealing(tmp_path / "older", PRIVATE, tmp_path / "head")
+    with pytest.raises(MtokError) as refused:
+        older.refuse_behind()
+    assert refused.value.code == "log_behind"
+    record(Sealing(tmp_path / "older", PRIVATE, None), 2)
+    with pytest.raises(MtokError) as refused:
+        older.refuse_behind()
+    assert refused.value.code == "log_forked"
+    with pytest.raises(MtokError) as refused:
+        sealing.log.claim(2, bytes(32))
+    assert refused.value.code == "log_forked"

@@ -96,7 +96,7 @@ def apply(book: Book, command: Command) -> Book:
     approval the contract is booked in the same step. Raises Refused: `not_found` for what is missing or not theirs, and
     what the effects say.
     """
-    return _given(advance(book, command.now), command)
+    return _given(advance(book, command.at), command)
 
 
 def _given(book: Book, command: Command) -> Book:
@@ -145,7 +145,7 @@ def run(book: Book, at: int, identities: Iterator[str]) -> tuple[Book, Run]:
     book = book.replaced(*(requests.took_part(book.requests[one.id], at) for one in taking_part))
     for found in matches:
         candidate = Command(
-            kind=PROPOSAL, command="match", id=next(identities), actor=SYSTEM, now=at, details=found
+            kind=PROPOSAL, command="match", id=next(identities), actor=SYSTEM, at=at, details=found
         )
         book = _given(book, candidate)
     done = Run(
@@ -168,7 +168,7 @@ def _due(book: Book, now: int) -> Iterator[Command]:
     """Yield what is due, proposals first: what they free may expire in the same second."""
 
     def due(kind: str, command: str, identity: str) -> Command:
-        return Command(kind=kind, command=command, id=identity, actor=SYSTEM, now=now)
+        return Command(kind=kind, command=command, id=identity, actor=SYSTEM, at=now)
 
     freed: dict[str, int] = {}
     for one in book.proposals.values():

@@ -14,7 +14,7 @@ _T = TypeVar("_T")
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """What an actor wants done. kind : of the object · second : the other person, of commands that take two
+    """What an actor wants done. kind : of the object · at : the instant · second : the other person, of commands that take two
 
     details : what the command says beyond its name; its effect knows of which type
     """
@@ -23,7 +23,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     command: str
     id: str
     actor: Actor
-    now: int
+    at: int
     second: Actor | None = None
     details: Any = None
 

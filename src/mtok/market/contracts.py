@@ -190,7 +190,7 @@ def booked(
         approvals=approvals,
         buyer=buyer,
         seller=seller,
-        booked_at=command.now,
+        booked_at=command.at,
         state=row.next(),
     )
 
@@ -205,7 +205,7 @@ def book_alone(_: Book, __: None, ___: Command) -> list[Contract]:
 def activate(book: Book, contract: Contract, command: Command) -> list[Contract]:
     """Begin a contract whose initial margin has come. Raises Refused: `too_late`, `margin_missing`."""
     posted, until = command.given(Posted), deadline(contract.booked_at, book.rules.posting_days)
-    if command.now >= until:
+    if command.at >= until:
         raise Refused(
             "too_late", f"initial margin was to come before {format_instant(until)}", "It becomes void."
         )
@@ -216,7 +216,7 @@ def activate(book: Book, contract: Contract, command: Command) -> list[Contract]
 
 def void(book: Book, contract: Contract, command: Command) -> list[Contract]:
     """End a contract whose initial margin never came. Raises Refused (`not_due`)."""
-    _refuse_before(deadline(contract.booked_at, book.rules.posting_days), command.now)
+    _refuse_before(deadline(contract.booked_at, book.rules.posting_days), command.at)
     return [contract]
 
 
@@ -283,7 +283,7 @@ def agree(book: Book, contract: Contract, command: Command) -> list[Contract]:
             "day_outside", "it is no day of the window", "Only a day of the window can be agreed on."
         )
     until = deadline((agreed.day + 1) * DAY, book.rules.agreement_days)
-    if command.now >= until:
+    if command.at >= until:
         raise Refused(
             "too_late", f"that was possible before {format_instant(until)}", "Two operators decide (F5)."
         )
@@ -305,9 +305,9 @@ def as_it_is(_: Book, contract: Contract, __: Command) -> list[Contract]:
 def notice(_: Book, contract: Contract, command: Command) -> list[Contract]:
     """Give notice of default. Raises Refused: `second_missing`, `same_person`, `not_overdue`."""
     command.two_operators(MACHINE, contract.state)
-    if not any(command.now >= one.due for one in contract.calls):
+    if not any(command.at >= one.due for one in contract.calls):
         raise Refused("not_overdue", "no call is overdue", "Wait until one is.")
-    return [_changed(contract, noticed_at=command.now)]
+    return [_changed(contract, noticed_at=command.at)]
 
 
 def cure(book: Book, contract: Contract, command: Command) -> list[Contract]:
@@ -316,7 +316,7 @@ def cure(book: Book, contract: Contract, command: Command) -> list[Contract]:
     assert contract.noticed_at is not None
     if contract.calls:
         raise Refused("not_paid", "a call is not paid", "Post what has arrived first.")
-    if command.now >= deadline(contract.noticed_at, book.rules.cure_days):
+    if command.at >= deadline(contract.noticed_at, book.rules.cure_days):
         raise Refused("too_late", "the days to cure are over", "It is closed out.")
     return [_changed(contract, noticed_at=None)]
 
@@ -328,7 +328,7 @@ def close_out(book: Book, contract: Contract, command: Command) -> list[Contract
     """
     command.two_operators(MACHINE, contract.state)
     assert contract.noticed_at is not None
-    _refuse_before(deadline(contract.noticed_at, book.rules.cure_days), command.now)
+    _refuse_before(deadline(contract.noticed_at, book.rules.cure_days), command.at)
     values, window = _values(contract, command.given(Marked).marks, IN_MARGIN), contract.terms.exposure.window
     after = [day for day in values if day_of(contract.noticed_at) <= day <= window.last]
     return [_closed(contract, window.settlement_price(min(after, default=window.last), values))]
@@ -402,7 +402,7 @@ def _agreed(book: Book, contract: Contract, command: Command) -> Agreement:
     if {one.party for one in persons} != {contract.buyer, contract.seller}:
         raise Refused("not_asked", "it takes a person of each side", "Ask the other side.")
     for one in persons:
-        refuse_without_step_up(one, command.now, book.rules)
+        refuse_without_step_up(one, command.at, book.rules)
     said = agreed.agreement
     of_this = (said.contract, said.terms_sha256) == (contract.id, contract.terms.sha256)
     if not of_this or {agreed.first_sha256, agreed.second_sha256} != {said.sha256}:

@@ -132,7 +132,7 @@ def match(book: Book, _: None, command: Command) -> list[Object]:
         id=command.id,
         buy=found.buy,
         sell=found.sell,
-        run=command.now,
+        run=command.at,
         lots=found.lots,
         price=found.price,
         maturity=found.maturity,
@@ -144,11 +144,11 @@ def send(book: Book, proposal: Proposal, command: Command) -> list[Object]:
     """Fix the terms; both sides are told in one transaction. Raises Refused: `slot_over`, `related`, `not_eligible`."""
     rules, sides, nonces = book.rules, book.sides(proposal), command.given(Nonces)
     refuse_positions(command.actor)
-    if command.now >= slot_end(proposal.run, rules):
+    if command.at >= slot_end(proposal.run, rules):
         raise Refused(
             "slot_over", f"the slot ended at {format_instant(slot_end(proposal.run, rules))}", "Drop it."
         )
-    _refuse_ineligible(sides, command.now)
+    _refuse_ineligible(sides, command.at)
     openings = _opening(nonces.buyer, sides.buyer), _opening(nonces.seller, sides.seller)
     terms = Terms(
         proposal=proposal.id,
@@ -182,15 +182,15 @@ def approve(book: Book, proposal: Proposal, command: Command) -> list[Object]:
     Raises Refused: `expired`, `step_up`, `digest_stale`, `approved_already`, `same_person`, `related`, `not_eligible`.
     """
     terms, actor = _current(proposal, command), command.actor
-    refuse_without_step_up(actor, command.now, book.rules)
+    refuse_without_step_up(actor, command.at, book.rules)
     if command.given(str) != terms.sha256:
         raise Refused("digest_stale", "these are not the terms as they are now", "Read the terms again.")
     assert actor.party is not None
     if any(one.party == actor.party for one in proposal.approvals):
         raise Refused("approved_already", "your side has approved these terms", "Wait for the answer.")
     refuse_same_person(actor, *(one.person for one in proposal.approvals))
-    _refuse_ineligible(book.sides(proposal), command.now)
-    approval = Approval(party=actor.party, person=actor.person, sha256=terms.sha256, at=command.now)
+    _refuse_ineligible(book.sides(proposal), command.at)
+    approval = Approval(party=actor.party, person=actor.person, sha256=terms.sha256, at=command.at)
     return [_changed(proposal, approvals=(*proposal.approvals, approval))]
 
 
@@ -240,7 +240,7 @@ def drop(book: Book, proposal: Proposal, _: Command) -> list[Object]:
 
 def lapse(book: Book, proposal: Proposal, command: Command) -> list[Object]:
     """End a proposal whose time is over. Raises Refused (`not_due`)."""
-    if command.now < lapses_at(proposal, book.rules):
+    if command.at < lapses_at(proposal, book.rules):
         raise Refused(
             "not_due", f"not before {format_instant(lapses_at(proposal, book.rules))}", "Wait until then."
         )
@@ -283,7 +283,7 @@ def _margins(book: Book, sides: Sides, price: int, lots: int) -> dict[str, int]:
 def _current(proposal: Proposal, command: Command) -> Terms:
     """Return the terms of a proposal. Raises Refused (`expired`) from the second on at which they end."""
     assert proposal.terms is not None
-    if command.now >= proposal.terms.end:
+    if command.at >= proposal.terms.end:
         raise Refused(
             "expired",
             f"the terms could be approved before {format_instant(proposal.terms.end)}",

@@ -155,7 +155,7 @@ def draft(book: Book, _: None, command: Command) -> list[Request]:
 
 def submit(book: Book, request: Request, command: Command) -> list[Request]:
     """Send a request to the desk. Raises Refused: as `check_fields`, `contact_missing`, `quota_live`, `quota_side`."""
-    check_fields(request, command.now, book.references, book.rules)
+    check_fields(request, command.at, book.references, book.rules)
     if not book.parties[request.party].contact:
         raise Refused(
             "contact_missing", "no contact for settlement", "Enter one; nobody sees it before booking."
@@ -168,11 +168,11 @@ def submit(book: Book, request: Request, command: Command) -> list[Request]:
 def accept(book: Book, request: Request, command: Command) -> list[Request]:
     """Take a request into the book; its priority counts from now. Raises Refused (`not_eligible`)."""
     refuse_positions(command.actor)
-    if not book.parties[request.party].may_trade(day_of(command.now)):
+    if not book.parties[request.party].may_trade(day_of(command.at)):
         raise Refused(
             "not_eligible", "its identity is not checked, or it is suspended", "Check it, or reject this."
         )
-    return [_changed(request, accepted_at=command.now)]
+    return [_changed(request, accepted_at=command.at)]
 
 
 def reject(_: Book, request: Request, command: Command) -> list[Request]:
@@ -182,7 +182,7 @@ def reject(_: Book, request: Request, command: Command) -> list[Request]:
 
 def amend(book: Book, request: Request, command: Command) -> list[Request]:
     """Change a request. Raises Refused: `slot_running`, `reserved`, `amended_too_often`, `size_filled`, as `submit`."""
-    rules, now = book.rules, command.now
+    rules, now = book.rules, command.at
     if is_in_slot(now, rules):
         raise Refused("slot_running", "terms may be on their way", "Amend when the slot is over.")
     if request.reserved:
@@ -206,7 +206,7 @@ def amend(book: Book, request: Request, command: Command) -> list[Request]:
 
 def confirm(book: Book, request: Request, command: Command) -> list[Request]:
     """Make a request firm in the next run."""
-    return [_changed(request, confirmed_for=next_run(command.now, book.rules))]
+    return [_changed(request, confirmed_for=next_run(command.at, book.rules))]
 
 
 def as_it_is(_: Book, request: Request, __: Command) -> list[Request]:
@@ -221,7 +221,7 @@ def cancel(_: Book, request: Request, __: Command) -> list[Request]:
 
 def expire(_: Book, request: Request, command: Command) -> list[Request]:
     """End a request whose time is over. Raises Refused: `not_due`, `reserved`."""
-    if command.now < request.expires:
+    if command.at < request.expires:
         raise Refused("not_due", f"not before {format_instant(request.expires)}", "Wait until then.")
     if request.reserved or not request.left:
         raise Refused("reserved", "nothing is left, or a part is reserved", "Its proposal ends first.")

@@ -14,9 +14,10 @@ _T = TypeVar("_T")
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """What an actor wants done. kind : of the object · at : the instant · second : the other person, of commands that take two
+    """What an actor wants done. kind : of the object · at : the instant
 
-    details : what the command says beyond its name; its effect knows of which type
+    second : the other person, of commands that take two · details : what the command says beyond its name; its effect
+    knows of which type
     """
 
     kind: str

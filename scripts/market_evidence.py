@@ -1,0 +1,82 @@
+"""The long runs of the market's tests: as the tests do, on many more generated markets. What they found is in
+`docs/evidence/`.
+
+usage: market_evidence.py matching [--books N] [--first SEED]
+
+Prints one line of result; exit status 1 where anything differed, and then the seeds that show it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from market_books import market, matched
+from market_invariants import faults, reached
+
+SHOWN = 10
+
+Outcome = tuple[str, list[str]]
+"""The line of result, and what went wrong."""
+
+
+def matching(asked: argparse.Namespace) -> Outcome:
+    """Compare runs with the brute force, and look at every invariant."""
+    seeds = range(asked.first, asked.first + asked.books)
+    wrong = [fault for seed in watched(seeds, "markets") for fault in faults(seed)]
+    counts: Counter[str] = Counter()
+    for seed in seeds:
+        plain = market(seed)
+        counts.update(reached(plain, matched(plain)[2]))
+    large = market(asked.first, 1_000)
+    began = time.perf_counter()
+    pairs = len(matched(large)[2])
+    took = time.perf_counter() - began
+    met = ", ".join(f"{name} {number:,}" for name, number in sorted(counts.items()))
+    return (
+        f"{asked.books:,} books against the oracle, {len(wrong)} differences or broken invariants; a book of 1,000 "
+        f"requests takes {took:.2f} s ({pairs} matches). Met: {met}",
+        wrong,
+    )
+
+
+COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], Outcome], dict[str, int]]] = {
+    "matching": (matching, {"books": 20_000, "first": 0}),
+}
+"""What can be run, with its options, all of them whole numbers, and what these are when they are left out."""
+
+
+def watched(seeds: range, what: str) -> Iterable[int]:
+    """Yield seeds, and say now and then on standard error how far it is and how fast."""
+    began = time.perf_counter()
+    for number, seed in enumerate(seeds, 1):
+        yield seed
+        if number % 1_000 == 0 or number == len(seeds):
+            speed = number / (time.perf_counter() - began)
+            print(f"{number:,} of {len(seeds):,} {what}, {speed:,.0f} a second", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, (run, options) in COMMANDS.items():
+        command = commands.add_parser(name, help=run.__doc__)
+        for option, usual in options.items():
+            command.add_argument(f"--{option}", type=int, default=usual, help=f"{usual} when left out")
+    asked = parser.parse_args()
+    line, wrong = COMMANDS[asked.command][0](asked)
+    print(line)
+    print(*wrong[:SHOWN], sep="\n", end="\n" if wrong else "", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

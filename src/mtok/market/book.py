@@ -6,7 +6,8 @@ elsewhere loads those that a command concerns into a book, gives it, and saves w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +23,7 @@ from mtok.market.references import Reference
 from mtok.market.requests import Request
 from mtok.settlement.business_days import deadline
 from mtok.settlement.machines import NEW, Machine, Refused
+from mtok.settlement.marks import Mark
 from mtok.settlement.people import PARTICIPANTS, SYSTEM
 from mtok.settlement.specification import Specification
 
@@ -155,6 +157,29 @@ def run(book: Book, at: int, identities: Iterator[str]) -> tuple[Book, Run]:
         matches=tuple(matches),
     )
     return book, done
+
+
+def margin_run(book: Book, marks: Iterable[Mark], day: int, at: int) -> tuple[Book, dict[str, Refused]]:
+    """Return the book after the margin of a day of every contract that has any, and why some have none.
+
+    One that is refused, for want of a mark or because its day is taken already, costs no other one. So the same again
+    takes what is left.
+    """
+    book = advance(book, at)
+    by_reference: dict[tuple[str, str], list[Mark]] = defaultdict(list)
+    for mark in marks:
+        by_reference[mark.reference, mark.methodology].append(mark)
+    values = {key: contracts.margin_values(own) for key, own in by_reference.items()}
+    taken: list[Contract] = []
+    refused: dict[str, Refused] = {}
+    for contract in book.contracts.values():
+        if contract.state in contracts.RUNNING:
+            key = contract.terms.reference, contract.terms.methodology
+            try:
+                taken.append(contracts.with_margin(contract, *values.get(key, ({}, {})), day, book.rules))
+            except Refused as error:
+                refused[contract.id] = error
+    return book.replaced(*taken), refused
 
 
 def advance(book: Book, now: int) -> Book:

@@ -2,23 +2,28 @@
 
 usage: bench_market.py [--rounds N]
 
-Candidate and baseline take turns in one process; medians of CPU milliseconds and of the ratios, pair by pair.
+Candidate and baseline take turns in one process; medians of CPU milliseconds and of the ratios, pair by pair. The
+baseline of matching and runs sorts the requests by priority, that of margin multiplies two lists.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import random
 import statistics
 import time
 from collections.abc import Callable
 
-from mtok.calendar import DAY, format_date, parse_date
-from mtok.market.book import Book, margin_run
+from mtok.calendar import DAY, format_date, parse_date, parse_instant
+from mtok.market.book import Book, margin_run, run
 from mtok.market.contracts import Contract
 from mtok.market.margin import Account, Side
 from mtok.market.matching import Interest, match, priority
 from mtok.market.months import month_number
+from mtok.market.parties import Party
+from mtok.market.references import Reference
+from mtok.market.requests import Request
 from mtok.market.terms import Terms
 from mtok.publication.marks import Source
 from mtok.settlement.marks import Level, Mark
@@ -29,6 +34,7 @@ REFERENCES = ("anthropic", "deepseek", "google-gemini", "moonshot", "openai", "q
 MARKS = {name: 10_000_000 + place * 1_000_000 for place, name in enumerate(REFERENCES)}
 FIRST = parse_date("2027-03-01")
 DAYS = 20
+RUN = parse_instant("2026-12-10T15:00:00Z")
 CONTRACTS = 10_000
 
 
@@ -55,6 +61,53 @@ def interests(count: int, seed: int, references: tuple[str, ...]) -> list[Intere
         )
         for number in range(count)
     ]
+
+
+def book_of_requests(count: int) -> Book:
+    """Return a book of live requests, all of them firm, of 997 participants."""
+    rules = specification()
+    listed = interests(count, count, REFERENCES)
+    parties = {
+        one.party: Party(
+            id=one.party,
+            group=one.group,
+            legal_name=f"Company {one.party}",
+            lei="529900T8BM49AURSDO55",
+            contact="sealed",
+            credit_class="A",
+            accepts=frozenset("A"),
+            blocked=frozenset({"Company p1"}),
+            known_until=FIRST,
+        )
+        for one in listed
+    }
+    references = {
+        name: Reference(reference=name, methodology="1.0", printed=60, mark=mark)
+        for name, mark in MARKS.items()
+    }
+    requests = {one.id: _request(one) for one in listed}
+    return Book(rules=rules, parties=parties, references=references, requests=requests)
+
+
+def _request(one: Interest) -> Request:
+    return Request(
+        id=one.id,
+        party=one.party,
+        person="a",
+        reference=one.reference,
+        methodology=one.methodology,
+        side=one.side,
+        lots=one.lots,
+        maturity=one.maturity,
+        expires=RUN + DAY,
+        tail=one.tail,
+        limit=one.limit,
+        tolerance=one.tolerance,
+        firm_until=RUN,
+        state="live",
+        accepted_at=one.accepted_at,
+        root=one.root,
+    )
 
 
 def book_of_contracts() -> tuple[Book, list[Mark]]:
@@ -157,11 +210,18 @@ def main() -> None:
             book = interests(count, count, references)
             found = match(book, MARKS)
             compare(
-                f"matching {count:,} live requests of {len(references)} references ({len(found):,} matches), sorting",
+                f"matching {count:,} live requests of {len(references)} reference(s): {len(found):,} matches",
                 lambda book=book: match(book, MARKS),  # type: ignore[misc]
                 lambda book=book: sorted(book, key=priority),  # type: ignore[misc]
                 rounds,
             )
+        whole, listed = book_of_requests(count), interests(count, count, REFERENCES)
+        compare(
+            f"the whole run of {count:,} live requests: who may, matching, reserving",
+            lambda whole=whole: run(whole, RUN, map(str, itertools.count())),  # type: ignore[misc]
+            lambda listed=listed: sorted(listed, key=priority),  # type: ignore[misc]
+            rounds,
+        )
     market, marks = book_of_contracts()
     prices = [one.terms.price for one in market.contracts.values()]
     quantities = [one.terms.lots * one.terms.multiplier for one in market.contracts.values()]
@@ -170,7 +230,7 @@ def main() -> None:
     assert not refused
     assert all(one.days for one in taken.contracts.values())
     compare(
-        f"margin of {CONTRACTS:,} contracts on day {DAYS} of their window, multiplying two lists",
+        f"margin of {CONTRACTS:,} contracts on day {DAYS} of their window",
         lambda: margin_run(market, marks, day, at),
         lambda: [price * quantity for price, quantity in zip(prices, quantities, strict=True)],
         rounds,

@@ -1,7 +1,7 @@
 """Settlement and margin worked out a second time, from the written rules: fractions alone, nothing of mtok.
 
-Prices are fractions of a dollar per million tokens, amounts are whole cents to the long side. A price is rounded to six
-decimals once, an amount to cents once, half-even both (`round` of a Fraction). Written to be read, not to be fast.
+Prices are whole millionths of a dollar per million tokens, amounts are whole cents to the long side. Every quotient is
+a fraction until it is rounded, once, half-even, which is what `round` does with a Fraction.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 
 class Deal(NamedTuple):
-    """A contract. trade, marks : USD per million tokens · quantity : million tokens · first, last : days of the window
+    """A contract. trade : the trade price · quantity : million tokens · first, last : days of the window
 
     initial, maintenance, least : initial and maintenance margin and the smallest transfer, cents
     """
 
-    trade: Fraction
+    trade: int
     quantity: int
     first: int
     last: int
@@ -40,7 +40,7 @@ class Money(NamedTuple):
 class Row(NamedTuple):
     """A day: the columns of the worked example. calls : what each side has to post"""
 
-    dsp: Fraction
+    dsp: int
     target: int
     due: int
     moved: int
@@ -58,33 +58,33 @@ class End(NamedTuple):
     debts: dict[str, int]
 
 
-def price(exact: Fraction) -> Fraction:
-    """Round a price to six decimals, half-even."""
-    return Fraction(round(exact * 10**6), 10**6)
-
-
 def cents(dollars: Fraction) -> int:
-    """Round an amount to cents, half-even."""
-    return round(dollars * 100)
+    """Round an amount in dollars to cents, half-even."""
+    return round(100 * dollars)
 
 
-def fsv(deal: Deal, marks: Mapping[int, Fraction]) -> Fraction:
+def dollars(units: int, quantity: int = 1) -> Fraction:
+    """What so many million tokens cost at a price."""
+    return Fraction(units * quantity, 1_000_000)
+
+
+def fsv(deal: Deal, marks: Mapping[int, int]) -> int:
     """The final settlement value: the mean of all marks of the window, or the last one."""
     window = [marks[day] for day in range(deal.first, deal.last + 1)]
-    return window[-1] if deal.of_last else price(sum(window, Fraction(0)) / len(window))
+    return window[-1] if deal.of_last else round(Fraction(sum(window), len(window)))
 
 
-def dsp(deal: Deal, day: int, marks: Mapping[int, Fraction]) -> Fraction:
-    """The daily settlement price: (Σ marks so far + (N − t)·mark of the day) / N in the window, the mark before it."""
+def dsp(deal: Deal, day: int, marks: Mapping[int, int]) -> int:
+    """The daily settlement price: in the window the mean if every later mark were that of the day, else the mark."""
     if day < deal.first or deal.of_last:
         return marks[day]
     filled = [marks[min(one, day)] for one in range(deal.first, deal.last + 1)]
-    return price(sum(filled, Fraction(0)) / len(filled))
+    return round(Fraction(sum(filled), len(filled)))
 
 
-def target(deal: Deal, at: Fraction) -> int:
+def target(deal: Deal, at: int) -> int:
     """What the long side should have received in all at a price."""
-    return cents((at - deal.trade) * deal.quantity)
+    return cents(dollars(at, deal.quantity) - dollars(deal.trade, deal.quantity))
 
 
 def undisputed(one: int, other: int) -> int:
@@ -100,8 +100,8 @@ def margin(
     deal: Deal,
     money: Money,
     day: int,
-    marks: Mapping[int, Fraction],
-    claims: Mapping[int, Fraction] | None = None,
+    marks: Mapping[int, int],
+    claims: Mapping[int, int] | None = None,
 ) -> Row:
     """A day: target less what has moved is due; it moves from the smallest transfer on; who is short is called.
 
@@ -118,7 +118,7 @@ def margin(
     return Row(at, target(deal, at), due, moved, after, calls)
 
 
-def end(deal: Deal, money: Money, at: Fraction) -> End:
+def end(deal: Deal, money: Money, at: int) -> End:
     """The end at a price: what is open is set off against the collateral; what a side lacks is a debt to the other."""
     value = target(deal, at)
     left = value - money.moved
@@ -131,16 +131,16 @@ def end(deal: Deal, money: Money, at: Fraction) -> End:
     return End(value, left, long, short, debts)
 
 
-def initial(trade: Fraction, quantity: int, moves: Sequence[Fraction]) -> int:
+def initial(trade: int, quantity: int, moves: Sequence[int]) -> int:
     """The initial margin: 10 % of the notional or 1.25 × element ⌈0.99 n⌉ of the moves; 30 % with fewer than 60."""
-    notional = trade * quantity
+    notional = dollars(trade, quantity)
     if len(moves) < 60:
         return cents(notional * Fraction(3, 10))
     element = sorted(moves)[ceil(Fraction(99, 100) * len(moves)) - 1]
-    return cents(max(notional / 10, Fraction(5, 4) * element * quantity))
+    return cents(max(notional / 10, Fraction(5, 4) * dollars(element, quantity)))
 
 
-def moves(history: Mapping[int, Fraction], day: int) -> list[Fraction]:
+def moves(history: Mapping[int, int], day: int) -> list[int]:
     """The sizes of the ten-day moves that end in the last 250 days, where both days have a value."""
     return [
         abs(history[day - back] - history[day - back - 10])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any, Final
 
 import msgspec
@@ -76,11 +75,6 @@ def micro(text: str) -> int:
 def cents(text: str) -> int:
     """Return cents of an amount as the design writes it: `1,360.00`, `−490.00`."""
     return int(Decimal(text.replace(",", "").replace("−", "-")).scaleb(2))
-
-
-def usd(units: int) -> Fraction:
-    """Return 10⁻⁶ USD as a fraction of a dollar, as the oracle takes prices."""
-    return Fraction(units, 10**6)
 
 
 def noon(date: str, time: str = "15:00:00") -> int:

@@ -7,7 +7,6 @@ this repository has made them.
 from __future__ import annotations
 
 import json
-from fractions import Fraction
 from typing import NamedTuple
 
 import msgspec
@@ -47,7 +46,6 @@ from settling import (
     terms,
     the_contract,
     treasury,
-    usd,
     values_of,
 )
 
@@ -142,7 +140,7 @@ EXPOSURE = terms().exposure
 MARKS = {parse_date(line.date): micro(line.mark) for line in TABLE}
 IM, MM = cents("9,259.20"), cents("6,944.40")
 DEAL = oracle.Deal(
-    trade=Fraction(123_456, 10_000),
+    trade=12_345_600,
     quantity=25_000,
     first=parse_date("2026-03-01"),
     last=parse_date("2026-03-05"),
@@ -182,15 +180,14 @@ def test_every_column_of_every_row() -> None:
 def test_the_oracle_has_the_same_table() -> None:
     """The second computation is held to the written numbers as well, or it would prove nothing."""
     money = oracle.Money(0, IM, IM)
-    marks = {day: usd(value) for day, value in MARKS.items()}
     for line in TABLE:
-        row = oracle.margin(DEAL, money, parse_date(line.date), marks)
-        assert row.dsp == usd(micro(line.dsp)), line.date
+        row = oracle.margin(DEAL, money, parse_date(line.date), MARKS)
+        assert row.dsp == micro(line.dsp), line.date
         assert (row.target, row.due, row.moved) == (cents(line.target), cents(line.due), cents(line.moved))
         assert row.money == (cents(line.so_far), cents(line.long), cents(line.short))
         assert row.calls == ({"buy": cents(line.call)} if line.call else {})
         money = row.money._replace(long=row.money.long + sum(row.calls.values()))
-    assert oracle.fsv(DEAL, marks) == Fraction(123_260, 10_000)
+    assert oracle.fsv(DEAL, MARKS) == 12_326_000
 
 
 def test_the_final_value_and_what_both_sides_make_of_it() -> None:
@@ -214,7 +211,7 @@ def test_variant_1_a_correction_in_the_window() -> None:
     closing = close(Account(moved=cents("−490.00"), long=IM, short=IM), EXPOSURE, value)
     assert (closing.open, closing.payer, closing.paid, closing.claim) == (200_000, Side.SELL, 200_000, 0)
     money = oracle.Money(cents("−490.00"), IM, IM)
-    assert oracle.end(DEAL, money, usd(value)) == (151_000, 200_000, IM + 200_000, IM - 200_000, {})
+    assert oracle.end(DEAL, money, value) == (151_000, 200_000, IM + 200_000, IM - 200_000, {})
 
 
 @pytest.mark.parametrize(
@@ -250,7 +247,7 @@ def test_variant_2_a_close_out(
     assert (closing.to_long, closing.to_short) == (cents(to_long), cents(to_short))
     money = oracle.Money(*msgspec.structs.astuple(before.account))
     debts = {"buy": cents(claim)} if cents(claim) else {}
-    assert oracle.end(DEAL, money, usd(micro(dsp))) == (
+    assert oracle.end(DEAL, money, micro(dsp)) == (
         cents(value),
         -cents(left),
         cents(to_long),
@@ -289,8 +286,7 @@ def test_variant_4_the_last_value_pays_another_amount() -> None:
     assert json.loads(agreed.canonical)["settlement"] == "last"
     assert json.loads(terms().canonical)["settlement"] == "average"
     last = DEAL._replace(of_last=True)
-    marks = {day: usd(price) for day, price in MARKS.items()}
-    assert oracle.target(last, oracle.fsv(last, marks)) == cents("13,860.00")
+    assert oracle.target(last, oracle.fsv(last, MARKS)) == cents("13,860.00")
 
 
 # ---- the same through marks, persons, a contract and its statement
@@ -502,7 +498,7 @@ def test_the_statement_lists_every_mark_and_every_total() -> None:
 def test_ties_go_to_the_even_cent_and_zero_has_no_sign(exact: str, text: str) -> None:
     assert amount_text(cash(micro(exact), 1)) == text
     assert amount_text(cash(micro(exact) // 5, 5)) == text
-    assert oracle.cents(usd(micro(exact))) == cash(micro(exact), 1)
+    assert oracle.cents(oracle.dollars(micro(exact))) == cash(micro(exact), 1)
 
 
 @pytest.mark.parametrize(("total", "days", "value"), [(5, 2, 2), (7, 2, 4), (35, 10, 4), (25, 10, 2)])

@@ -6,7 +6,8 @@ elsewhere loads those that a command concerns into a book, gives it, and saves w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +23,7 @@ from mtok.market.references import Reference
 from mtok.market.requests import Request
 from mtok.settlement.business_days import deadline
 from mtok.settlement.machines import NEW, Machine, Refused
+from mtok.settlement.marks import Mark
 from mtok.settlement.people import PARTICIPANTS, SYSTEM
 from mtok.settlement.specification import Specification
 
@@ -72,12 +74,15 @@ class Book(msgspec.Struct, frozen=True, kw_only=True):
             case Contract():
                 return frozenset({found.buyer, found.seller})
 
-    def replaced(self, *changed: Object) -> Book:
-        """Return the book with objects in the place of those that had their ids."""
-        kinds = {kind: dict(getattr(self, f"{kind}s")) for kind in MACHINES}
+    def copied(self) -> Book:
+        """Return a book of the same objects, in which others may take their places."""
+        copies = {f"{kind}s": dict(getattr(self, f"{kind}s")) for kind in MACHINES}
+        return msgspec.structs.replace(self, **copies)
+
+    def put(self, *changed: Object) -> None:
+        """Put objects in the place of those that had their ids; in a copy that nobody else has yet."""
         for one in changed:
-            kinds[type(one).__name__.lower()][one.id] = one
-        return msgspec.structs.replace(self, **{f"{kind}s": objects for kind, objects in kinds.items()})
+            getattr(self, f"{type(one).__name__.lower()}s")[one.id] = one
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,18 +101,20 @@ def apply(book: Book, command: Command) -> Book:
     approval the contract is booked in the same step. Raises Refused: `not_found` for what is missing or not theirs, and
     what the effects say.
     """
-    return _given(advance(book, command.at), command)
+    after = advance(book, command.at)
+    _give(after, command)
+    return after
 
 
-def _given(book: Book, command: Command) -> Book:
+def _give(book: Book, command: Command) -> None:
+    """Give a command to a copy. Raises Refused; then the copy is worth nothing."""
     found = _known(book, command)
     state = NEW if found is None else found.state
     row = MACHINES[command.kind].step(state, command.command, command.actor)
     subject, *others = _EFFECTS[command.kind][command.command](book, found, command)
-    after = book.replaced(msgspec.structs.replace(subject, state=row.next()), *others)
+    book.put(msgspec.structs.replace(subject, state=row.next()), *others)
     if (command.kind, row.next()) == (PROPOSAL, "both_approved"):
-        return _given(after, msgspec.structs.replace(command, command="book", actor=SYSTEM, details=None))
-    return after
+        _give(book, msgspec.structs.replace(command, command="book", actor=SYSTEM, details=None))
 
 
 def _known(book: Book, command: Command) -> Object | None:
@@ -138,55 +145,74 @@ def interests(book: Book, at: int) -> list[Interest]:
 
 def run(book: Book, at: int, identities: Iterator[str]) -> tuple[Book, Run]:
     """Return the book after a run, its matches reserved as candidates. identities : new ids, made by the caller"""
-    book = advance(book, at)
-    taking_part = interests(book, at)
-    marks = {name: one.mark for name, one in book.references.items() if one.mark is not None}
+    after = advance(book, at)
+    taking_part = interests(after, at)
+    marks = {name: one.mark for name, one in after.references.items() if one.mark is not None}
     matches = match(taking_part, marks)
-    book = book.replaced(*(requests.took_part(book.requests[one.id], at) for one in taking_part))
+    after.put(*(requests.took_part(after.requests[one.id], at) for one in taking_part))
     for found in matches:
-        candidate = Command(
-            kind=PROPOSAL, command="match", id=next(identities), actor=SYSTEM, at=at, details=found
-        )
-        book = _given(book, candidate)
-    done = Run(
-        at=at,
-        inputs=inputs_bytes(taking_part, marks),
-        outputs=matches_bytes(matches),
-        matches=tuple(matches),
-    )
-    return book, done
+        _give(after, _by_itself(PROPOSAL, "match", next(identities), at, found))
+    inputs, outputs = inputs_bytes(taking_part, marks), matches_bytes(matches)
+    return after, Run(at=at, inputs=inputs, outputs=outputs, matches=tuple(matches))
+
+
+def margin_run(book: Book, marks: Iterable[Mark], day: int, at: int) -> tuple[Book, dict[str, Refused]]:
+    """Return the book after the margin of a day of every contract that has any, and why some have none.
+
+    One that is refused, for want of a mark or because its day is taken already, costs no other one. So the same again
+    takes what is left.
+    """
+    after = advance(book, at)
+    by_reference: dict[tuple[str, str], list[Mark]] = defaultdict(list)
+    for mark in marks:
+        by_reference[mark.reference, mark.methodology].append(mark)
+    values = {key: contracts.margin_values(own) for key, own in by_reference.items()}
+    refused: dict[str, Refused] = {}
+    for contract in after.contracts.values():
+        if contract.state in contracts.RUNNING:
+            key = contract.terms.reference, contract.terms.methodology
+            try:
+                after.put(contracts.with_margin(contract, *values.get(key, ({}, {})), day, book.rules))
+            except Refused as error:
+                refused[contract.id] = error
+    return after, refused
 
 
 def advance(book: Book, now: int) -> Book:
     """Return the book after what happens because it is time: terms lapse, requests end, contracts become void."""
-    for command in _due(book, now):
-        book = _given(book, command)
-    return book
+    after = book.copied()
+    for due in (_lapsing, _ending, _void):
+        for command in list(due(after, now)):
+            _give(after, command)
+    return after
 
 
-def _due(book: Book, now: int) -> Iterator[Command]:
-    """Yield what is due, proposals first: what they free may expire in the same second."""
-
-    def due(kind: str, command: str, identity: str) -> Command:
-        return Command(kind=kind, command=command, id=identity, actor=SYSTEM, at=now)
-
-    freed: dict[str, int] = {}
+def _lapsing(book: Book, now: int) -> Iterator[Command]:
     for one in book.proposals.values():
-        if one.state not in (*proposals.ENDED, "both_approved") and now >= proposals.lapses_at(
-            one, book.rules
-        ):
-            freed |= {name: freed.get(name, 0) + one.lots for name in (one.buy, one.sell)}
-            yield due(PROPOSAL, "lapse", one.id)
-    for request in book.requests.values():
-        held = request.reserved - freed.get(request.id, 0)
-        if request.state in ("live", "paused") and not held:
-            if not request.left + freed.get(request.id, 0):
-                yield due(REQUEST, "fill", request.id)
-            elif now >= request.expires:
-                yield due(REQUEST, "expire", request.id)
-    for contract in book.contracts.values():
-        if contract.state == "booked" and now >= deadline(contract.booked_at, book.rules.posting_days):
-            yield due(CONTRACT, "void", contract.id)
+        has_ended = one.state in proposals.ENDED
+        if not has_ended and now >= proposals.lapses_at(one, book.rules):
+            yield _by_itself(PROPOSAL, "lapse", one.id, now)
+
+
+def _ending(book: Book, now: int) -> Iterator[Command]:
+    """Yield what ends the requests that are due, once proposals that lapse have freed their lots."""
+    for one in book.requests.values():
+        if one.state in ("live", "paused") and not one.reserved:
+            if not one.left:
+                yield _by_itself(REQUEST, "fill", one.id, now)
+            elif now >= one.expires:
+                yield _by_itself(REQUEST, "expire", one.id, now)
+
+
+def _void(book: Book, now: int) -> Iterator[Command]:
+    for one in book.contracts.values():
+        if one.state == "booked" and now >= deadline(one.booked_at, book.rules.posting_days):
+            yield _by_itself(CONTRACT, "void", one.id, now)
+
+
+def _by_itself(kind: str, command: str, identity: str, at: int, details: object = None) -> Command:
+    """Return a command that nobody gives."""
+    return Command(kind=kind, command=command, id=identity, actor=SYSTEM, at=at, details=details)
 
 
 def _interest(request: Request, group: str, refuses: tuple[str, ...]) -> Interest:

@@ -30,6 +30,7 @@ from mtok.settlement.marks import (
     usable,
 )
 from mtok.settlement.people import Role
+from mtok.settlement.specification import Specification
 from mtok.settlement.values import price_text
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ MACHINE: Final = Machine(
     ],
 )
 
-RUNNING: Final = frozenset({"active", "disrupted", "default_notice"})
+RUNNING: Final = frozenset(row.state for row in MACHINE.rows if row.command == "margin")
 """States in which margin is owed."""
 
 
@@ -239,24 +240,45 @@ def margin(book: Book, contract: Contract, command: Command) -> list[Contract]:
 
     Raises Refused: `margin_done`, `window_over`, `mark_missing`.
     """
-    given, exposure = command.given(Marked), contract.terms.exposure
-    if contract.days and given.day <= contract.days[-1].day:
+    given = command.given(Marked)
+    return [with_margin(contract, *margin_values(_own(contract, given.marks)), given.day, book.rules)]
+
+
+def margin_values(marks: Sequence[Mark]) -> tuple[dict[int, int], dict[int, int]]:
+    """Return what margin takes of the marks of one reference: values by day, and of disputed ones what is claimed."""
+    return usable(marks, IN_MARGIN | {DISPUTED}), claims(marks)
+
+
+def with_margin(
+    contract: Contract,
+    values: Mapping[int, int],
+    claimed: Mapping[int, int],
+    day: int,
+    rules: Specification,
+) -> Contract:
+    """Return a contract after the margin of a day. values, claimed : of its reference, by `margin_values`
+
+    Raises Refused as `margin`.
+    """
+    exposure = contract.terms.exposure
+    if contract.days and day <= contract.days[-1].day:
         raise Refused(
             "margin_done", f"margin of {format_date(contract.days[-1].day)} is taken", "Nothing is due."
         )
-    if given.day > exposure.window.last:
+    if day > exposure.window.last:
         raise Refused(
             "window_over", f"the window ended on {format_date(exposure.window.last)}", "It matures now."
         )
-    values = _values(contract, given.marks, IN_MARGIN | {DISPUTED})
-    claimed = claims(_own(contract, given.marks))
-    taken = margin_day(contract.account, exposure, given.day, values, claimed=claimed)
-    due = business_day_after(given.day + 1, 1) * DAY + book.rules.payment_hour * HOUR
+    agreed = dict(contract.agreed)
+    taken = margin_day(
+        contract.account, exposure, day, {**values, **agreed} if agreed else values, claimed=claimed
+    )
+    due = business_day_after(day + 1, 1) * DAY + rules.payment_hour * HOUR
     calls = {one.side: one for one in contract.calls}
     calls |= {one.side: OpenCall(side=one.side, amount=one.amount, due=due) for one in taken.calls}
-    return [
-        _changed(contract, account=taken.account, days=(*contract.days, taken), calls=tuple(calls.values()))
-    ]
+    return _changed(
+        contract, account=taken.account, days=(*contract.days, taken), calls=tuple(calls.values())
+    )
 
 
 def post(_: Book, contract: Contract, command: Command) -> list[Contract]:

@@ -97,7 +97,8 @@ class MarginDay(msgspec.Struct, frozen=True, kw_only=True):
 class Closing(msgspec.Struct, frozen=True, kw_only=True):
     """How a contract ends, in cents. price : at which · value : of the whole contract to the long side
 
-    open : value less what had moved · paid : of it, out of the payer's collateral · claim : what the payer still owes
+    open : value less what had moved · paid : of it, out of the payer's collateral · claim : what the debtor still owes,
+    the side whose collateral was not enough, be it by what had moved before
     to_long, to_short : what each side gets of the collateral there is, all of it
     """
 
@@ -106,6 +107,7 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     open: int
     payer: Side | None
     paid: int
+    debtor: Side | None
     claim: int
     to_long: int
     to_short: int
@@ -207,12 +209,15 @@ def close(account: Account, exposure: Exposure, settlement_price: int) -> Closin
     left = value - account.moved
     long, short = account.long + left, account.short - left
     claim = max(0, -long, -short)
+    debtor = Side.BUY if long < 0 else Side.SELL if short < 0 else None
+    payer = None if left == 0 else Side.SELL if left > 0 else Side.BUY
     return Closing(
         price=settlement_price,
         value=value,
         open=left,
-        payer=None if left == 0 else Side.SELL if left > 0 else Side.BUY,
-        paid=max(0, abs(left) - claim),
+        payer=payer,
+        paid=max(0, abs(left) - claim) if payer == debtor else abs(left),
+        debtor=debtor,
         claim=claim,
         to_long=max(0, min(long, long + short)),
         to_short=max(0, min(short, long + short)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -13,7 +14,7 @@ NONCE_BYTES: Final = 32
 _LEI_CHARS: Final = 20
 
 
-class Party(msgspec.Struct, frozen=True, kw_only=True):
+class Party(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A participant. group : its beneficial owners, the same for sister companies · lei : ISO 17442
 
     credit_class : its own; accepts : classes it deals with · allowed : legal names it deals with, all when empty;
@@ -39,11 +40,22 @@ class Party(msgspec.Struct, frozen=True, kw_only=True):
 
     def refuses(self, other: Party) -> bool:
         """Return whether it does not deal with another: by name, or by credit class (C8)."""
-        name = plain_name(other.legal_name)
-        blocked, allowed = ({plain_name(one) for one in names} for names in (self.blocked, self.allowed))
-        return (
-            name in blocked or bool(allowed and name not in allowed) or other.credit_class not in self.accepts
-        )
+        if other.credit_class not in self.accepts or other.plain in self._blocked:
+            return True
+        return bool(self._allowed) and other.plain not in self._allowed
+
+    @cached_property
+    def plain(self) -> str:
+        """Its legal name as names are compared."""
+        return plain_name(self.legal_name)
+
+    @cached_property
+    def _blocked(self) -> frozenset[str]:
+        return frozenset(map(plain_name, self.blocked))
+
+    @cached_property
+    def _allowed(self) -> frozenset[str]:
+        return frozenset(map(plain_name, self.allowed))
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,7 +27,8 @@ MACHINE: Final = Machine(
             "propose",
             "proposed held",
             (Role.MARK_PREPARER,),
-            "a final value by the waterfall; held unless good or degraded, without `jump`, and recomputed to the byte",
+            "no version but rejected ones; a final value by the waterfall; held unless good or degraded, without "
+            "`jump`, and recomputed to the byte",
         ),
         ("proposed", "hold", "held", (Role.MARK_PREPARER,), "a written reason"),
         ("held", "release", "proposed", (Role.MARK_PREPARER,), "a written reason and evidence"),

@@ -23,7 +23,7 @@ REASON_MAX: Final = 4000
 def propose(
     found: Resolution,
     *,
-    version: int,
+    before: Mark | None,
     recomputed: str | None,
     actor: Actor,
     now: int,
@@ -32,11 +32,18 @@ def propose(
 ) -> Mark:
     """Return the mark of a day, proposed or held.
 
-    recomputed : digest that a fresh process came to from the archive, None where none has run · reason : of level F5
-    Raises Refused: `withheld`, `not_final`, `level_wrong`, `reason_missing`.
+    before : its last version, which has to be rejected · reason : of level F5
+    recomputed : digest that a fresh process came to from the archive, None where none has run
+    Raises Refused: `version_exists`, `withheld`, `not_final`, `level_wrong`, `reason_missing`.
     """
     row = MACHINE.step(NEW, "propose", actor)
     source = found.source
+    if before is not None and before.state != "rejected":
+        raise Refused(
+            "version_exists",
+            f"version {before.version} of {before.date} is {before.state}",
+            "Only a rejected version is followed by another proposal; a published one is corrected.",
+        )
     _refuse_unfit(found, rules)
     if found.level == Level.DECIDED and not reason:
         raise Refused("reason_missing", "a decision of level F5 without a written reason", "Write why.")
@@ -46,7 +53,7 @@ def propose(
         reference=source.reference,
         methodology=source.methodology,
         date=format_date(found.day),
-        version=version,
+        version=0 if before is None else before.version + 1,
         state=row.next("held" if held else "proposed"),
         level=found.level,
         value=source.value,

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from mtok.calendar import DAY, SECOND, format_instant
-from mtok.market.book import MACHINES, Book, apply, run
+from mtok.market.book import MACHINES, Book, advance, apply, run
 from mtok.market.commands import Command
 from mtok.market.cycle import HOUR, is_in_slot, run_of
 from mtok.market.margin import Side
@@ -150,10 +150,14 @@ def _play(mine: list[Step], chance: Random, variant: Variant) -> World:
 
 
 def _told(world: World, step: Step) -> Any:
-    """Return what A is told: the answer to its command, and all it sees then."""
-    answer = "" if step.command is None else _do(world, step.command)
-    viewer = APPROVER if step.command is not None and step.command.actor == APPROVER else USER
-    return answer, views(world.book, viewer, step.at)
+    """Return what A is told: the answer to its command and all it sees then, or all it sees when it looks.
+
+    What was due may have happened because somebody gave a command, or may not have: it has to look the same. So A
+    looks at the book as it was left, and as it is with all that is due.
+    """
+    if step.command is not None:
+        return _do(world, step.command), views(world.book, USER, step.at)
+    return views(world.book, APPROVER, step.at), views(advance(world.book, step.at), USER, step.at)
 
 
 def _do(world: World, command: Command) -> str:
@@ -175,13 +179,10 @@ def _do(world: World, command: Command) -> str:
 
 
 def _count(world: World, before: Book, command: Command, refused: str) -> None:
-    """Count what happens to requests of A of which a candidate holds something."""
-    for name, one in before.requests.items():
-        if one.party == "A" and one.reserved:
-            if command.id == name and command.actor.party == "A":
-                world.counts[f"while reserved: {command.command} {refused}".strip()] += 1
-            if (one.state, world.book.requests[name].state) == ("live", "expired"):
-                world.counts["while reserved: expires"] += 1
+    """Count what A does to a request of which a candidate holds something, and what others book."""
+    one = before.requests.get(command.id)
+    if one is not None and one.party == command.actor.party == "A" and one.reserved:
+        world.counts[f"while reserved: {command.command} {refused}".strip()] += 1
     if command.command == "approve" and (booked := world.book.contracts.keys() - before.contracts.keys()):
         world.counts["contracts of others"] += len(booked)
 
@@ -190,9 +191,10 @@ def _run(world: World, at: int) -> None:
     """Run, and let the desk decide what becomes of each candidate."""
     before = world.book
     world.book, done = run(before, at, world.names)
-    for name, one in before.requests.items():
-        if one.party == "A" and one.reserved and world.book.requests[name].state == "expired":
-            world.counts["while reserved: expires"] += 1
+    for name, one in world.book.requests.items():
+        if one.party == "A" and (before.requests[name].state, one.state) == ("live", "expired"):
+            told = any(name in (pair.buy, pair.sell) for pair in world.book.proposals.values())
+            world.counts["expires after a candidate" if told else "expires"] += 1
     world.counts["matches"] += len(done.matches)
     for one in world.book.proposals.values():
         if one.run != at or one.state != "candidate":
@@ -262,7 +264,7 @@ def _wanted(chance: Random, identity: str, **usual: Any) -> Request:
         "expires": chance.choice((*RUNS[1:], RUNS[2] + DAY, RUNS[2] + DAY)),
         "firm_until": chance.choice((None, RUNS[2])),
     } | usual
-    if chance.random() < 0.06:
+    if chance.random() < 0.1:
         wanted["expires"] = chance.choice(RUNS) + HOUR // 2
     return Request(id=identity, party="", person="", methodology="v1", **wanted)
 

@@ -119,13 +119,15 @@ def _give(book: Book, command: Command) -> None:
 
 def _known(book: Book, command: Command) -> Object | None:
     """Return the object of a command, None where it makes one. What is not theirs is to participants as if missing."""
-    found = book.find(command.kind, command.id)
-    if found is None and MACHINES[command.kind].has(NEW, command.command):
-        return None
+    machine, found = MACHINES[command.kind], book.find(command.kind, command.id)
     is_hidden = command.actor.role in PARTICIPANTS and found and command.actor.party not in book.owners(found)
-    if found is None or is_hidden:
-        raise Refused("not_found", f"there is no {command.kind} {command.id}", "See the list of yours.")
-    return found
+    if found and not is_hidden:
+        return found
+    if machine.has(NEW, command.command):
+        machine.step(NEW, command.command, command.actor)
+        if found is None:
+            return None
+    raise Refused("not_found", f"there is no {command.kind} {command.id}", "See the list of yours.")
 
 
 def interests(book: Book, at: int) -> list[Interest]:

@@ -6,12 +6,14 @@ from itertools import chain
 
 import pytest
 
+import market_worlds
 from market_invariants import faults
-from mtok.market import book, matching
+from mtok.market import book, matching, parties, proposals, requests, reveal
 from mtok.market.parties import Party
 from mtok.market.requests import Request
 from seeded import Seed
 from test_market_matching import BOOKS
+from test_market_secrecy import PAIRS
 
 # ---- matching: found by the oracle or an invariant, within the markets of a normal run
 
@@ -131,10 +133,11 @@ IN_MATCHING = [
     Seed("firm a second too short", Request, "is_firm", "self.firm_until >= run", "self.firm_until > run"),
     Seed("not drawn", Request, "is_firm", "self.root is not None and ", ""),
     Seed("known until a day later", Party, "may_trade", "day < self", "day <= self"),
-    Seed("names as they are spelled", Party, "refuses", "plain_name(one) for one", "one for one"),
-    Seed(
-        "no list is nobody", Party, "refuses", "bool(allowed and name not in allowed)", "name not in allowed"
-    ),
+    Seed("names as they are spelled", parties, "plain_name", ".casefold()", ""),
+    Seed("names with all their blanks", parties, "plain_name", ".split()", ""),
+    Seed("no list is nobody", Party, "refuses", "return bool(self._allowed) and ", "return "),
+    Seed("no list at all", Party, "refuses", "return bool(self._allowed) and ", "return False and "),
+    Seed("classes not looked at", Party, "refuses", "other.credit_class not in self.accepts or ", ""),
 ]
 
 
@@ -152,3 +155,104 @@ def _faults(market: int) -> list[str]:
         return faults(market)
     except AssertionError as error:
         return [str(error) or "assertion"]
+
+
+# ---- leaks: found by comparing two worlds, within the pairs of a normal run
+
+_REFUSED = 'raise Refused("reserved", "a part of it is reserved", "Wait.")'
+
+LEAKS = [
+    Seed(
+        "reserved is shown",
+        reveal,
+        "revealed",
+        "return next(",
+        "return ('reserved',) * (kind == 'request') + next(",
+    ),
+    Seed("left for asked", reveal, "_shown", "found, name)", "found, 'left' if name == 'asked' else name)"),
+    Seed(
+        "lots for asked, once cancelled",
+        reveal,
+        "_shown",
+        "found, name)",
+        "found, 'lots' if (name, found.state) == ('asked', 'cancelled') else name)",
+    ),
+    Seed(
+        "a candidate is an outcome",
+        reveal._SHOWN,
+        "last_run",
+        "one.run == run and one.terms is not None",
+        "one.run == run",
+    ),
+    Seed(
+        "candidates stand in terms",
+        reveal._SHOWN,
+        "in_terms",
+        "one.state in WITH_TERMS",
+        "one.state in WITH_TERMS | {'candidate'}",
+    ),
+    Seed(
+        "no amendment of what is reserved alone",
+        requests.EFFECTS,
+        "amend",
+        "if is_in_slot(now, rules):",
+        "if is_in_slot(now, rules) and request.reserved:",
+    ),
+    Seed("amendments in the slot", requests.EFFECTS, "amend", "if is_in_slot(now, rules):", "if False:"),
+    Seed(
+        "expiry at any time",
+        requests,
+        "_check_times",
+        "request.expires != run_of(day_of(request.expires), rules) or ",
+        "",
+    ),
+    Seed(
+        "cancel refused",
+        requests.EFFECTS,
+        "cancel",
+        "return [",
+        f"if request.reserved:\n        {_REFUSED}\n    return [",
+    ),
+    Seed(
+        "pause refused",
+        requests.EFFECTS,
+        "pause",
+        "return [",
+        f"if request.reserved:\n        {_REFUSED}\n    return [",
+    ),
+    Seed("quotas of everybody", requests.EFFECTS, "submit", "one.party == request.party and ", ""),
+    Seed("a candidate has owners", book.Book, "owners", " if found.terms else ()", ""),
+    Seed(
+        "foreign is not missing",
+        book,
+        "_known",
+        'Refused("not_found"',
+        'Refused("not_found" if found is None else "not_yours"',
+    ),
+    Seed("a new id is taken", book, "_known", "machine.step(NEW, command.command, command.actor)", ""),
+    Seed("how many there are", book, "_known", "{command.id}", "{command.id} of {len(book.requests)}"),
+    Seed(
+        "who is matched took part",
+        market_worlds,
+        "run",
+        "for one in taking_part))",
+        "for one in taking_part if matches))",
+    ),
+    Seed(
+        "candidates outlast the slot",
+        proposals,
+        "lapses_at",
+        'slot_end if proposal.state == "candidate" else terms_end',
+        "terms_end",
+    ),
+    Seed("what is reserved is marked", proposals, "reserved", "+ lots)", "+ lots, reason='found')"),
+    Seed(
+        "what is released is not firm", proposals, "released", "lots=size)", "lots=size, confirmed_for=None)"
+    ),
+]
+
+
+@pytest.mark.parametrize("seed", LEAKS, ids=lambda seed: seed.title)
+def test_a_leak_is_found(seed: Seed, monkeypatch: pytest.MonkeyPatch) -> None:
+    seed.plant(monkeypatch)
+    assert any(market_worlds.play_pair(pair).leaks for pair in range(PAIRS))

@@ -2,6 +2,7 @@
 `docs/evidence/`.
 
 usage: market_evidence.py matching [--books N] [--first SEED]
+       market_evidence.py secrecy [--pairs N] [--first SEED]
 
 Prints one line of result; exit status 1 where anything differed, and then the seeds that show it.
 """
@@ -19,8 +20,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from market_books import market, matched
 from market_invariants import faults, reached
+from market_worlds import Variant, play_pair
 
-SHOWN = 10
+SHOWN, CONTROLS = 10, 300
 
 Outcome = tuple[str, list[str]]
 """The line of result, and what went wrong."""
@@ -46,8 +48,33 @@ def matching(asked: argparse.Namespace) -> Outcome:
     )
 
 
+def secrecy(asked: argparse.Namespace) -> Outcome:
+    """Compare what a participant is told in pairs of worlds, and see that worlds that match at once are told apart."""
+    seeds = range(asked.first, asked.first + asked.pairs)
+    leaks: list[str] = []
+    counts: Counter[str] = Counter()
+    for seed in watched(seeds, "pairs"):
+        pair = play_pair(seed)
+        leaks += pair.leaks
+        counts.update(pair.counts)
+    controls = [
+        sum(bool(play_pair(seed, variant).leaks) for seed in seeds[:CONTROLS])
+        for variant in (Variant(runs_at_once=True), Variant(runs_at_once=True, sends_at_once=True))
+    ]
+    alone = counts["candidates of A in one world alone"]
+    met = ", ".join(f"{name} {number:,}" for name, number in sorted(counts.items()))
+    wrong = leaks if all(controls) else [*leaks, "a market that matches at once is not told apart"]
+    return (
+        f"{asked.pairs:,} pairs of worlds, {len(leaks)} differences; in {alone:,} of them A has a candidate in one world "
+        f"alone. Of {len(seeds[:CONTROLS])} pairs that match at once {controls[0]} are told apart, with terms at once "
+        f"{controls[1]}. Met: {met}",
+        wrong,
+    )
+
+
 COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], Outcome], dict[str, int]]] = {
     "matching": (matching, {"books": 20_000, "first": 0}),
+    "secrecy": (secrecy, {"pairs": 10_000, "first": 0}),
 }
 """What can be run, with its options, all of them whole numbers, and what these are when they are left out."""
 

@@ -108,7 +108,7 @@ def found(one: Source, level: Level = Level.FINAL, date: str | None = None) -> R
 def proposed(resolution: Resolution, now: int, **changes: Any) -> Mark:
     """Return a mark just proposed, recomputed to the byte."""
     given: dict[str, Any] = {
-        "version": 0,
+        "before": None,
         "recomputed": resolution.source.sha256,
         "actor": preparer(now),
         "now": now,

@@ -65,9 +65,9 @@ def secrecy(asked: argparse.Namespace) -> Outcome:
     met = ", ".join(f"{name} {number:,}" for name, number in sorted(counts.items()))
     wrong = leaks if all(controls) else [*leaks, "a market that matches at once is not told apart"]
     return (
-        f"{asked.pairs:,} pairs of worlds, {len(leaks)} differences; in {alone:,} of them A has a candidate in one world "
-        f"alone. Of {len(seeds[:CONTROLS])} pairs that match at once {controls[0]} are told apart, with terms at once "
-        f"{controls[1]}. Met: {met}",
+        f"{asked.pairs:,} pairs of worlds, {len(leaks)} differences; in {alone:,} of them A has a candidate in one "
+        f"world alone. Of {len(seeds[:CONTROLS])} pairs that match at once {controls[0]} are told apart, with terms at "
+        f"once {controls[1]}. Met: {met}",
         wrong,
     )
 

@@ -191,8 +191,8 @@ def _run(world: World, at: int) -> None:
     """Run, and let the desk decide what becomes of each candidate."""
     before = world.book
     world.book, done = run(before, at, world.names)
-    for name, one in world.book.requests.items():
-        if one.party == "A" and (before.requests[name].state, one.state) == ("live", "expired"):
+    for name, request in world.book.requests.items():
+        if request.party == "A" and (before.requests[name].state, request.state) == ("live", "expired"):
             told = any(name in (pair.buy, pair.sell) for pair in world.book.proposals.values())
             world.counts["expires after a candidate" if told else "expires"] += 1
     world.counts["matches"] += len(done.matches)
@@ -252,7 +252,7 @@ def _glances(chance: Random) -> Iterator[int]:
 def _wanted(chance: Random, identity: str, **usual: Any) -> Request:
     """Return a request as it is drafted: now and then one that nobody would take."""
     lots = chance.randint(1, 6)
-    wanted = {
+    wanted: dict[str, Any] = {
         "side": Side.BUY,
         "reference": "openai",
         "lots": lots,
@@ -323,14 +323,15 @@ def _probe(chance: Random) -> tuple[int, Command]:
     at = chance.choice((chance.choice(RUNS) + chance.randrange(HOUR), chance.randrange(BEGIN, END)))
     kind = chance.choice(("request", "proposal", "proposal", "contract"))
     names = {"request": ("o0", "o1", "o2", "o3", "o9", "a0")}.get(kind, ("c0", "c0", "c1", "c2", "c9"))
-    name = chance.choice([one for one in MACHINES[kind].commands if one not in ("draft", "submit", "amend")])
+    name = chance.choice([one for one in MACHINES[kind].commands if one != "draft"])
     if kind == "proposal" and chance.random() < 0.5:
         name = "approve"
     actor = APPROVER if chance.random() < 0.6 else USER
     shown = Actor(person=actor.person, role=actor.role, party="A", stepped_up_at=at)
-    return at, Command(
-        kind=kind, command=name, id=chance.choice(names), actor=shown, at=at, details="00" * 32
-    )
+    amended = _amendment(chance, _wanted(chance, ""))
+    details = amended if (kind, name) == ("request", "amend") else "00" * 32
+    identity = chance.choice(names)
+    return at, Command(kind=kind, command=name, id=identity, actor=shown, at=at, details=details)
 
 
 # ---- what others do

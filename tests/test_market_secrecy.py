@@ -260,7 +260,7 @@ def test_no_refusal_says_a_name_a_contact_or_a_limit(stage: str) -> None:
             if actor.role != Role.SYSTEM
             and (kind, command) not in (("request", "draft"), ("proposal", "amend"))
         ]
-        asked_by = tuple(_actor(party, Role.PARTICIPANT_APPROVER, at) for party in "AB")
+        asked_by = _actor("A", Role.PARTICIPANT_APPROVER, at), _actor("B", Role.PARTICIPANT_APPROVER, at)
         for price, lots in ((PRICE * 2, 1), (PRICE // 2, 1), (PRICE, 99)):
             wanted = TermsAmendment(price=price, lots=lots, asked_by=asked_by)
             tried.append(

@@ -8,17 +8,18 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from mtok.calendar import format_date
+from mtok.cli.settle_lab_page import usd
 from mtok.lab import Replay
 from mtok.market.references import MODEL
 from mtok.quantities import half_even
-from mtok.settlement.values import amount_text, price_text
+from mtok.settlement.values import price_text
 from mtok.venue.charts.axes import HEIGHT, Days, Scale, scale_of
 from mtok.venue.charts.paths import columns, dots, line, runs, spread
 from mtok.wording.figures import day_text
 from mtok.wording.words import company_of
 
 _WIDTH: Final = 900
-_FULL: Final = 470
+_FULL: Final = 488
 _LEFT: Final = 70
 _TOP: Final = 74
 _ROOM: Final = 610
@@ -70,8 +71,10 @@ def lab_svg(found: Replay) -> str:
             "</svg>",
             *_begin(found, days),
             *_labels(marks, daily, trade, scale),
-            _text(_LEFT, _TOP + _DEEP + 52, _legend(found), "quiet"),
-            _text(_LEFT, _TOP + _DEEP + 74, _standing(found), "quiet"),
+            *(
+                _text(_LEFT, _TOP + _DEEP + 52 + 22 * place, text, "quiet")
+                for place, text in enumerate([*_legend(found), _standing(found)])
+            ),
             "</svg>",
             "",
         ]
@@ -137,7 +140,7 @@ def _text(x: int, y: int, text: str, kind: str, anchor: str = "start") -> str:
 def _title(found: Replay) -> str:
     reference = found.history.reference
     name = reference if reference.startswith(MODEL) else company_of(reference)
-    return f"{name}: marks and daily settlement price, {_span(found)}"
+    return f"{name}: marks and daily settlement price"
 
 
 def _span(found: Replay) -> str:
@@ -145,26 +148,27 @@ def _span(found: Replay) -> str:
 
 
 def _under(found: Replay) -> str:
-    return f"USD per 1M output tokens · methodology {found.history.methodology} · a replay and no mark"
+    return f"{_span(found)} · USD per 1M output tokens · methodology {found.history.methodology} · a replay and no mark"
 
 
-def _legend(found: Replay) -> str:
-    parts = ["Dots: marks", "line: daily settlement price", "dashed: trade price"]
+def _legend(found: Replay) -> list[str]:
+    parts = []
     if found.missing:
-        parts.append("grey: no value of its own")
+        parts.append("Grey: no value of its own")
     if any(one.source_day is not None for one in found.missing):
         parts.append("ring: carried (F3)")
     if found.refused:
         parts.append(f"no dot: no mark, {len(found.refused)} of {len(found.days)} days")
-    return " · ".join(parts)
+    lines = ["Dots: marks · line: daily settlement price · dashed: trade price", " · ".join(parts)]
+    return [text for text in lines if text]
 
 
 def _standing(found: Replay) -> str:
     if found.average is None or found.last is None:
         return "No final value by F3: a day of the window has no mark."
     return (
-        f"Average {price_text(found.average.final_value)}, {amount_text(found.average.cash)} USD to the buyer · last "
-        f"value {price_text(found.last.final_value)}, {amount_text(found.last.cash)} USD"
+        f"Average {price_text(found.average.final_value)}, {usd(found.average.cash)} USD to the buyer · last "
+        f"value {price_text(found.last.final_value)}, {usd(found.last.cash)} USD"
     )
 
 
@@ -174,8 +178,8 @@ def _described(found: Replay) -> str:
         return f"No day has a mark. {_standing(found)}"
     low, high = min(marks, key=lambda day: (marks[day], day)), max(marks, key=lambda day: (marks[day], -day))
     own = len(found.days) - len(found.missing)
+    lowest, highest = (f"{price_text(marks[day])} on {day_text(format_date(day))}" for day in (low, high))
     return (
-        f"{own} of {len(found.days)} days have a value of their own. Lowest mark {price_text(marks[low])} on "
-        f"{day_text(format_date(low))}, highest {price_text(marks[high])} on {day_text(format_date(high))}. "
-        f"Trade price {price_text(found.terms.price)}. {_standing(found)}"
+        f"Window {_span(found)}. {own} of {len(found.days)} days have a value of their own. Lowest mark {lowest}, "
+        f"highest {highest}. Trade price {price_text(found.terms.price)}. {_standing(found)}"
     )

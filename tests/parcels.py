@@ -91,9 +91,10 @@ def checkpoint(entries: Sequence[bytes], *signers: Signer, origin: str = ORIGIN)
     return note(text, *signers)
 
 
-def proof(index: int, entries: Sequence[bytes], *signers: Signer) -> bytes:
+def proof(index: int, entries: Sequence[bytes], *signers: Signer, origin: str = ORIGIN) -> bytes:
     lines = b"".join(base64_line(one) for one in path_hashes(index, entries))
-    return f"c2sp.org/tlog-proof@v1\nindex {index}\n".encode() + lines + b"\n" + checkpoint(entries, *signers)
+    head = checkpoint(entries, *signers, origin=origin)
+    return f"c2sp.org/tlog-proof@v1\nindex {index}\n".encode() + lines + b"\n" + head
 
 
 def tiles(entries: Sequence[bytes]) -> Files:
@@ -380,6 +381,9 @@ def proof_name(entry: dict[str, Any]) -> str:
         name = entry["path"].removesuffix(".json")
     elif "record_sha256" in entry:
         name = f"{entry['series']}/{entry['date']}.{entry['vintage']}"
+    elif entry["type"] == "mark":
+        folder = entry["reference"].replace(":", "/")
+        name = f"marks/{folder}/{entry['date']}.{entry['mark_version']}.{entry['state']}"
     return name and f"proofs/{name}.tlog-proof"
 
 
@@ -388,7 +392,7 @@ def head(entries: Sequence[bytes]) -> bytes:
     return f"{len(entries)} ".encode() + base64_line(tree_hash(entries))
 
 
-def sealed(files: Files, entries: Sequence[bytes], signer: Signer) -> Files:
+def sealed(files: Files, entries: Sequence[bytes], signer: Signer, origin: str = ORIGIN) -> Files:
     """Return a publication with another log, everything about it properly made and signed again."""
     files = {path: raw for path, raw in files.items() if not path.startswith(("log/", "proofs/"))}
     logged = [json.loads(entry) for entry in entries]
@@ -396,8 +400,9 @@ def sealed(files: Files, entries: Sequence[bytes], signer: Signer) -> Files:
     for end in (index + 1 for index, entry in enumerate(logged) if entry["type"] == "asof"):
         log = entries[:end]
         names = {index: proof_name(logged[index]) for index in range(start, end)}
-        files |= {name: proof(index, log, signer) for index, name in names.items() if name}
-        files |= tiles(log) | {f"log/heads/{end}": head(log), "log/checkpoint": checkpoint(log, signer)}
+        files |= {name: proof(index, log, signer, origin=origin) for index, name in names.items() if name}
+        files |= tiles(log) | {f"log/heads/{end}": head(log)}
+        files["log/checkpoint"] = checkpoint(log, signer, origin=origin)
         start = end
     return files | {"SHA256SUMS": sums(files, signer)}
 

@@ -14,7 +14,8 @@ from mtok.client import open_source, verify
 from mtok.day import publish_due
 from mtok.notes import PrivateKey, PublicKey
 from mtok.progress import silent
-from mtok.publication.operators import create_key, give_notice, restate, rotate_key
+from mtok.publication.marks import MarkPrint
+from mtok.publication.operators import create_key, give_notice, publish_marks, restate, rotate_key
 from mtok.publication.publish import Publication
 from mtok.publication.published import FOLDER, Published
 from mtok.records import PublishedRecord
@@ -142,6 +143,10 @@ class Desk:
         return give_notice(
             self.store, now, lambda _: self.head, kind=kind, text=text, progress=silent, **fields
         ).size
+
+    def mark(self, instant: int | str, *prints: MarkPrint) -> list[int]:
+        """Publish marks; return where each stands in the log."""
+        return publish_marks(self.store, self.at(instant), lambda _: self.head, prints, silent)
 
     def rotate(self, instant: int | str, seed: int = 1) -> None:
         """Replace the key."""

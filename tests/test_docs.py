@@ -12,6 +12,7 @@ import pytest
 from mtok import records
 from mtok.observations.tables import TABLES
 from mtok.watch.codes import CODES
+from state_tables import filled
 
 ROOT = Path(__file__).parents[1]
 RULEBOOK = ROOT / "src" / "mtok" / "methodology" / "v1" / "rulebook.md"
@@ -48,6 +49,25 @@ def test_every_field_of_r_9_is_in_the_rulebook_or_described() -> None:
     text = RULEBOOK.read_text() + (ROOT / "docs" / "records.md").read_text()
     names = {field.name for field in msgspec.structs.fields(records.Diagnostics)}
     assert names <= set(re.findall(r"`([a-z0-9_]+)`", text))
+
+
+@pytest.mark.parametrize("name", ["settlement.md", "market.md"])
+def test_tables_of_states_are_those_the_program_runs_on(name: str) -> None:
+    """`scripts/make_tables.py` writes them again."""
+    page = (ROOT / "docs" / name).read_text("utf-8")
+    assert page.count("<!-- table: ") >= 1
+    assert filled(page) == page
+
+
+def test_every_refusal_of_settlement_and_market_is_described_and_no_other() -> None:
+    parts = ("settlement", "market")
+    modules = [path for part in parts for path in (ROOT / "src" / "mtok" / part).glob("*.py")]
+    raised = {
+        code for path in modules for code in re.findall(r'Refused\(\s*"(\w+)"', path.read_text("utf-8"))
+    }
+    pages = [(ROOT / "docs" / f"{part}.md").read_text("utf-8") for part in parts]
+    listed = "".join(page.split("## What is refused")[1].split("`mtok.market.conduct`")[0] for page in pages)
+    assert raised == set(re.findall(r"`([a-z_]+)`", listed)) - {"quality", "jump"}
 
 
 def test_every_observation_table_and_column_is_described() -> None:

@@ -833,13 +833,6 @@ def mean(found: Replay, value: Decimal) -> bool:
     return found.rounding is not None and Fraction(value) == half_even(found.rounding.unrounded, 12)
 
 
-def test_a_short_window_says_that_no_contract_on_the_last_value_takes_it() -> None:
-    said = "A contract on the last value takes a window of 5 days at least"
-    four = lab(history_of(gaps(4, set())), "2026-03-01", "2026-03-04")
-    assert said in " ".join(" ".join(page_of(four)).split())
-    assert said not in " ".join(" ".join(page_of(SHOWN["example"])).split())
-
-
 # ---- the plot as a file
 
 

@@ -61,6 +61,9 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
     policy_sha256: str | None = None
     old_key: str | None = None
     new_key: str | None = None
+    reference: str | None = None
+    mark_version: str | None = None
+    state: str | None = None
 
     def digests(self) -> dict[str, str]:
         """Return the digests of the files it names, by name."""
@@ -80,6 +83,9 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
             return f"proofs/{self.series}/{self.date}.{self.vintage}.tlog-proof"
         if self.type == "prices":
             return f"proofs/{(self.path or '').removesuffix('.json')}.tlog-proof"
+        if self.type == "mark":
+            folder = (self.reference or "").replace("model:", "model/")
+            return f"proofs/marks/{folder}/{self.date}.{self.mark_version}.{self.state}.tlog-proof"
         return None
 
 

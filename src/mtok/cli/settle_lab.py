@@ -138,9 +138,9 @@ def _window(history: History, asked: tuple[int, int] | None) -> tuple[str, int, 
 
 def _asked_window(month: str | None, first: str | None, last: str | None) -> tuple[int, int] | None:
     """Return the window the user typed, None for none. Raises BadCall."""
-    from mtok.calendar import parse_date
     from mtok.cli.reading import days_in_order
     from mtok.errors import BadCall
+    from mtok.market.months import first_day, month_number
 
     if month is not None and (first is not None or last is not None):
         raise BadCall(
@@ -150,25 +150,24 @@ def _asked_window(month: str | None, first: str | None, last: str | None) -> tup
         )
     if month is not None:
         try:
-            begin = parse_date(f"{month}-01")
-            year, number = divmod(int(month[:4]) * 12 + int(month[5:]), 12)
-            return begin, parse_date(f"{year:04d}-{number + 1:02d}-01") - 1
+            number = month_number(month)
+            return first_day(number), first_day(number + 1) - 1
         except ValueError:
             raise BadCall(
                 "month_invalid",
                 f"--month: {month!r} is not a month",
                 "Write months as YYYY-MM, such as 2026-06.",
             ) from None
-    first_day, last_day = days_in_order(first, last)
-    if first_day is None and last_day is None:
+    begin, end = days_in_order(first, last)
+    if begin is None and end is None:
         return None
-    if first_day is None or last_day is None:
+    if begin is None or end is None:
         raise BadCall(
             "dates_incomplete",
-            f"{'--from' if first_day is None else '--to'} is missing",
+            f"{'--from' if begin is None else '--to'} is missing",
             "Give both days of the window.",
         )
-    return first_day, last_day
+    return begin, end
 
 
 def _asked_day(traded: str | None) -> int | None:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from mtok.calendar import format_date, format_instant
-from mtok.cli.layout import Heading, Page, apart, columns, hairline, labelled, wrapped
+from mtok.cli.layout import Heading, Page, apart, labelled, wrapped
 from mtok.cli.settle_lab_plot import plot_lines
+from mtok.cli.settle_lab_tables import date, price, table, usd
 from mtok.lab import InitialReason, MarkedDay, PathDay, Replay
 from mtok.lab.history import NOT_LISTED, NOT_PUBLISHED
 from mtok.market.margin import Side
 from mtok.market.references import MODEL
 from mtok.quantities import rounded
 from mtok.settlement.marks import Level
-from mtok.settlement.values import amount_text, price_text
-from mtok.wording.figures import MINUS, TIED, counted, day_text, instant_text, percent, tokens
+from mtok.wording.figures import MINUS, TIED, counted, instant_text, percent, tokens
 from mtok.wording.words import company_of
 
 _SIDES: Final = {Side.BUY: "buyer", Side.SELL: "seller"}
@@ -45,39 +44,19 @@ def lab_page(found: Replay, chosen: str, width: int, *, asked_price: bool, plot:
     ]
 
 
-def usd(cents: int, *, sign: bool = False) -> str:
-    """Return an amount with thousands separators and a true minus. sign : with a plus where it is positive
-
-    >>> usd(-123_456), usd(5, sign=True), usd(0, sign=True)
-    ('−1,234.56', '+0.05', '0.00')
-    """
-    whole, _, fraction = amount_text(abs(cents)).partition(".")
-    before = MINUS if cents < 0 else "+" if sign and cents else ""
-    return f"{before}{tokens(int(whole))}.{fraction}"
-
-
-def _price(units: int, *, sign: bool = False) -> str:
-    before = MINUS if units < 0 else "+" if sign and units else ""
-    return f"{before}{price_text(abs(units))}"
-
-
-def _date(day: int) -> str:
-    return day_text(format_date(day))
-
-
 def _header(found: Replay, chosen: str, width: int, *, asked_price: bool) -> Page:
     history, terms, margin = found.history, found.terms, found.margin
     name = history.reference if history.reference.startswith(MODEL) else company_of(history.reference)
     days = len(terms.window.days)
     before = history.last_before(terms.traded)
-    traded_at = "as asked" if asked_price or before is None else f"the last value before, of {_date(before)}"
-    traded = "" if terms.traded == terms.first else f"marked from {_date(terms.traded)} on; "
+    traded_at = "as asked" if asked_price or before is None else f"the last value before, of {date(before)}"
+    traded = "" if terms.traded == terms.first else f"marked from {date(terms.traded)} on; "
     size = (
-        f"{_price(terms.price)} USD per 1M output tokens, {traded_at}; {traded}{counted(terms.lots, 'lot')} of "
+        f"{price(terms.price)} USD per 1M output tokens, {traded_at}; {traded}{counted(terms.lots, 'lot')} of "
         f"{tokens(terms.multiplier)} Mtok, notional {usd(margin.notional)} USD"
     )
     return [
-        *apart(f"Settlement lab · {name}", f"{_date(terms.first)} to {_date(terms.last)}", width),
+        *apart(f"Settlement lab · {name}", f"{date(terms.first)} to {date(terms.last)}", width),
         *wrapped(
             f"methodology {history.methodology} · contract specification {found.rules.specification} · amounts in "
             "USD to the buyer",
@@ -96,7 +75,7 @@ def _values_said(found: Replay) -> str:
     used = {day.source_day for day in found.days} - {None}
     if history.sample:
         return (
-            f"those of the bundled sample, {_date(history.first)} to {_date(history.last)}, as `mtok demo` determines "
+            f"those of the bundled sample, {date(history.first)} to {date(history.last)}, as `mtok demo` determines "
             "them; nothing of it was published. This is a replay and no mark: it settles nothing."
         )
     standing = "all of them final prints"
@@ -127,10 +106,10 @@ def _styles(found: Replay, width: int) -> Page:
         rows.append(
             [
                 name,
-                _price(settled.final_value),
+                price(settled.final_value),
                 usd(settled.cash, sign=True),
                 format_date(shock.day),
-                _price(change.final_value, sign=True),
+                price(change.final_value, sign=True),
                 usd(change.cash, sign=True),
             ]
         )
@@ -138,20 +117,12 @@ def _styles(found: Replay, width: int) -> Page:
         found.last.final_value - found.average.final_value,
         found.last.cash - found.average.cash,
     )
-    rows.append(["difference", _price(value, sign=True), usd(money, sign=True), "", "", ""])
-    short = len(found.terms.window.days) < found.rules.last_value_days_min
-    said = [
+    rows.append(["difference", price(value, sign=True), usd(money, sign=True), "", "", ""])
+    said = (
         "one day +10 %: the day on which a value wrong by +10 % moves the cash most, also where it is carried, and by "
-        "how much.",
-        *(
-            [
-                f"A contract on the last value takes a window of {found.rules.last_value_days_min} days at least; this "
-                "one could not be made."
-            ]
-            * short
-        ),
-    ]
-    return [*lines, *_table(rows, "<>>>>>", width), *chain.from_iterable(wrapped(one, width) for one in said)]
+        "how much."
+    )
+    return [*lines, *table(rows, "<>>>>>", width), *wrapped(said, width)]
 
 
 def _rounding(found: Replay, width: int) -> Page:
@@ -161,7 +132,7 @@ def _rounding(found: Replay, width: int) -> Page:
     mean = rounded(rounding.unrounded, _MEAN_PLACES)
     rows = [
         ["", "final value", "cash", "drift in cents"],
-        ["rounded once, as specified", _price(found.average.final_value), usd(rounding.once, sign=True), ""],
+        ["rounded once, as specified", price(found.average.final_value), usd(rounding.once, sign=True), ""],
         _drift("mean not rounded", mean, rounding.of_unrounded, rounding.once),
         _drift("day by day, each rounded", "", rounding.daily, rounding.once),
     ]
@@ -169,7 +140,7 @@ def _rounding(found: Replay, width: int) -> Page:
         "day by day: the changes of the daily settlement price as cash, each rounded to cents and added up."
         + (f" The mean is exactly {rounding.unrounded}." if Fraction(mean) != rounding.unrounded else "")
     )
-    return ["", Heading("Rounding"), *_table(rows, "<>>>", width), *wrapped(said, width)]
+    return ["", Heading("Rounding"), *table(rows, "<>>>", width), *wrapped(said, width)]
 
 
 def _drift(name: str, mean: str, cents: int, once: int) -> list[str]:
@@ -193,7 +164,7 @@ def _missing(found: Replay, width: int) -> Page:
     return [
         *lines,
         *wrapped(limits, width),
-        *_table(rows, "<<<", width),
+        *table(rows, "<<<", width),
         *_refused(found, width),
         *_dropped(found, width),
     ]
@@ -211,7 +182,7 @@ def _why(day: MarkedDay) -> str:
 def _carried(day: MarkedDay, found: Replay) -> str:
     if day.source_day is None:
         return "refused"
-    return f"{_price(found.history.values[day.source_day])} of {format_date(day.source_day)}"
+    return f"{price(found.history.values[day.source_day])} of {format_date(day.source_day)}"
 
 
 def _refused(found: Replay, width: int) -> Page:
@@ -225,7 +196,7 @@ def _refused(found: Replay, width: int) -> Page:
     first = found.refused[0]
     assert first.agreed_until is not None
     ahead = (
-        f"No final value by F3. What would have come next, of {_date(first.day)}: F4, the parties of a contract may "
+        f"No final value by F3. What would have come next, of {date(first.day)}: F4, the parties of a contract may "
         f"agree on a value until {instant_text(format_instant(first.agreed_until))}; then F5, {first.decided}."
     )
     return [*lines, *wrapped(ahead, width)]
@@ -241,7 +212,7 @@ def _dropped(found: Replay, width: int) -> Page:
             [
                 "carried, as specified",
                 str(len(found.terms.window.days)),
-                _price(found.average.final_value),
+                price(found.average.final_value),
                 usd(found.average.cash, sign=True),
             ]
         )
@@ -249,14 +220,14 @@ def _dropped(found: Replay, width: int) -> Page:
         [
             "dropped, never done",
             str(dropped.days),
-            _price(dropped.final_value),
+            price(dropped.final_value),
             usd(dropped.cash, sign=True),
         ]
     )
     if found.average is not None:
         value, money = dropped.final_value - found.average.final_value, dropped.cash - found.average.cash
-        rows.append(["difference", "", _price(value, sign=True), usd(money, sign=True)])
-    return ["", *_table(rows, "<>>>", width)]
+        rows.append(["difference", "", price(value, sign=True), usd(money, sign=True)])
+    return ["", *table(rows, "<>>>", width)]
 
 
 # ---- margin
@@ -279,7 +250,7 @@ def _margin(found: Replay, width: int) -> Page:
     for called in margin.called:
         said = "none"
         if called.day is not None:
-            said = f"{called.calls}, {usd(called.sum)} in all, the largest {usd(called.largest)} on {_date(called.day)}"
+            said = f"{called.calls}, {usd(called.sum)} in all, the largest {usd(called.largest)} on {date(called.day)}"
         lines += labelled(f"calls {_SIDES[called.side]}", said, width)
     return [*lines, *_worst(found, width), *_given_back(found, width)]
 
@@ -305,7 +276,7 @@ def _exact_percent(found: Replay) -> str:
 
 def _reason_said(reason: InitialReason, found: Replay) -> str:
     rules, margin = found.rules, found.margin
-    moves = f"{counted(len(margin.moves), 'move')} over {rules.move_days} days until {_date(found.terms.traded - 1)}"
+    moves = f"{counted(len(margin.moves), 'move')} over {rules.move_days} days until {date(found.terms.traded - 1)}"
     if reason == InitialReason.UNKNOWN:
         share = percent(rules.unknown_share, 0)
         return f"{share} of the notional, too little history: {moves}, fewer than {rules.moves_min}"
@@ -320,13 +291,13 @@ def _path(days: Sequence[PathDay], found: Replay, width: int) -> Page:
     held = [["date", "moved so far", "held buyer", "held seller", "called in the evening"]]
     for day in days:
         one = day.margin
-        mark = _price(one.mark)
+        mark = price(one.mark)
         level = "" if one.day in found.history.values else f"{Level.CARRIED} "
         moved.append(
             [
                 format_date(one.day),
                 f"{level}{mark}",
-                _price(one.settlement_price),
+                price(one.settlement_price),
                 *(usd(cents) for cents in (one.target, one.due, one.moved)),
             ]
         )
@@ -343,9 +314,9 @@ def _path(days: Sequence[PathDay], found: Replay, width: int) -> Page:
         "held: collateral before the calls of that evening, which are taken as paid the same evening."
     )
     return [
-        *_table(moved, "<>>>>>", width),
+        *table(moved, "<>>>>>", width),
         "",
-        *_table(held, "<>>><", width),
+        *table(held, "<>>><", width),
         *wrapped(explained, width),
         "",
     ]
@@ -355,7 +326,7 @@ def _ended(found: Replay, width: int) -> Page:
     final = found.margin.final
     if final is None:
         day = found.margin.days[-1].margin.day + 1
-        return labelled("final", f"none: {_date(day)} has no mark, and nothing is marked after it", width)
+        return labelled("final", f"none: {date(day)} has no mark, and nothing is marked after it", width)
     one = final.margin
     paid = {True: "the seller pays the buyer", False: "the buyer pays the seller"}
     whole = (
@@ -363,7 +334,7 @@ def _ended(found: Replay, width: int) -> Page:
         if not one.account.moved
         else f"in all {paid[one.account.moved > 0]} {usd(abs(one.account.moved))}"
     )
-    last = f"{usd(one.moved, sign=True)} moves on {_date(one.day)}"
+    last = f"{usd(one.moved, sign=True)} moves on {date(one.day)}"
     return labelled("final", f"{last}; {whole}", width)
 
 
@@ -376,8 +347,8 @@ def _worst(found: Replay, width: int) -> Page:
     assert closing.payer is not None
     return labelled(
         "beyond it",
-        f"had the {_SIDES[closing.payer]} stopped paying, a close-out on {_date(worst.margin.day)} at "
-        f"{_price(closing.price)} would have left a claim of {usd(closing.claim)} beyond collateral, the largest",
+        f"had the {_SIDES[closing.payer]} stopped paying, a close-out on {date(worst.margin.day)} at "
+        f"{price(closing.price)} would have left a claim of {usd(closing.claim)} beyond collateral, the largest",
         width,
     )
 
@@ -391,28 +362,3 @@ def _given_back(found: Replay, width: int) -> Page:
         f"to move {usd(back, sign=True)} on top to arrive at the same total"
     )
     return labelled("raw marks", said, width)
-
-
-# ---- tables
-
-
-def _table(rows: Sequence[Sequence[str]], alignment: str, width: int) -> Page:
-    """Return a table under a heading; columns that do not fit come below, the first again before them."""
-    lines: Page = []
-    for block in _blocks(rows, width):
-        head, *body = columns(
-            [[row[one] for one in block] for row in rows], "".join(alignment[one] for one in block)
-        )
-        lines += [*([""] if lines else []), Heading(head), hairline(width), *body]
-    return lines
-
-
-def _blocks(rows: Sequence[Sequence[str]], width: int) -> list[list[int]]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    blocks = [[0]]
-    for place in range(1, len(widths)):
-        used = sum(widths[one] + 2 for one in blocks[-1])
-        if used + widths[place] > width and len(blocks[-1]) > 1:
-            blocks.append([0])
-        blocks[-1].append(place)
-    return blocks

@@ -8,7 +8,7 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from mtok.calendar import format_date
-from mtok.cli.settle_lab_page import usd
+from mtok.cli.settle_lab_tables import usd
 from mtok.lab import Replay
 from mtok.market.references import MODEL
 from mtok.quantities import half_even

@@ -24,6 +24,12 @@ _VALUE: Final = re.compile(r"(?:0|[1-9][0-9]{0,11})\.[0-9]{6}", re.ASCII)
 _CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,79}", re.ASCII)
 
 
+_MODEL: Final = re.compile(
+    r"model:[A-Za-z0-9][A-Za-z0-9._-]{0,79}/[A-Za-z0-9][A-Za-z0-9._-]{0,119}", re.ASCII
+)
+_PSEUDONYM: Final = re.compile(r"[a-z0-9][a-z0-9-]{7,63}", re.ASCII)
+
+
 class Malformed(ValueError):
     """Content that is not in its form: the message says what was found."""
 
@@ -124,6 +130,16 @@ def is_name(value: Any) -> bool:
 def is_series(value: Any) -> bool:
     """Return whether it is written as a series is."""
     return isinstance(value, str) and _SERIES.fullmatch(value) is not None
+
+
+def is_reference(value: Any) -> bool:
+    """Return whether it is what a mark is of: a series, or `model:` and a canonical slug."""
+    return is_series(value) or (isinstance(value, str) and _MODEL.fullmatch(value) is not None)
+
+
+def is_pseudonym(value: Any) -> bool:
+    """Return whether it is written as the name of a person behind a mark is."""
+    return isinstance(value, str) and _PSEUDONYM.fullmatch(value) is not None
 
 
 def is_value(value: Any) -> bool:

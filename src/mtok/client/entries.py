@@ -18,6 +18,8 @@ from mtok.client.content import (
     is_date,
     is_instant,
     is_name,
+    is_pseudonym,
+    is_reference,
     is_series,
     is_sha256,
     is_text,
@@ -41,6 +43,10 @@ STAGES: Final[Mapping[str | None, frozenset[str]]] = {
 """Stage of a vintage (None: there is none yet) → the stages that may follow."""
 
 NOTICES: Final = frozenset({"disruption", "incident", "correction", "key_rotation", "cessation"})
+MARK_STATES: Final = ("published", "upheld", "corrected", "locked")
+"""In the order in which marks of one version stand in a publication."""
+MARK_LEVELS: Final = frozenset({"F0", "F1", "F3", "F5"})
+MARK_UNIT: Final = "USD_PER_MTOK_OUTPUT"
 WITHHELD: Final = "withheld"
 PRINTED: Final = frozenset({"good", "degraded", "estimated"})
 
@@ -51,6 +57,14 @@ def _is_path(value: Any) -> bool:
 
 def _is_stage(value: Any) -> bool:
     return isinstance(value, str) and value in STAGES
+
+
+def _is_mark_state(value: Any) -> bool:
+    return value in MARK_STATES
+
+
+def _is_level(value: Any) -> bool:
+    return isinstance(value, str) and value in MARK_LEVELS
 
 
 _COMMON: Final[Mapping[str, Check]] = {
@@ -110,6 +124,22 @@ FORMS: Final[Mapping[str, tuple[Mapping[str, Check], Mapping[str, Check]]]] = {
             "sha256": is_sha256,
         },
         {},
+    ),
+    "mark": (
+        {
+            "reference": is_reference,
+            "methodology": is_name,
+            "date": is_date,
+            "mark_version": is_count,
+            "state": _is_mark_state,
+            "value": is_value,
+            "unit": lambda value: bool(value == MARK_UNIT),
+            "source_point_index": is_count,
+            "fallback_level": _is_level,
+            "preparer_pseudonym": is_pseudonym,
+            "approver_pseudonym": is_pseudonym,
+        },
+        {"reasons_sha256": is_sha256},
     ),
     "asof": ({"known_at": is_instant, "vintages": is_count, "sha256": is_sha256}, {}),
     "notice": (
@@ -305,10 +335,13 @@ class Ledger:
                     "entry_malformed", f"{entry.where}, field series", f"{series!a} is not in R-1"
                 )
             return 1, content["date"], _DATED[entry.type], place or 0, content.get("methodology", "")
+        if entry.type == "mark":
+            state = MARK_STATES.index(content["state"])
+            return 2, content["date"], content["reference"], int(content["mark_version"]), state
         return {
             "method": (0, content.get("methodology", "")),
-            "notice": (2,),
-            "asof": (3,),
+            "notice": (3,),
+            "asof": (4,),
         }[entry.type]
 
     def _take_vintage(self, entry: Numbered) -> None:

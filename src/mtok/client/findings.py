@@ -55,6 +55,13 @@ CODES: Final[Mapping[str, tuple[str, str]]] = {
     "vintage_order": (LOG, "vintages are not 0, 1, 2, … or do not supersede the one before"),
     "stage_order": (LOG, "a stage that may not follow the one before"),
     "asof_differs": (LOG, "the as-of table is not what the entries before it make"),
+    # marks
+    "mark_source": (LOG, "a mark rests on no value of its reference and methodology published before it"),
+    "mark_not_final": (LOG, "a mark rests on a value that is not final"),
+    "mark_level": (LOG, "a mark rests on a date that its fallback level does not allow"),
+    "mark_value_differs": (LOG, "a mark has another value than the one it rests on"),
+    "mark_one_person": (LOG, "one person alone stands behind a mark"),
+    "mark_order": (LOG, "a mark that may not follow those printed of its date before"),
     # records and what they name
     "record_malformed": (
         LOG,

@@ -17,6 +17,7 @@ from mtok.client.entries import Ledger, Numbered, publications
 from mtok.client.files import SUMS, Files, Sums, check_methodology, check_nothing_else
 from mtok.client.findings import Findings, Report
 from mtok.client.log import Log, check_heads, check_seen, check_tiles, read_log
+from mtok.client.marks import Marks
 from mtok.client.proving import Prover
 from mtok.client.source import Source
 from mtok.errors import BadCall
@@ -80,7 +81,8 @@ def _check_entries(
     log: Log, files: Files, sums: Sums, findings: Findings, progress: Progress
 ) -> list[Numbered]:
     """Check the publications one after the other; returns the `method` entries."""
-    editions = Editions(files, Prover(log, files, findings), findings)
+    prover = Prover(log, files, findings)
+    editions, marks = Editions(files, prover, findings), Marks(log, files, prover, findings)
 
     def order(methodology: str, series: str) -> int | None:
         method = editions.methods.get(methodology)
@@ -96,6 +98,7 @@ def _check_entries(
             _announce(entry, editions, files, sums, findings)
         ledger.take(publication)
         editions.take(publication)
+        marks.take(publication)
     progress("checking publications", len(log.ends), len(log.ends))
     return methods
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from fractions import Fraction
 from typing import Final
 
 import msgspec
 
-from mtok.calendar import format_date, parse_date
+from mtok.calendar import format_date
 from mtok.errors import AnswerIsNo, BadCall
 from mtok.lab.history import History, span_text
+from mtok.market.months import first_day, month_of
 from mtok.settlement.specification import Specification
 from mtok.settlement.values import Window, price_text
 
@@ -92,9 +92,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 def latest_window(history: History) -> tuple[int, int, bool]:
     """Return first and last day of the last whole calendar month that is published, and True; else of the last days."""
-    end = dt.date.fromisoformat(format_date(history.last + 1)).replace(day=1)
-    last = parse_date(end.isoformat()) - 1
-    first = last - dt.date.fromisoformat(format_date(last)).day + 1
+    month = month_of(history.last + 1) - 1
+    first, last = first_day(month), first_day(month + 1) - 1
     if first >= history.first:
         return first, last, True
     return max(history.last - LATEST_DAYS + 1, history.first), history.last, False

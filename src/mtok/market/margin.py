@@ -146,16 +146,27 @@ def maintenance_margin(initial: int, rules: Specification) -> int:
 
 
 def margin_day(
-    account: Account, exposure: Exposure, day: int, marks: Mapping[int, int], *, final: bool = False
+    account: Account,
+    exposure: Exposure,
+    day: int,
+    marks: Mapping[int, int],
+    *,
+    claimed: Mapping[int, int] | None = None,
+    final: bool = False,
 ) -> MarginDay:
     """Return a day of a contract: what is due, what moves, who is called.
 
-    marks : usable values by day · final : the last amount, which moves whatever its size. Raises Refused, `mark_missing`
+    marks : values by day · claimed : of those that are disputed, the number that whoever disputes holds to be right;
+    then only what both numbers agree on moves · final : the last amount, which moves whatever its size
+    Raises Refused (`mark_missing`) where the day, or one before it in the window, has no value.
     """
     price = exposure.window.settlement_price(day, marks)
     target = exposure.target(price)
-    due = target - account.moved
-    moved = due if final or abs(due) >= exposure.transfer_min else 0
+    due = movable = target - account.moved
+    if claimed:
+        own = exposure.window.settlement_price(day, {**marks, **claimed})
+        movable = undisputed(due, exposure.target(own) - account.moved)
+    moved = movable if final or abs(movable) >= exposure.transfer_min else 0
     after = account.transferred(moved)
     return MarginDay(
         day=day,
@@ -165,7 +176,7 @@ def margin_day(
         due=due,
         moved=moved,
         account=after,
-        calls=() if final else _calls(after, exposure, due - moved),
+        calls=() if final else _calls(after, exposure, movable - moved),
     )
 
 

@@ -19,6 +19,7 @@ ENTRY_VERSION: Final = "1"
 NOTICE_KINDS: Final = ("disruption", "incident", "correction", "key_rotation", "cessation")
 NOTICE_TEXT_MAX: Final = 4000
 """Characters of a notice's text: an entry has to fit into 65,535 bytes."""
+MARK_UNIT: Final = "USD_PER_MTOK_OUTPUT"
 
 Entry = dict[str, Any]
 """An entry as it is read: every value is text, a list of texts, or absent."""
@@ -90,6 +91,10 @@ class Entries:
     def prices(self, date: str, stage: str, constituents: int, path: str, sha256: str) -> None:
         """Name a day's table of posted prices."""
         self._add("prices", date=date, stage=stage, constituents=constituents, path=path, sha256=sha256)
+
+    def mark(self, **fields: str | int | None) -> None:
+        """Print a mark; `fields` are those of its entry but the unit."""
+        self._add("mark", unit=MARK_UNIT, **fields)
 
     def notice(self, kind: str, text: str, **concerning: str | None) -> None:
         """State something about the publication itself; `concerning` are the further fields of a notice."""

@@ -1,4 +1,4 @@
-"""What only an operator publishes: a correction, a notice, another key. Each holds the store's lock meanwhile."""
+"""What only an operator publishes: a correction, marks, a notice, another key. Each holds the store's lock."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from mtok.progress import Progress
 from mtok.publication.editions import Determined, determine_dates
 from mtok.publication.entries import NOTICE_KINDS, NOTICE_TEXT_MAX
 from mtok.publication.keys import has_key, keyring_of
+from mtok.publication.marks import MARKS_MAX, MarkPrint, marks_of, refuse_invalid, refuse_unfit
 from mtok.publication.policy import Due, Stage, whole_second
 from mtok.publication.press import Outside, Press
 from mtok.publication.publish import Calendar, Publication
@@ -158,6 +159,34 @@ def give_notice(
         if is_new:
             press.publish_notice(kind, text, **concerning)
         return Given(size=press.published.size, published=is_new or press.resumed)
+
+
+def publish_marks(
+    store: Store, now: int, outside: Outside, prints: Sequence[MarkPrint], progress: Progress
+) -> list[int]:
+    """Publish the marks that the log does not have word for word; return the index of each entry, in the order given.
+
+    All of them go into one publication, or none where one is unfit. Raises BadCall (`marks_too_many`) above MARKS_MAX,
+    and as `refuse_unfit`.
+    """
+    if len(prints) > MARKS_MAX:
+        raise BadCall(
+            "marks_too_many",
+            f"{len(prints)} marks in one publication, above {MARKS_MAX}",
+            "Nothing was published. Publish them in parts.",
+        )
+    with store.writing():
+        press = Press(store, now, outside, progress)
+        before = list(marks_of(press.published.entries))
+        for mark in prints:
+            refuse_invalid(mark)
+        new = sorted(set(prints).difference(before), key=lambda mark: mark.place)
+        for number, mark in enumerate(new):
+            refuse_unfit(press.published, mark, [*before, *new[:number]])
+        if new:
+            press.publish_marks(new)
+        logged = marks_of(press.published.entries)
+        return [logged[mark] for mark in prints]
 
 
 def create_key(store: Store, origin: str, seed: bytes) -> None:

@@ -23,6 +23,7 @@ from mtok.publication.editions import Edition, Files
 from mtok.publication.entries import Entries, Entry, read_entries
 from mtok.publication.keys import Keyring, keyring_of
 from mtok.publication.log import Log
+from mtok.publication.marks import MarkPrint
 from mtok.publication.policy import load_policy
 from mtok.publication.published import FOLDER, Published
 from mtok.publication.remaking import remake
@@ -109,6 +110,16 @@ class Press:
             entries.prices(
                 date, edition.stage, edition.constituents, edition.prices.path, edition.prices.sha256
             )
+        self._publish(entries, files, proofs)
+
+    def publish_marks(self, marks: Sequence[MarkPrint]) -> None:
+        """Publish marks, each of which `refuse_unfit` lets pass after those before it in order."""
+        entries = Entries(self.known_at)
+        files = self._announce(entries, self.methodology)
+        proofs: dict[str, int] = {}
+        for mark in sorted(marks, key=lambda mark: mark.place):
+            proofs[mark.proof] = len(entries.listed)
+            entries.mark(**mark.fields)
         self._publish(entries, files, proofs)
 
     def publish_notice(self, kind: str, text: str, **concerning: str | None) -> None:

@@ -79,16 +79,25 @@ class Published:
         """Return how the weight of a published record is shared among its constituents."""
         return decode_shares(self._raw_record(vintage))
 
+    def raw_prices(self, index: int) -> bytes:
+        """Return the table of posted prices that entry `index` names. Raises EnvironmentFailed when it is not that."""
+        entry = self.entries[index]
+        return self._named(entry["path"], entry["sha256"], index)
+
     def _raw_record(self, vintage: Vintage) -> bytes:
-        path = self.folder / vintage.path
+        return self._named(vintage.path, vintage.record_sha256, vintage.index)
+
+    def _named(self, name: str, sha256: str, index: int) -> bytes:
+        """Return the file that entry `index` of the log names."""
+        path = self.folder / name
         try:
             raw = path.read_bytes()
         except FileNotFoundError:
             raise _damaged(path, "is missing") from None
         except OSError as error:
             raise _damaged(path, f"cannot be read ({error.strerror})") from None
-        if sha256_hex(raw) != vintage.record_sha256:
-            raise _damaged(path, f"is not the one entry {vintage.index} of the log names")
+        if sha256_hex(raw) != sha256:
+            raise _damaged(path, f"is not the one entry {index} of the log names")
         return raw
 
     def in_force(

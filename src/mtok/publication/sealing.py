@@ -25,6 +25,8 @@ from mtok.publication.log import Log, read_head, write_once
 SUMS: Final = "SHA256SUMS"
 _PENDING: Final = "pending"
 _SUMS_BYTES_MAX: Final = 2**26
+_NO_FILES: Final = "\n"
+"""The sums of a log beside which nothing is published: a note has a text."""
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,7 +161,7 @@ class Sealing:
             _replace(self.folder / path, raw)
         sums |= {path: sha256_hex(raw) for path, raw in (pending.files | made).items()}
         text = "".join(f"{sums[path]}  {path}\n" for path in sorted(sums))
-        _replace(self.folder / SUMS, sign_note(text, keys[-1]))
+        _replace(self.folder / SUMS, sign_note(text or _NO_FILES, keys[-1]))
         (self.folder / _PENDING / f"{pending.size}.json").unlink()
         sync_folder(self.folder / _PENDING)
         progress("publishing", len(pending.files), len(pending.files))
@@ -193,7 +195,8 @@ class Sealing:
                 f"{path}: {error}",
                 "Nothing was signed. Copy the file from the mirror or a backup and run again.",
             ) from None
-        return {name: sha256 for sha256, name in (line.split("  ", 1) for line in text.splitlines())}
+        lines = [] if text == _NO_FILES else text.splitlines()
+        return {name: sha256 for sha256, name in (line.split("  ", 1) for line in lines)}
 
 
 def _replace(path: Path, raw: bytes) -> None:

@@ -61,6 +61,10 @@ class Machine:
         """Every command, in the order of the table."""
         return tuple(dict.fromkeys(row.command for row in self.rows))
 
+    def has(self, state: str, command: str) -> bool:
+        """Return whether a command is listed for a state."""
+        return (state, command) in self._rows
+
     def step(self, state: str, command: str, actor: Actor) -> Transition:
         """Return the row of a command that an actor gives. Raises Refused (`not_allowed`, `not_yours`)."""
         row = self._rows.get((state, command))

@@ -30,7 +30,6 @@ class Specification:
     lots_max: int
     months_ahead_max: int
     close_days: int
-    last_value_days_min: int
     run_hour: int
     slot_hours: int
     terms_hours: int

@@ -1,9 +1,9 @@
 """The disruption waterfall: what stands for a day whose own final value did not come in time. The first step that
 yields a value decides.
 
-F0 the final value · F1 a late one, waited for · F2 a second price channel, which does not exist yet and says so · F3 the
-last reviewed mark, carried · F4 what the parties agree, for their contract alone · F5 two operators, with reasons, or
-the end of the contract at its last locked mark.
+F0 the final value · F1 a late one, waited for · F2 a second price channel, which does not exist yet and says so · F3
+the last reviewed mark, carried · F4 what the parties agree, for their contract alone · F5 two operators, with reasons,
+or the end of the contract at its last locked mark.
 """
 
 from __future__ import annotations

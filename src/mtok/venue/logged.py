@@ -9,11 +9,13 @@ from typing import Final
 from mtok.archive.published_log import head_line, is_head, place_of
 from mtok.notes import Checkpoint, PublicKey, open_note
 from mtok.proofs import TILE_WIDTH, check_inclusion, decode_bundle, decode_proof, leaf_hash, tile_bytes
+from mtok.publication.marks import marks_of
 from mtok.venue.opened import Opened, damaged
 
 _LOGGED: Final = re.compile(
     r"log/(heads/[0-9]{1,12}|tile/(entries|[0-9]{1,2})(/x[0-9]{3})*/[0-9]{3}(\.p/[0-9]{1,3})?)"
     r"|proofs/[a-z0-9-]+/[0-9.a-z-]+\.tlog-proof"
+    r"|proofs/marks(/[A-Za-z0-9._-]{1,120}){2,4}\.tlog-proof"
 )
 
 
@@ -51,7 +53,8 @@ def _entries(now: Opened) -> dict[str, int]:
     paths |= {
         entry["path"]: index for index, entry in enumerate(published.entries) if entry["type"] == "prices"
     }
-    return paths | {proof_path(path): index for path, index in paths.items()}
+    paths |= {proof_path(path): index for path, index in paths.items()}
+    return paths | {mark.proof: index for mark, index in marks_of(published.entries).items()}
 
 
 def _is_of(now: Opened, path: str) -> bool:

@@ -456,6 +456,10 @@ KINDS = {
     "stage": "prelim|final|informational|backfill",
     "class": "ineligible|unpaid|missing",
     "true": "true",
+    "reference": rf"{NAME}|model:[A-Za-z0-9][A-Za-z0-9._-]{{0,79}}/[A-Za-z0-9][A-Za-z0-9._-]{{0,119}}",
+    "state": "published|upheld|corrected|locked",
+    "level": "F[0135]",
+    "pseudonym": "[a-z0-9][a-z0-9-]{7,63}",
 }
 
 
@@ -555,6 +559,11 @@ ENTRIES = {
     "asof": fields("instant known_at, count vintages, sha256 sha256"),
     "notice": fields(
         "name kind series?, text text old_key? new_key? old_signature? new_signature?, date first_date? last_date?"
+    ),
+    "mark": fields(
+        "reference reference, name methodology, date date, count mark_version source_point_index, state state, "
+        "decimal value, text unit, level fallback_level, pseudonym preparer_pseudonym approver_pseudonym, "
+        "sha256 reasons_sha256?"
     ),
 }
 
@@ -1294,6 +1303,13 @@ def tell(report: Report, record: Json, logged: tuple[int, Checkpoint] | None) ->
 # ---- a publication (formats.md, The files and The log)
 
 SERIES = "openai google-gemini anthropic deepseek qwen moonshot".split()  # R-1, in order
+MARK_STATES = {  # what may follow a mark in this state, in the order of one publication
+    "published": ("upheld", "corrected", "locked"),
+    "upheld": ("locked",),
+    "corrected": ("locked",),
+    "locked": (),
+}
+CARRY_DAYS_MAX = 3  # of the value that a mark of level F3 rests on
 
 
 class Log(NamedTuple):
@@ -1438,12 +1454,18 @@ def check_order(log: Log) -> str:
 
 
 def place_of(entry: Json) -> tuple[int, str, int, int] | None:
-    """Return what the entries of one publication are sorted by: kind, date, kind again, series; None: anywhere."""
+    """Return what the entries of one publication are sorted by: kind, date, kind again, series; None: anywhere.
+
+    Of marks: kind, date and reference, version, state.
+    """
     kind = entry["type"]
     if kind in ("raw", "point", "nodata", "prices"):
         series = SERIES.index(entry["series"]) if entry.get("series") in SERIES else len(SERIES)
         return 2, entry["date"], {"raw": 0, "prices": 2}.get(kind, 1), series
-    places = {"method": 1, "notice": 3, "asof": 4}
+    if kind == "mark":
+        version, state = int(entry["mark_version"]), list(MARK_STATES).index(entry["state"])
+        return 3, f"{entry['date']} {entry['reference']}", version, state
+    places = {"method": 1, "notice": 4, "asof": 5}
     return (places[kind], "", 0, 0) if kind in places else None
 
 
@@ -1469,6 +1491,63 @@ def check_vintages(log: Log) -> str:
             table = "".join(sorted(force.values())).encode()
             equal(found, [entry["time"], str(len(force)), digest(table)], f"entry {index}: as-of table")
     return f"{sum(count.values())} vintages of {len(count)} points"
+
+
+def check_marks(place: Place, log: Log) -> str:
+    """Marks: each has the value of what it rests on, two persons behind it, and follows those printed before."""
+    last: dict[tuple[str, ...], Json] = {}
+    count = 0
+    for index, entry in enumerate(log.entries):
+        if entry["type"] == "mark":
+            at, count = f"entry {index}", count + 1
+            check_value_of_mark(place, log, entry, at)
+            persons = {entry["preparer_pseudonym"], entry["approver_pseudonym"]}
+            need(len(persons) == 2, f"{at}: one person has prepared and approved the mark")
+            key = entry["reference"], entry["methodology"], entry["date"]
+            check_history_of_mark(entry, last.get(key), at)
+            last[key] = entry
+    return f"{count} marks of {len(last)} references and dates"
+
+
+def check_value_of_mark(place: Place, log: Log, entry: Json, at: str) -> None:
+    """A mark rests on a final value of its reference and methodology that an earlier publication has, of a fit date."""
+    number, reference = int(entry["source_point_index"]), entry["reference"]
+    need(
+        number < len(log.entries) and instant(log.entries[number]["time"]) < instant(entry["time"]),
+        f"{at}: source_point_index {show(str(number))} is in no earlier publication",
+    )
+    source, what = log.entries[number], f"{at}: entry {number}, which it rests on"
+    if reference.startswith("model:"):
+        equal(source["type"], "prices", f"{what}: type")
+        table = prices_table(place, source["path"], source["sha256"])
+        rows = [row for row in table["prices"] if row["constituent"] == reference[6:]]
+        need(rows, f"{what}: {source['path']} does not list {reference[6:]}")
+        methodology, value = table["methodology"], rows[0]["price_usd_per_mtok"]
+    else:
+        need(is_point(source) and source["series"] == reference, f"{what}: no value of {show(reference)}")
+        methodology, value = source["methodology"], source.get("value", "none")
+    equal(methodology, entry["methodology"], f"{what}: methodology")
+    equal(source["stage"], "final", f"{what}: stage")
+    equal([entry["value"], entry["unit"]], [value, "USD_PER_MTOK_OUTPUT"], f"{at}: value of the mark")
+    age, level = day(entry["date"]) - day(source["date"]), entry["fallback_level"]
+    fit = {"F0": age == 0, "F1": age == 0, "F3": 0 < age <= CARRY_DAYS_MAX, "F5": age >= 0}
+    need(fit[level], f"{what}: its date {source['date']} is not fit for level {level} of {entry['date']}")
+
+
+def check_history_of_mark(entry: Json, last: Json | None, at: str) -> None:
+    """A mark is printed, then upheld, corrected or locked, and says the same until it is corrected."""
+    state, before = entry["state"], last["state"] if last else "nothing"
+    need(state in MARK_STATES.get(before, ("published",)), f"{at}: {state} cannot follow {before}")
+    persons = "preparer_pseudonym", "approver_pseudonym"
+    if last and state == "corrected":
+        need(int(entry["mark_version"]) > int(last["mark_version"]), f"{at}: no greater version than before")
+        need(entry["source_point_index"] != last["source_point_index"], f"{at}: corrected to the same value")
+        both = {entry[name] for name in persons} & {last[name] for name in persons}
+        need(not both, f"{at}: a person behind the version before is behind this one")
+    elif last:
+        names = {name.rstrip("?") for name in ENTRIES["mark"]} - {"state"}
+        for name in sorted(names - ({"reasons_sha256"} if state == "upheld" else set())):
+            equal(entry.get(name), last.get(name), f"{at}: {name}, which was printed before")
 
 
 def check_files(place: Place, log: Log) -> str:
@@ -1553,12 +1632,16 @@ def check_publication(report: Report, place: Place, key: Key) -> None:
     report.run("heads", "log/heads/", check_heads, place, log)
     report.run("order of entries", "log/", check_order, log)
     report.run("vintages and as-of tables", "log/", check_vintages, log)
+    report.run("marks", "log/", check_marks, place, log)
     report.run("files of entries", "log/", check_files, place, log)
     report.run("sums", "SHA256SUMS", check_sums, place, log)
     force: dict[str, dict[str, Json]] = {}  # by series and date, so far
     expected = set()
     for index, entry in enumerate(log.entries):
         name = entry["path"][: -len(".json")] if entry["type"] == "prices" else ""
+        if entry["type"] == "mark":
+            name = f"{entry['date']}.{entry['mark_version']}.{entry['state']}"
+            name = f"marks/{entry['reference'].replace('model:', 'model/')}/{name}"
         if is_point(entry):
             name = f"{entry['series']}/{entry['date']}.{entry['vintage']}"
             expected.add(f"records/{name}.json")

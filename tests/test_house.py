@@ -39,8 +39,8 @@ OUTWARD = [SOURCE / "sources" / name for name in ("attempts.py", "openrouter.py"
 TIMELESS = [
     path
     for name in (
-        "archive observations sources methodology engine determination publication settlement market bill records.py "
-        "points.py canonical.py quantities.py calendar.py proofs.py notes.py errors.py"
+        "archive observations sources methodology engine determination publication settlement market bill lab "
+        "records.py points.py canonical.py quantities.py calendar.py proofs.py notes.py errors.py"
     ).split()
     for path in ([SOURCE / name] if name.endswith(".py") else sorted((SOURCE / name).rglob("*.py")))
     if path not in OUTWARD

@@ -18,13 +18,15 @@ from typing import Any
 import pytest
 
 from mtok.archive import KIND_MODELS, KIND_RANKINGS, RANKINGS_DAILY, Response, Store
-from mtok.calendar import format_instant
+from mtok.calendar import format_instant, parse_date
 from mtok.canonical import sha256_hex
 from mtok.day import determine_days
 from mtok.determination.folder import Determinations
 from mtok.errors import EnvironmentFailed
+from mtok.lab import history
 from mtok.observations import decode_models, decode_rankings
 from mtok.observations.schedule import DIMENSIONS
+from mtok.publication.published import Published
 from mtok.sources import sample
 from mtok.sources.sample import citation, sample_responses
 
@@ -321,3 +323,25 @@ def undigested(content: Any) -> Any:
         left_out = {"sha256", "from_sha256", "origin"}
         return {name: undigested(value) for name, value in content.items() if name not in left_out}
     return [undigested(value) for value in content] if isinstance(content, list) else content
+
+
+def test_the_settlement_lab_replays_what_the_sample_gives(published_sample: Path) -> None:
+    """Its table is every value in force that the sample publishes, and every posted price of its tables of prices."""
+    folder = published_sample / "publication"
+    published = Published(folder)
+    expected: dict[str, dict[int, int]] = {}
+    for vintage in published.vintages.all_in_force():
+        if vintage.value is not None:
+            values = expected.setdefault(vintage.series, {})
+            values[parse_date(vintage.date)] = int(vintage.value.replace(".", ""))
+    for path in sorted((folder / "prices").glob("????-??-??.json")):
+        table = json.loads(path.read_bytes())
+        for row in table["prices"]:
+            if ":" not in row["constituent"]:
+                values = expected.setdefault(f"model:{row['constituent']}", {})
+                values[parse_date(table["date"])] = int(row["price_usd_per_mtok"].replace(".", ""))
+    lines = (Path(history.__file__).parent / "sample.csv").read_text("utf-8").splitlines()
+    assert {line.split(",")[0] for line in lines[1:]} == expected.keys()
+    for reference, values in expected.items():
+        assert history.sample_history(reference).values == values, reference
+    assert history.SAMPLE_METHODOLOGY == "1.0"

@@ -29,6 +29,7 @@ from mtok.cli.options import (
 from mtok.cli.publishing import commands as publishing_commands
 from mtok.cli.publishing import keys
 from mtok.cli.serving import commands as serving_commands
+from mtok.cli.settle_lab import commands as settle_lab_commands
 
 app = typer.Typer(
     help="The open reference price for AI tokens: one exact, explained value a day and company.",
@@ -41,6 +42,7 @@ app.add_typer(live_commands)
 app.add_typer(publishing_commands)
 app.add_typer(serving_commands)
 app.add_typer(bill_commands)
+app.add_typer(settle_lab_commands)
 app.add_typer(agent_commands)
 app.add_typer(keys, name="keys")
 

@@ -42,7 +42,7 @@ def bill(
     from mtok.cli.reading import named_store
     from mtok.cli.terminal import page_width
 
-    found = bill_of(export_bytes(file), _published(named_store(store)))
+    found = bill_of(export_bytes(file), published_in(named_store(store)))
     answer(bill_content(found), bill_page(found, page_width()), as_json=as_json)
 
 
@@ -59,7 +59,7 @@ def export_bytes(file: str) -> bytes:
         return opened.read(BYTES_MAX + 1)
 
 
-def _published(path: Path) -> Published:
+def published_in(path: Path) -> Published:
     """Return what a store, or a folder publication/ itself, has published. Raises BadCall where there is neither."""
     from mtok.errors import BadCall
     from mtok.publication.published import FOLDER, Published

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 
-def _series_starting(incomplete: str) -> list[str]:
+def series_starting(incomplete: str) -> list[str]:
+    """Return the series whose ids begin like this."""
     from mtok.methodology import load
     from mtok.wording.words import METHODOLOGY
 
@@ -40,7 +41,7 @@ SeriesId = Annotated[
     typer.Argument(
         metavar="SERIES",
         help="openai, google-gemini, anthropic, deepseek, qwen, moonshot; of another volume source SOURCE:ID.",
-        autocompletion=_series_starting,
+        autocompletion=series_starting,
     ),
 ]
 Format = Literal["table", "json", "csv", "parquet"]

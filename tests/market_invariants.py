@@ -46,6 +46,7 @@ def _broken_by_matches(plain: Market, found: list[Found]) -> Iterator[str]:
     by_id = {one["id"]: one for one in plain["requests"]}
     firm = [one for one in plain["requests"] if not any(absences(one, plain))]
     left = {one["id"]: left_of(one) for one in firm}
+    places = {one["id"]: priority(one) for one in firm}
     peers = defaultdict(list)
     for one in firm:
         peers[kind_of(one), one["side"]].append(one)
@@ -69,14 +70,15 @@ def _broken_by_matches(plain: Market, found: list[Found]) -> Iterator[str]:
             yield f"M9: {buy} and {sell}: {lots} lots"
         for taken, other in ((buyer, seller), (seller, buyer)):
             for one in peers[kind_of(taken), taken["side"]]:
-                if priority(one) < priority(taken) and fit(one, other):
+                if left[one["id"]] and places[one["id"]] < places[taken["id"]] and fit(one, other):
                     yield f"M4: {one['id']} is passed over for {taken['id']}"
         left[buy] -= lots
         left[sell] -= lots
     if min(left.values(), default=0) < 0:
         yield "M1: less than nothing is left"
-    for (kind, side), ones in peers.items():
-        others = peers.get((kind, "sell"), []) if side == "buy" else []
+    leftover = {key: [one for one in ones if left[one["id"]]] for key, ones in peers.items()}
+    for (kind, side), ones in leftover.items():
+        others = leftover.get((kind, "sell"), []) if side == "buy" else []
         yield from (
             f"M7: {one['id']} and {other['id']}" for one in ones for other in others if fit(one, other)
         )
@@ -92,7 +94,7 @@ def _passed_over(
 ) -> Iterator[str]:
     """Yield who in the end has something left although somebody later was matched with one who fits (M4).
 
-    Only those are looked at whose sizes fit whatever is left: no minimum, or a tail, on both sides.
+    Only those without a minimum are looked at, on both sides: their sizes fit whatever is left.
     """
     for buy, sell, *_ in found:
         for taken, other in ((by_id[buy], by_id[sell]), (by_id[sell], by_id[buy])):

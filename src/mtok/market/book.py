@@ -118,8 +118,13 @@ def _give(book: Book, command: Command) -> None:
 
 
 def _known(book: Book, command: Command) -> Object | None:
-    """Return the object of a command, None where it makes one. What is not theirs is to participants as if missing."""
+    """Return the object of a command, None where it makes one.
+
+    What is not theirs is to participants as if missing; who has no business with the kind hears nothing of any.
+    """
     machine, found = MACHINES[command.kind], book.find(command.kind, command.id)
+    if command.actor.role not in machine.roles:
+        raise Refused("not_yours", f"{command.actor.role} has no business with a {command.kind}", "Leave it.")
     is_hidden = command.actor.role in PARTICIPANTS and found and command.actor.party not in book.owners(found)
     if found and not is_hidden:
         return found

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from mtok.market.book import CONTRACT, PROPOSAL, REQUEST, Book, Object
+from mtok.market.book import CONTRACT, PROPOSAL, REQUEST, Book, Object, advance
 from mtok.market.contracts import Contract
 from mtok.market.cycle import slot_end
 from mtok.market.margin import Side
@@ -110,7 +110,8 @@ def view(book: Book, found: Object, viewer: Actor, now: int) -> dict[str, Any]:
 
 
 def views(book: Book, viewer: Actor, now: int) -> dict[str, list[dict[str, Any]]]:
-    """Return all that a viewer sees, by kind, each list by id."""
+    """Return all that a viewer sees at an instant, by kind, each list by id; what was due by then has happened."""
+    book = advance(book, now)
     objects: dict[str, Mapping[str, Object]] = {
         REQUEST: book.requests,
         PROPOSAL: book.proposals,

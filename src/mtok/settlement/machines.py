@@ -61,6 +61,11 @@ class Machine:
         """Every command, in the order of the table."""
         return tuple(dict.fromkeys(row.command for row in self.rows))
 
+    @property
+    def roles(self) -> frozenset[Role]:
+        """Every role that may do anything."""
+        return frozenset(role for row in self.rows for role in row.who)
+
     def has(self, state: str, command: str) -> bool:
         """Return whether a command is listed for a state."""
         return (state, command) in self._rows

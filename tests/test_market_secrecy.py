@@ -274,7 +274,7 @@ def test_no_refusal_says_a_name_a_contact_or_a_limit(stage: str) -> None:
     hidden = [*(text for party in CANARIES for text in _canaries(party)), *map(str, LIMITS.values())]
     hidden += [price_text(limit) for limit in LIMITS.values()]
     assert not [refusal for refusal in refusals if _seen(refusal, tuple(hidden))]
-    assert len(refusals) > 100
+    assert len(refusals) > 50
 
 
 def test_what_is_logged_of_a_run_has_no_names_and_its_matches_no_limits() -> None:

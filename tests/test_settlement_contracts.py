@@ -1,4 +1,4 @@
-"""Contracts where something goes wrong: calls that stay unpaid, gaps in the window, disputes of days that are agreed."""
+"""Contracts where something goes wrong: calls left unpaid, gaps in the window, disputes of days that are agreed."""
 
 from __future__ import annotations
 

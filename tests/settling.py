@@ -190,6 +190,7 @@ def mark_of(date: str, value: int, state: str = "published", **changes: Any) -> 
         approver="bert",
         log_index=day * 10 + 5,
         dispute_until=(day + 4) * DAY,
+        locked_at=(day + 4) * DAY if state == "locked" else None,
     )
     return msgspec.structs.replace(usual, **changes)
 

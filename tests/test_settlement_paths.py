@@ -1,4 +1,4 @@
-"""Random paths of contracts against the oracle, to the cent; the invariants S1 … S12 one by one; the edges of 64 bits."""
+"""Random paths of contracts against the oracle, to the cent; S1 … S12 one by one; where amounts end."""
 
 from __future__ import annotations
 

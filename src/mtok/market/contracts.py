@@ -212,7 +212,7 @@ def activate(book: Book, contract: Contract, command: Command) -> list[Contract]
         )
     if min(posted.buyer, posted.seller) < contract.terms.initial_margin:
         raise Refused("margin_missing", "one side's initial margin is not there", "Wait for it.")
-    return [_changed(contract, account=Account(long=posted.buyer, short=posted.seller))]
+    return [_changed(contract, account=Account(long=posted.buyer, short=posted.seller).checked())]
 
 
 def void(book: Book, contract: Contract, command: Command) -> list[Contract]:
@@ -238,6 +238,7 @@ def recover(_: Book, contract: Contract, command: Command) -> list[Contract]:
 def margin(book: Book, contract: Contract, command: Command) -> list[Contract]:
     """Take a day's margin: move what is due, call who is short; of a disputed mark what is undisputed moves.
 
+    A call that was not paid keeps its hour when another follows. Of a day that is agreed no dispute counts.
     Raises Refused: `margin_done`, `window_over`, `mark_missing`.
     """
     given = command.given(Marked)
@@ -270,12 +271,16 @@ def with_margin(
             "window_over", f"the window ended on {format_date(exposure.window.last)}", "It matures now."
         )
     agreed = dict(contract.agreed)
-    taken = margin_day(
-        contract.account, exposure, day, {**values, **agreed} if agreed else values, claimed=claimed
-    )
+    if agreed:
+        values = {**values, **agreed}
+        claimed = {disputed: value for disputed, value in claimed.items() if disputed not in agreed}
+    taken = margin_day(contract.account, exposure, day, values, claimed=claimed)
     due = business_day_after(day + 1, 1) * DAY + rules.payment_hour * HOUR
     calls = {one.side: one for one in contract.calls}
-    calls |= {one.side: OpenCall(side=one.side, amount=one.amount, due=due) for one in taken.calls}
+    for one in taken.calls:
+        unpaid = calls.get(one.side)
+        first_due = due if unpaid is None else min(due, unpaid.due)
+        calls[one.side] = OpenCall(side=one.side, amount=one.amount, due=first_due)
     return _changed(
         contract, account=taken.account, days=(*contract.days, taken), calls=tuple(calls.values())
     )
@@ -365,7 +370,7 @@ def terminate(book: Book, contract: Contract, command: Command) -> list[Contract
 
 
 def end(_: Book, contract: Contract, command: Command) -> list[Contract]:
-    """End a contract that can have no value, at its last locked mark (F5).
+    """End a contract that can have no value, at its last locked mark before the first gap of the window (F5).
 
     Raises Refused: `second_missing`, `same_person`, `reason_missing`, `mark_missing`.
     """
@@ -374,7 +379,8 @@ def end(_: Book, contract: Contract, command: Command) -> list[Contract]:
     if not given.reason.strip():
         raise Refused("reason_missing", "no reason", "Write why.")
     values = _values(contract, given.marks, IN_SETTLEMENT)
-    day = max((day for day in values if day <= window.last), default=None)
+    gap = next((day for day in window.days if day not in values), window.last + 1)
+    day = max((day for day in values if day < gap), default=None)
     if day is None:
         raise Refused("mark_missing", "no mark is locked", "Wait until one is.")
     return [_changed(_closed(contract, window.settlement_price(day, values)), reason=given.reason)]

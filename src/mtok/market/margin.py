@@ -17,7 +17,7 @@ import msgspec
 from mtok.quantities import half_even
 from mtok.settlement.machines import Refused
 from mtok.settlement.specification import Specification
-from mtok.settlement.values import Window, cash
+from mtok.settlement.values import AMOUNT_MAX, Window, cash
 
 _UNITS_PER_CENT: Final = 10**4
 
@@ -64,11 +64,19 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         if amount <= 0:
             raise Refused("amount_invalid", f"{amount} cents", "Post a positive amount.")
         held = {"long": self.long + amount} if side == Side.BUY else {"short": self.short + amount}
-        return msgspec.structs.replace(self, **held)
+        return msgspec.structs.replace(self, **held).checked()
 
     def transferred(self, amount: int) -> Account:
         """Return the account after an amount has moved from the short side to the long one."""
-        return Account(moved=self.moved + amount, long=self.long + amount, short=self.short - amount)
+        after = Account(moved=self.moved + amount, long=self.long + amount, short=self.short - amount)
+        return after.checked()
+
+    def checked(self) -> Account:
+        """Return the account. Raises Refused (`amount_overflow`) for one that 64 bits do not hold."""
+        most = max(map(abs, (self.moved, self.long, self.short)))
+        if most > AMOUNT_MAX:
+            raise Refused("amount_overflow", f"{most} cents are more than 64 bits hold", "Divide the contract.")
+        return self
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

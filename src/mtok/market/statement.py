@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mtok.calendar import day_of, format_date
+from mtok.calendar import DAY, day_of, format_date
 from mtok.canonical import canonical_bytes
 from mtok.market.contracts import Contract
 from mtok.settlement.business_days import business_day_after
@@ -24,12 +24,14 @@ def statement(contract: Contract, marks: Sequence[Mark]) -> dict[str, Any]:
         raise Refused(
             "not_final", f"the contract is {contract.state}", "A statement is made when it has matured."
         )
-    own = [mark for mark in marks if mark.reference == contract.terms.reference]
+    reference = contract.terms.reference, contract.terms.methodology
+    own = [mark for mark in marks if (mark.reference, mark.methodology) == reference]
     by_day = {mark.day: mark for mark in last_versions(own)}
     agreed = dict(contract.agreed)
     days = exposure.window.days
     locked = max(
-        (mark.dispute_until or 0) for day, mark in by_day.items() if day in days and day not in agreed
+        ((mark.locked_at or 0) for day, mark in by_day.items() if day in days and day not in agreed),
+        default=days.stop * DAY,
     )
     return {
         "type": "settlement_statement",
@@ -50,6 +52,7 @@ def statement(contract: Contract, marks: Sequence[Mark]) -> dict[str, Any]:
         "final_payment_to_buyer": amount_text(closing.open),
         "paid_from_collateral": amount_text(closing.paid),
         "claim": amount_text(closing.claim),
+        "claim_on": closing.debtor,
         "returned_to_buyer": amount_text(closing.to_long),
         "returned_to_seller": amount_text(closing.to_short),
         "currency": contract.terms.currency,

@@ -136,6 +136,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
     value : 10⁻⁶ USD per million output tokens · held : codes of why it was held · log_index : of its entry
     dispute_until : the first instant at which it is too late to dispute it · resolvers : who upheld it
+    locked_at : since when it is final
     """
 
     reference: str
@@ -154,6 +155,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     dispute_until: int | None = None
     dispute: Dispute | None = None
     resolvers: tuple[str, ...] = ()
+    locked_at: int | None = None
 
     @property
     def day(self) -> int:

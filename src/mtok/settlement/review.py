@@ -232,7 +232,7 @@ def lock(mark: Mark, *, actor: Actor, now: int) -> Mark:
         raise Refused("not_in_log", "this version is in no log entry yet", "Publish it first.")
     if now < mark.dispute_until:
         raise _not_due(mark.dispute_until)
-    return _changed(mark, state=row.next())
+    return _changed(mark, state=row.next(), locked_at=now)
 
 
 def _refuse_unfit(found: Resolution, rules: Specification) -> None:

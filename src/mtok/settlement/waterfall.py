@@ -138,7 +138,10 @@ def _carried(day: int, earlier: Sequence[Mark]) -> Mark | None:
 def _why_not_carried(
     day: int, carried: Mark | None, earlier: Sequence[Mark], window: Window, rules: Specification
 ) -> str | None:
-    """Return why the limits of F3 do not allow to carry a mark, None where they do."""
+    """Return why the limits of F3 do not allow to carry a mark, None where they do.
+
+    A carried day counts while its mark is proposed or disputed too: it may well stay carried.
+    """
     if carried is None:
         return None
     age = day - carried.source_day
@@ -146,7 +149,7 @@ def _why_not_carried(
         return f"the last value is of {format_date(carried.source_day)}, more than {rules.carry_days_max} days before"
     if day not in window.days:
         return None
-    days = {mark.day for mark in earlier if mark.level == Level.CARRIED and mark.state in REVIEWED}
+    days = {mark.day for mark in earlier if mark.level == Level.CARRIED and mark.state != "rejected"}
     count = 1 + sum(one in window.days for one in days if one < day)
     allowed = rules.carry_share_max * len(window.days)
     if count > allowed:

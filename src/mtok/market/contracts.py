@@ -275,7 +275,9 @@ def with_margin(
     )
     due = business_day_after(day + 1, 1) * DAY + rules.payment_hour * HOUR
     calls = {one.side: one for one in contract.calls}
-    calls |= {one.side: OpenCall(side=one.side, amount=one.amount, due=due) for one in taken.calls}
+    for one in taken.calls:  # a call that was missed stays missed, whatever is called after it
+        since = min(due, calls[one.side].due) if one.side in calls else due
+        calls[one.side] = OpenCall(side=one.side, amount=one.amount, due=since)
     return _changed(
         contract, account=taken.account, days=(*contract.days, taken), calls=tuple(calls.values())
     )

@@ -1,0 +1,42 @@
+"""Defects of the market that were found and corrected, each by the smallest test that fails without the correction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from market_driving import DESK, PRICE, TREASURY, Drive, Row, booked, mark
+from mtok.calendar import DAY
+from mtok.market.contracts import Agreed, Agreement, Contract, Marked, Posted
+from mtok.market.proposals import TermsAmendment
+from mtok.settlement.people import SYSTEM, Role
+
+
+def active() -> tuple[Drive, str, Callable[[], Contract]]:
+    """Return a market with a contract of 10 lots at 12.00, margin posted, and what returns the contract."""
+    drive, name = booked()
+    initial = drive.model.contracts[name]["initial"]
+    posted = Posted(buyer=initial, seller=initial)
+    drive.give("contract", "activate", name, TREASURY[0], posted, buyer=initial, seller=initial)
+    return drive, name, lambda: drive.book.contracts[name]
+
+
+def take_margin(drive: Drive, name: str, row: Row) -> None:
+    """Take the margin of a day before the window, by its mark alone."""
+    assert drive.give(
+        "contract", "margin", name, SYSTEM, Marked(marks=(mark(row),), day=row.day), marks=[row], day=row.day
+    )
+
+
+def test_a_missed_call_stays_missed_with_the_next_margin() -> None:
+    """Each day's call took the place of the last one with a later due instant, so nobody was ever overdue."""
+    drive, name, contract = active()
+    today = drive.now // DAY
+    for day in (today, today + 7):
+        take_margin(drive, name, Row("series", "1", day, 1, "published", PRICE * 4 // 5, None, True, "F0"))
+    (call,) = contract().calls
+    assert call.due < (today + 7) * DAY
+    drive.go(call.due)
+    assert drive.give("contract", "notice", name, TREASURY[0], second=TREASURY[1])

@@ -40,3 +40,17 @@ def test_a_missed_call_stays_missed_with_the_next_margin() -> None:
     assert call.due < (today + 7) * DAY
     drive.go(call.due)
     assert drive.give("contract", "notice", name, TREASURY[0], second=TREASURY[1])
+
+
+def test_what_both_sides_agree_on_is_not_held_back_by_a_dispute() -> None:
+    """A value agreed for a day (F4) stands before its mark, so a dispute of that mark is of no consequence."""
+    drive, name, contract = active()
+    first = contract().terms.exposure.window.first
+    said = Agreement(contract=name, terms_sha256=contract().terms.sha256, value=PRICE + 1_000_000, day=first)
+    buyer, seller = (drive.person(party, Role.PARTICIPANT_APPROVER) for party in ("p1", "p3"))
+    agreed = Agreed(agreement=said, first_sha256=said.sha256, second_sha256=said.sha256)
+    assert drive.give(
+        "contract", "agree", name, buyer, agreed, second=seller, value=said.value, day=first, same=True
+    )
+    take_margin(drive, name, Row("series", "1", first, 1, "disputed", PRICE, PRICE - 1_000_000, True, "F0"))
+    assert contract().account.moved == contract().terms.exposure.target(PRICE + 1_000_000)

@@ -270,9 +270,10 @@ def with_margin(
             "window_over", f"the window ended on {format_date(exposure.window.last)}", "It matures now."
         )
     agreed = dict(contract.agreed)
-    taken = margin_day(
-        contract.account, exposure, day, {**values, **agreed} if agreed else values, claimed=claimed
-    )
+    if agreed:
+        values = {**values, **agreed}
+        claimed = {one: own for one, own in claimed.items() if one not in agreed}
+    taken = margin_day(contract.account, exposure, day, values, claimed=claimed)
     due = business_day_after(day + 1, 1) * DAY + rules.payment_hour * HOUR
     calls = {one.side: one for one in contract.calls}
     for one in taken.calls:  # a call that was missed stays missed, whatever is called after it

@@ -54,3 +54,18 @@ def test_what_both_sides_agree_on_is_not_held_back_by_a_dispute() -> None:
     )
     take_margin(drive, name, Row("series", "1", first, 1, "disputed", PRICE, PRICE - 1_000_000, True, "F0"))
     assert contract().account.moved == contract().terms.exposure.target(PRICE + 1_000_000)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_one_person_cannot_ask_for_both_sides(same: bool) -> None:
+    """Terms are amended because both sides ask for it; somebody with a login of each side is one person."""
+    drive = Drive(lambda options: options[0])
+    drive.new_request(drive.model.requests[drive.new_request(side="buy", lots=4, limit=PRICE)])
+    drive.run()
+    (name,) = drive.model.proposals
+    nonces, _ = drive.details("proposal", "send", None)
+    assert drive.give("proposal", "send", name, DESK, nonces)
+    first, second = (drive.person(party, Role.PARTICIPANT_APPROVER) for party in ("p1", "p3"))
+    asked = first, msgspec.structs.replace(second, person=first.person) if same else second
+    wanted = TermsAmendment(price=PRICE, lots=3, asked_by=asked)
+    assert drive.give("proposal", "amend", name, DESK, wanted, price=PRICE, lots=3, asked=asked) != same

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from market_driving import DESK, PRICE, TREASURY, Drive, Row, booked, mark
+from market_driving import Drive, booked
+from market_world import DESK, PRICE, TREASURY, Row, mark
 from mtok.calendar import DAY
 from mtok.market.contracts import Agreed, Agreement, Contract, Marked, Posted
 from mtok.market.proposals import TermsAmendment

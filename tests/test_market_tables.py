@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from market_driving import DESK, DESKS, PRICE, TREASURY, Drive, Row, booked, mark
+from market_driving import Drive, booked
 from market_model import TABLES
+from market_world import DESK, DESKS, PRICE, TREASURY, Row, mark
 from mtok.market import contracts, proposals, requests
 from mtok.market.book import MACHINES, Book, apply
 from mtok.market.commands import Command

@@ -273,14 +273,13 @@ def with_margin(
     agreed = dict(contract.agreed)
     if agreed:
         values = {**values, **agreed}
-        claimed = {disputed: value for disputed, value in claimed.items() if disputed not in agreed}
+        claimed = {one: own for one, own in claimed.items() if one not in agreed}
     taken = margin_day(contract.account, exposure, day, values, claimed=claimed)
     due = business_day_after(day + 1, 1) * DAY + rules.payment_hour * HOUR
     calls = {one.side: one for one in contract.calls}
-    for one in taken.calls:
-        unpaid = calls.get(one.side)
-        first_due = due if unpaid is None else min(due, unpaid.due)
-        calls[one.side] = OpenCall(side=one.side, amount=one.amount, due=first_due)
+    for one in taken.calls:  # a call that was missed stays missed, whatever is called after it
+        since = min(due, calls[one.side].due) if one.side in calls else due
+        calls[one.side] = OpenCall(side=one.side, amount=one.amount, due=since)
     return _changed(
         contract, account=taken.account, days=(*contract.days, taken), calls=tuple(calls.values())
     )

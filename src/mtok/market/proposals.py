@@ -211,7 +211,7 @@ def decline(book: Book, proposal: Proposal, command: Command) -> list[Object]:
 def amend(book: Book, proposal: Proposal, command: Command) -> list[Object]:
     """Change price or lots of terms because both sides asked for it; approvals of the old ones are gone.
 
-    Raises Refused: `expired`, `not_asked`, `limit_broken`, `size_broken`.
+    Raises Refused: `expired`, `not_asked`, `same_person`, `limit_broken`, `size_broken`.
     """
     terms, sides, wanted = _current(proposal, command), book.sides(proposal), command.given(TermsAmendment)
     refuse_positions(command.actor)
@@ -219,6 +219,7 @@ def amend(book: Book, proposal: Proposal, command: Command) -> list[Object]:
         raise Refused("not_asked", "both sides have to ask for it", "Ask the other side.")
     for one in wanted.asked_by:
         MACHINE.step(proposal.state, "decline", one)
+    refuse_same_person(wanted.asked_by[0], wanted.asked_by[1].person)
     _refuse_broken(wanted, proposal, sides, book.rules)
     changed = msgspec.structs.replace(
         terms,

@@ -87,8 +87,15 @@ class Market:
         self.advance(now)
         one = self.objects[kind].get(name)
         foreign = one and who.role in (_ROLES["U"], _ROLES["A"]) and who.party not in self.owners(kind, one)
-        no(not_found=foreign or (one is None and ("new", command) not in TABLES[kind]))
-        self.may(kind, one["state"] if one else "new", command, who)
+        if (
+            foreign or one is None
+        ):  # alike: who may make none is told so, of one that is not theirs there is none
+            makes = ("new", command) in TABLES[kind]
+            if makes:
+                self.may(kind, "new", command, who)
+            no(not_found=foreign or not makes)
+        else:
+            self.may(kind, one["state"], command, who)
         effect = getattr(self, f"{kind}_{command}", None)
         if effect:
             effect(one, SimpleNamespace(name=name, command=command, who=who, now=now, second=second, **said))

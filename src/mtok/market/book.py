@@ -22,9 +22,10 @@ from mtok.market.proposals import Proposal, Sides
 from mtok.market.references import Reference
 from mtok.market.requests import Request
 from mtok.settlement.business_days import deadline
+from mtok.settlement.guards import refuse_positions
 from mtok.settlement.machines import NEW, Machine, Refused
 from mtok.settlement.marks import Mark
-from mtok.settlement.people import PARTICIPANTS, SYSTEM
+from mtok.settlement.people import OPERATORS, PARTICIPANTS, SYSTEM, Actor
 from mtok.settlement.specification import Specification
 
 Object = Request | Proposal | Contract
@@ -110,7 +111,7 @@ def _give(book: Book, command: Command) -> None:
     """Give a command to a copy. Raises Refused; then the copy is worth nothing."""
     found = _known(book, command)
     state = NEW if found is None else found.state
-    row = MACHINES[command.kind].step(state, command.command, command.actor)
+    row = MACHINES[command.kind].step(state, command.command, command.actor, _told(found, command.actor))
     subject, *others = _EFFECTS[command.kind][command.command](book, found, command)
     book.put(msgspec.structs.replace(subject, state=row.next()), *others)
     if (command.kind, row.next()) == (PROPOSAL, "both_approved"):
@@ -125,6 +126,8 @@ def _known(book: Book, command: Command) -> Object | None:
     machine, found = MACHINES[command.kind], book.find(command.kind, command.id)
     if command.actor.role not in machine.roles:
         raise Refused("not_yours", f"{command.actor.role} has no business with a {command.kind}", "Leave it.")
+    if command.actor.role in OPERATORS:
+        refuse_positions(command.actor)
     is_hidden = command.actor.role in PARTICIPANTS and found and command.actor.party not in book.owners(found)
     if found and not is_hidden:
         return found
@@ -133,6 +136,13 @@ def _known(book: Book, command: Command) -> Object | None:
         if found is None:
             return None
     raise Refused("not_found", f"there is no {command.kind} {command.id}", "See the list of yours.")
+
+
+def _told(found: Object | None, actor: Actor) -> str | None:
+    """Return the state that an actor may be told, None for the state itself."""
+    if isinstance(found, Proposal) and actor.role in PARTICIPANTS:
+        return proposals.shown_state(found, actor.party)
+    return None
 
 
 def interests(book: Book, at: int) -> list[Interest]:

@@ -24,6 +24,7 @@ from mtok.settlement.marks import (
     DISPUTED,
     IN_MARGIN,
     IN_SETTLEMENT,
+    REVIEWED,
     Level,
     Mark,
     claims,
@@ -61,7 +62,7 @@ MACHINE: Final = Machine(
             "agree",
             "",
             _APPROVER,
-            "one person of each side, the very value of a day of the window (F4), within the days to agree",
+            "one person of each side, the very value of a day of the window that is over and has no mark (F4), within the days to agree",
         ),
         (
             "active disrupted",
@@ -162,11 +163,12 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Agreed(msgspec.Struct, frozen=True, kw_only=True):
-    """An agreement, and the digests that the two persons have read. second : of the other side"""
+    """An agreement, and the digests that the two persons have read. marks : that there are, of a day to agree on"""
 
     agreement: Agreement
     first_sha256: str
     second_sha256: str
+    marks: tuple[Mark, ...] = ()
 
 
 class Marked(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,15 +224,15 @@ def void(book: Book, contract: Contract, command: Command) -> list[Contract]:
 
 
 def disrupt(_: Book, contract: Contract, command: Command) -> list[Contract]:
-    """Note that the mark of the day is not its own. Raises Refused (`not_disrupted`)."""
-    if command.given(Mark).level in (Level.FINAL, Level.LATE):
+    """Note that the mark of the day is not its own. Raises Refused: `not_disrupted`, `mark_missing`."""
+    if _level(contract, command.given(Mark)) in (Level.FINAL, Level.LATE):
         raise Refused("not_disrupted", "the mark of the day is its own", "Nothing is to be done.")
     return [contract]
 
 
 def recover(_: Book, contract: Contract, command: Command) -> list[Contract]:
-    """Note that the mark of the day is its own again. Raises Refused (`still_disrupted`)."""
-    if command.given(Mark).level not in (Level.FINAL, Level.LATE):
+    """Note that the mark of the day is its own again. Raises Refused: `still_disrupted`, `mark_missing`."""
+    if _level(contract, command.given(Mark)) not in (Level.FINAL, Level.LATE):
         raise Refused("still_disrupted", "the mark of the day is not its own", "Wait for one that is.")
     return [contract]
 
@@ -301,13 +303,19 @@ def post(_: Book, contract: Contract, command: Command) -> list[Contract]:
 def agree(book: Book, contract: Contract, command: Command) -> list[Contract]:
     """Take what both sides agree to be the value of a day, for this contract alone (F4).
 
-    Raises Refused: `day_outside`, `too_late`, `not_asked`, `digest_stale`, `same_person`, `step_up`, `value_invalid`.
+    Raises Refused: `day_outside`, `mark_exists`, `too_late`, `not_asked`, `digest_stale`, `same_person`, `step_up`,
+    `value_invalid`.
     """
     agreed = _agreed(book, contract, command)
     if agreed.day is None or agreed.day not in contract.terms.exposure.window.days:
         raise Refused(
             "day_outside", "it is no day of the window", "Only a day of the window can be agreed on."
         )
+    if command.at < (agreed.day + 1) * DAY:
+        raise Refused("day_outside", f"{format_date(agreed.day)} is not over", "Wait for its print.")
+    given = command.given(Agreed)
+    if agreed.day in usable(_own(contract, given.marks), REVIEWED):
+        raise Refused("mark_exists", f"{format_date(agreed.day)} has a mark", "Dispute it, if it is wrong.")
     until = deadline((agreed.day + 1) * DAY, book.rules.agreement_days)
     if command.at >= until:
         raise Refused(
@@ -412,6 +420,15 @@ def _closed(contract: Contract, price: int) -> Contract:
 def _values(contract: Contract, marks: Sequence[Mark], states: frozenset[str]) -> dict[int, int]:
     """Return the usable values by day of a contract's reference and methodology; agreed ones before marks."""
     return usable(_own(contract, marks), states) | dict(contract.agreed)
+
+
+def _level(contract: Contract, mark: Mark) -> Level:
+    """Return the level of a mark that the contract may use. Raises Refused (`mark_missing`) for another one."""
+    if not usable(_own(contract, [mark]), IN_MARGIN):
+        raise Refused(
+            "mark_missing", f"the mark of {mark.date} is not one of this contract's", "Give its own."
+        )
+    return mark.level
 
 
 def _own(contract: Contract, marks: Sequence[Mark]) -> list[Mark]:

@@ -16,7 +16,7 @@ from mtok.market.matching import Match
 from mtok.market.parties import Opening, Party, commitment
 from mtok.market.requests import Request, filled, released, reserved
 from mtok.market.terms import Approval, Terms
-from mtok.settlement.guards import refuse_positions, refuse_same_person, refuse_without_step_up
+from mtok.settlement.guards import refuse_same_person, refuse_without_step_up
 from mtok.settlement.machines import NEW, Machine, Refused
 from mtok.settlement.people import Actor, Role
 from mtok.settlement.specification import Specification
@@ -143,7 +143,6 @@ def match(book: Book, _: None, command: Command) -> list[Object]:
 def send(book: Book, proposal: Proposal, command: Command) -> list[Object]:
     """Fix the terms; both sides are told in one transaction. Raises Refused: `slot_over`, `related`, `not_eligible`."""
     rules, sides, nonces = book.rules, book.sides(proposal), command.given(Nonces)
-    refuse_positions(command.actor)
     if command.at >= slot_end(proposal.run, rules):
         raise Refused(
             "slot_over", f"the slot ended at {format_instant(slot_end(proposal.run, rules))}", "Drop it."
@@ -214,7 +213,6 @@ def amend(book: Book, proposal: Proposal, command: Command) -> list[Object]:
     Raises Refused: `expired`, `not_asked`, `same_person`, `limit_broken`, `size_broken`.
     """
     terms, sides, wanted = _current(proposal, command), book.sides(proposal), command.given(TermsAmendment)
-    refuse_positions(command.actor)
     if {one.party for one in wanted.asked_by} != {sides.buyer.id, sides.seller.id}:
         raise Refused("not_asked", "both sides have to ask for it", "Ask the other side.")
     for one in wanted.asked_by:
@@ -258,6 +256,15 @@ EFFECTS: Final[Mapping[str, Callable[[Book, Any, Command], list[Object]]]] = {
     "lapse": lapse,
     "book": book_contract,
 }
+
+
+def shown_state(proposal: Proposal, party: str | None) -> str:
+    """Return the state of a proposal as a party is told it: nothing of what the other side did before the contract."""
+    if proposal.state in WITH_TERMS:
+        return "terms"
+    if proposal.state == "declined" and proposal.declined_by != party:
+        return "lapsed"
+    return proposal.state
 
 
 def lapses_at(proposal: Proposal, rules: Specification) -> int:

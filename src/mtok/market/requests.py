@@ -18,7 +18,6 @@ from mtok.market.cycle import is_in_slot, next_run, run_of
 from mtok.market.margin import Side
 from mtok.market.months import first_day, month_of, month_text
 from mtok.market.references import Reference, refusal
-from mtok.settlement.guards import refuse_positions
 from mtok.settlement.machines import NEW, Machine, Refused
 from mtok.settlement.people import Role
 from mtok.settlement.specification import Specification
@@ -167,7 +166,6 @@ def submit(book: Book, request: Request, command: Command) -> list[Request]:
 
 def accept(book: Book, request: Request, command: Command) -> list[Request]:
     """Take a request into the book; its priority counts from now. Raises Refused (`not_eligible`)."""
-    refuse_positions(command.actor)
     if not book.parties[request.party].may_trade(day_of(command.at)):
         raise Refused(
             "not_eligible", "its identity is not checked, or it is suspended", "Check it, or reject this."

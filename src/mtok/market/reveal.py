@@ -14,7 +14,7 @@ from mtok.market.book import CONTRACT, PROPOSAL, REQUEST, Book, Object, advance
 from mtok.market.contracts import Contract
 from mtok.market.cycle import slot_end
 from mtok.market.margin import Side
-from mtok.market.proposals import WITH_TERMS, Proposal
+from mtok.market.proposals import WITH_TERMS, Proposal, shown_state
 from mtok.market.requests import Request
 from mtok.settlement.people import PARTICIPANTS, Actor, Role
 
@@ -148,12 +148,7 @@ def _in_terms(book: Book, found: Request, _: Actor, __: int) -> int:
 
 
 def _shown_state(_: Book, found: Proposal, viewer: Actor, __: int) -> str:
-    """Return a state that says nothing of what the other side did before the contract."""
-    if found.state in WITH_TERMS:
-        return "terms"
-    if found.state == "declined":
-        return "declined" if found.declined_by == viewer.party else "lapsed"
-    return found.state
+    return shown_state(found, viewer.party)
 
 
 def _terms(_: Book, found: Proposal | Contract, __: Actor, ___: int) -> str | None:

@@ -70,20 +70,23 @@ class Machine:
         """Return whether a command is listed for a state."""
         return (state, command) in self._rows
 
-    def step(self, state: str, command: str, actor: Actor) -> Transition:
-        """Return the row of a command that an actor gives. Raises Refused (`not_allowed`, `not_yours`)."""
+    def step(self, state: str, command: str, actor: Actor, shown: str | None = None) -> Transition:
+        """Return the row of a command that an actor gives. Raises Refused (`not_allowed`, `not_yours`).
+
+        shown : what the actor may be told the state is, where that is not the state
+        """
         row = self._rows.get((state, command))
         if row is None:
             possible = [one.command for one in self.rows if one.state == state and actor.role in one.who]
             raise Refused(
                 "not_allowed",
-                f"a {self.name} that is {state} cannot be given the command {command}",
+                f"a {self.name} that is {shown or state} cannot be given the command {command}",
                 f"Possible for {actor.role}: {', '.join(possible) or 'nothing'}.",
             )
         if actor.role not in row.who:
             raise Refused(
                 "not_yours",
-                f"{actor.role} may not {command} a {self.name} that is {state}",
+                f"{actor.role} may not {command} a {self.name} that is {shown or state}",
                 f"That is for {', '.join(row.who)}.",
             )
         return row

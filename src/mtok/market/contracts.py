@@ -62,7 +62,8 @@ MACHINE: Final = Machine(
             "agree",
             "",
             _APPROVER,
-            "one person of each side, the very value of a day of the window that is over and has no mark (F4), within the days to agree",
+            "one person of each side, the very value of a day of the window that is over and has no mark (F4), within "
+            "the days to agree",
         ),
         (
             "active disrupted",

@@ -75,7 +75,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         """Return the account. Raises Refused (`amount_overflow`) for one that 64 bits do not hold."""
         most = max(map(abs, (self.moved, self.long, self.short)))
         if most > AMOUNT_MAX:
-            raise Refused("amount_overflow", f"{most} cents are more than 64 bits hold", "Divide the contract.")
+            raise Refused(
+                "amount_overflow", f"{most} cents are more than 64 bits hold", "Divide the contract."
+            )
         return self
 
 

@@ -64,8 +64,8 @@ def _rules(price_max: int) -> Any:
 
 
 def test_the_preview_of_the_worked_example() -> None:
-    """By hand. Called when 2,314.81 is lost, from 2,314.805 on: more than 0.0925922 on 25,000 million, which is 0.092593
-    a million. Empty when 9,259.20 is lost: 0.370368 a million.
+    """By hand. Called when 2,314.81 is lost, from 2,314.805 on: more than 0.0925922 a million of 25,000,
+    which is 0.092593. Empty when 9,259.20 is lost: 0.370368 a million.
     """
     exposure = _exposure()
     long = preview(exposure, Side.BUY, [1, 5, 200_000], RULES)
@@ -173,8 +173,9 @@ def _prices(folder: Path, model: str) -> dict[str, str]:
     for entry in _entries(folder):
         if entry["type"] == "prices" and entry["stage"] != "informational":
             table = json.loads((folder / entry["path"]).read_bytes())
-            rows = [row for row in table["prices"] if row["constituent"] == model]
-            found |= {table["date"]: row["price_usd_per_mtok"] for row in rows}
+            for row in table["prices"]:
+                if row["constituent"] == model:
+                    found[entry["date"]] = row["price_usd_per_mtok"]
     return found
 
 

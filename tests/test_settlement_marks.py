@@ -175,7 +175,7 @@ def test_hold_and_release_change_what_is_approved() -> None:
 
 
 def _approve(mark: Mark, **changes: Any) -> Mark:
-    given = {
+    given: dict[str, Any] = {
         "actor": approver(NOW),
         "now": NOW,
         "digest": mark.digest,

@@ -27,9 +27,9 @@ from mtok.calendar import DAY, SECOND
 from mtok.market.margin import Account, Call, Exposure, MarginDay, Side
 from mtok.quantities import half_even
 from mtok.settlement.machines import Refused
-from mtok.settlement.marks import Mark
-from mtok.settlement.people import Actor, Role
-from mtok.settlement.values import Style, Window
+from mtok.settlement.marks import IN_MARGIN, MACHINE, REVIEWED, Mark
+from mtok.settlement.people import Actor
+from mtok.settlement.values import Style, Window, cash
 from settlement_paths import differences, path
 
 Patch = pytest.MonkeyPatch
@@ -57,7 +57,7 @@ def _invariant(number: int) -> Callable[[], None]:
 
 def wrong_sign(patch: Patch) -> None:
     """The long side gains where the price falls."""
-    patch.setattr(Exposure, "target", lambda self, at: margin.cash(self.price - at, self.quantity))
+    patch.setattr(Exposure, "target", lambda self, at: cash(self.price - at, self.quantity))
 
 
 def round_half_up(patch: Patch) -> None:
@@ -75,18 +75,16 @@ def without_remaining_days(patch: Patch) -> None:
 
     def price(self: Window, day: int, marks: Mapping[int, int]) -> int:
         days = range(self.first, day + 1)
-        return (
-            half_even(sum(marks[one] for one in days), len(days))
-            if days and self.style != Style.LAST
-            else marks[day]
-        )
+        if not days or self.style == Style.LAST:
+            return marks[day]
+        return half_even(sum(marks[one] for one in days), len(days))
 
     patch.setattr(Window, "settlement_price", price)
 
 
 def marked_to_the_mark(patch: Patch) -> None:
     """In the window the mark of the day (variant 3)."""
-    patch.setattr(Window, "settlement_price", lambda self, day, marks: marks[day])
+    patch.setattr(Window, "settlement_price", lambda _, day, marks: marks[day])
 
 
 def last_day_left_out(patch: Patch) -> None:
@@ -108,7 +106,7 @@ def rounded_day_by_day(patch: Patch) -> None:
     ) -> MarginDay:
         taken = real(account, exposure, day, marks, **more)
         before = exposure.window.settlement_price(day - 1, marks) if day - 1 in marks else exposure.price
-        due = margin.cash(taken.settlement_price - before, exposure.quantity)
+        due = cash(taken.settlement_price - before, exposure.quantity)
         return msgspec.structs.replace(taken, due=due, moved=due, account=account.transferred(due))
 
     patch.setattr("settlement_paths.margin_day", day_by_day)
@@ -170,12 +168,12 @@ def called_at_maintenance(patch: Patch) -> None:
 def unmoved_forgotten_in_calls(patch: Patch) -> None:
     """Equity is the collateral alone."""
     real = margin._calls
-    patch.setattr(margin, "_calls", lambda account, exposure, unmoved: real(account, exposure, 0))
+    patch.setattr(margin, "_calls", lambda account, exposure, _: real(account, exposure, 0))
 
 
 def disputed_moves_whole(patch: Patch) -> None:
     """A dispute holds nothing back."""
-    patch.setattr(margin, "undisputed", lambda due, own_due: due)
+    patch.setattr(margin, "undisputed", lambda due, _: due)
 
 
 def disputed_moves_the_larger(patch: Patch) -> None:
@@ -233,7 +231,7 @@ def claim_on_the_payer(patch: Patch) -> None:
 
 def paid_on_published_marks(patch: Patch) -> None:
     """What is for margin is paid on."""
-    patch.setattr(mtok.market.contracts, "IN_SETTLEMENT", mtok.market.contracts.IN_MARGIN)
+    patch.setattr(mtok.market.contracts, "IN_SETTLEMENT", IN_MARGIN)
 
 
 def call_postponed(patch: Patch) -> None:
@@ -245,7 +243,7 @@ def call_postponed(patch: Patch) -> None:
         later = tuple(msgspec.structs.replace(one, due=command.at + DAY) for one in after.calls)
         return [msgspec.structs.replace(after, calls=later)]
 
-    patch.setitem(mtok.market.contracts.EFFECTS, "margin", wrong)  # type: ignore[arg-type]
+    patch.setitem(mtok.market.contracts.EFFECTS, "margin", wrong)
 
 
 # ---- marks
@@ -286,7 +284,7 @@ def judges_of_their_own_mark(patch: Patch) -> None:
     """Who made a version decides about it."""
 
     def wrong(mark: Mark, command: str, actor: Actor, second: Actor, now: int, rules: Any) -> None:
-        mtok.settlement.review.MACHINE.step(mark.state, command, second)
+        MACHINE.step(mark.state, command, second)
         if actor.person == second.person:
             raise Refused("same_person", "one", "two")
 
@@ -340,7 +338,7 @@ def less_than_a_fifth(patch: Patch) -> None:
 
 def dispute_carried(patch: Patch) -> None:
     """A mark somebody disputes is carried."""
-    patch.setattr(mtok.settlement.waterfall, "REVIEWED", mtok.settlement.waterfall.REVIEWED | {"disputed"})
+    patch.setattr(mtok.settlement.waterfall, "REVIEWED", REVIEWED | {"disputed"})
 
 
 DEFECTS: dict[Callable[[Patch], None], list[Callable[[], object]]] = {
@@ -416,7 +414,7 @@ def test_the_checks_of_a_closing_find_a_claim_that_is_lost() -> None:
     """By hand: 300 of 800 are not covered."""
     given = (Account(long=500, short=1500), "9.2", Side.BUY, 500, Side.BUY, 300, 0, 2000)
     of_closing.test_who_owes_a_claim_is_who_lacks_collateral(*given)
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(AssertionError):
+    with pytest.MonkeyPatch.context() as patch:
         claim_lost(patch)
-        of_closing.test_who_owes_a_claim_is_who_lacks_collateral(*given)
-    assert Role.SYSTEM not in mtok.settlement.review.MACHINE.rows[0].who
+        with pytest.raises(AssertionError):
+            of_closing.test_who_owes_a_claim_is_who_lacks_collateral(*given)

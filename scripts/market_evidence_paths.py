@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 from settlement_paths import Evidence, evidence  # noqa: E402
 
 BLOCK = 500
-INVARIANTS_EVERY, CONTRACTS_EVERY = 4, 20
+INVARIANTS_EVERY, CONTRACTS_EVERY = 10, 50
 PROCESSES = 2
 
 

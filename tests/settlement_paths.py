@@ -501,8 +501,10 @@ def s12_a_close_out_conserves_money(one: Path) -> bool:
     chance = random.Random(one.seed)
     total = chance.choice([0, 1, 2 * one.exposure.initial_margin])
     long = chance.randint(-total - 5, 2 * total + 5)
-    account = Account(moved=chance.randint(-(10**9), 10**9), long=long, short=total - long)
-    closing = close(account, one.exposure, chance.choice(list(one.final.values())))
+    price = chance.choice(list(one.final.values()))
+    left = chance.choice([0, chance.randint(-total - 5, total + 5), chance.randint(-(10**12), 10**12)])
+    account = Account(moved=one.exposure.target(price) - left, long=long, short=total - long)
+    closing = close(account, one.exposure, price)
     owed = {closing.debtor: closing.claim}
     long_in_all = closing.to_long - owed.get(Side.BUY, 0) + owed.get(Side.SELL, 0)
     short_in_all = closing.to_short - owed.get(Side.SELL, 0) + owed.get(Side.BUY, 0)
@@ -511,7 +513,8 @@ def s12_a_close_out_conserves_money(one: Path) -> bool:
         and min(closing.to_long, closing.to_short, closing.claim, closing.paid) >= 0
         and (long_in_all, short_in_all) == (account.long + closing.open, account.short - closing.open)
         and (closing.claim > 0) == (closing.debtor is not None)
-        and closing.paid <= abs(closing.open)
+        and closing.open == left
+        and closing.paid <= abs(left)
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mtok.calendar import DAY, format_date, parse_date
+from mtok.calendar import format_date, parse_date
 from mtok.market.book import Book
 from mtok.market.contracts import Agreed, Agreement, Marked, Posted
 from mtok.market.margin import Side

@@ -174,7 +174,7 @@ def test_f3_begins_anew_after_a_value_of_its_own() -> None:
 @pytest.mark.parametrize(("days", "allowed"), [(5, 1), (28, 5), (29, 5), (30, 6), (31, 6)])
 @pytest.mark.parametrize("final", [True, False])
 def test_f3_is_a_fifth_of_the_window_and_no_day_more(days: int, allowed: int, final: bool) -> None:
-    """By hand: 20 % of 5, 28, 29, 30 and 31 days are 1, 5.6, 5.8, 6 and 6.2. Every other day is carried, so never three."""
+    """By hand: 20 % of 5, 28, 29, 30 and 31 days are 1, 5.6, 5.8, 6 and 6.2. Every other day is carried."""
     window = window_of_days(DATE, days)
     marks, count = [BEFORE], 0
     for place, date in enumerate(dates(DATE, days)):

@@ -49,7 +49,8 @@ def preview(exposure: Exposure, side: Side, moves: Sequence[int], rules: Specifi
 def _nearest(exposure: Exposure, side: Side, equity: int, price_max: int) -> int | None:
     """Return the price nearest to the trade price at which a side's equity is at most so much, None where none is.
 
-    Equity rises with the price for the long side and falls for the short one, so a bisection finds it exactly.
+    Equity rises with the price for the long side and falls for the short one, so a bisection finds it exactly; where
+    there is no more at the trade price already, it is that one.
     """
     prices = range(price_max + 1)
 
@@ -59,6 +60,6 @@ def _nearest(exposure: Exposure, side: Side, equity: int, price_max: int) -> int
 
     if side == Side.BUY:
         above = bisect_right(prices, equity, key=held)
-        return above - 1 if above else None
+        return min(above - 1, exposure.price) if above else None
     first = bisect_left(prices, -equity, key=lambda price: -held(price))
-    return first if first <= price_max else None
+    return max(first, exposure.price) if first <= price_max else None

@@ -124,7 +124,7 @@ def approved(mark: Mark, now: int) -> Mark:
         actor=approver(now),
         now=now,
         digest=mark.digest,
-        in_force=mark.source.index if mark.level != Level.CARRIED else None,
+        in_force=mark.source.index,
         rules=RULES,
     )
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from mtok.settlement.guards import refuse_positions, refuse_same_person
 from mtok.settlement.machines import Machine, Refused
-from mtok.settlement.people import Actor
+from mtok.settlement.people import OPERATORS, Actor
 
 _T = TypeVar("_T")
+_OPERATORS: Final = ", ".join(OPERATORS)
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,15 +42,31 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         return text
 
     def two_persons(self, machine: Machine, state: str) -> tuple[Actor, Actor]:
-        """Return the two persons who give the command. Raises Refused: `second_missing`, `same_person`, `not_yours`."""
+        """Return the two persons who give the command, both in a role that may.
+
+        Raises Refused: `second_missing`, `not_yours`, `same_person`
+        """
+        second = self._second()
+        machine.step(state, self.command, second)
+        refuse_same_person(self.actor, second.person)
+        return self.actor, second
+
+    def refuse_one_operator(self) -> None:
+        """Raise Refused unless a second operator, of whatever role, gives the command too.
+
+        Refused: `second_missing`, `not_yours`, `same_person`, `has_position`
+        """
+        second = self._second()
+        if second.role not in OPERATORS:
+            raise Refused(
+                "not_yours", f"{second.role} cannot be the second person", f"That is for {_OPERATORS}."
+            )
+        refuse_same_person(self.actor, second.person)
+        refuse_positions(second)
+
+    def _second(self) -> Actor:
         if self.second is None:
             raise Refused(
                 "second_missing", f"one person cannot {self.command}", "Do it together with another one."
             )
-        machine.step(state, self.command, self.second)
-        refuse_same_person(self.actor, self.second.person)
-        return self.actor, self.second
-
-    def two_operators(self, machine: Machine, state: str) -> None:
-        """Raise Refused unless two operators without positions give the command."""
-        refuse_positions(*self.two_persons(machine, state))
+        return self.second

@@ -339,7 +339,7 @@ def as_it_is(_: Book, contract: Contract, __: Command) -> list[Contract]:
 
 def notice(_: Book, contract: Contract, command: Command) -> list[Contract]:
     """Give notice of default. Raises Refused: `second_missing`, `same_person`, `not_overdue`."""
-    command.two_operators(MACHINE, contract.state)
+    command.refuse_one_operator()
     if not any(command.at >= one.due for one in contract.calls):
         raise Refused("not_overdue", "no call is overdue", "Wait until one is.")
     return [_changed(contract, noticed_at=command.at)]
@@ -347,7 +347,7 @@ def notice(_: Book, contract: Contract, command: Command) -> list[Contract]:
 
 def cure(book: Book, contract: Contract, command: Command) -> list[Contract]:
     """Go on after a default that was cured. Raises Refused: `second_missing`, `same_person`, `not_paid`, `too_late`."""
-    command.two_operators(MACHINE, contract.state)
+    command.refuse_one_operator()
     assert contract.noticed_at is not None
     if contract.calls:
         raise Refused("not_paid", "a call is not paid", "Post what has arrived first.")
@@ -361,7 +361,7 @@ def close_out(book: Book, contract: Contract, command: Command) -> list[Contract
 
     Raises Refused: `second_missing`, `same_person`, `not_due`, `mark_missing`.
     """
-    command.two_operators(MACHINE, contract.state)
+    command.refuse_one_operator()
     assert contract.noticed_at is not None
     _refuse_before(deadline(contract.noticed_at, book.rules.cure_days), command.at)
     values, window = _values(contract, command.given(Marked).marks, IN_MARGIN), contract.terms.exposure.window
@@ -382,7 +382,7 @@ def end(_: Book, contract: Contract, command: Command) -> list[Contract]:
 
     Raises Refused: `second_missing`, `same_person`, `reason_missing`, `mark_missing`.
     """
-    command.two_operators(MACHINE, contract.state)
+    command.refuse_one_operator()
     given, window = command.given(Marked), contract.terms.exposure.window
     if not given.reason.strip():
         raise Refused("reason_missing", "no reason", "Write why.")

@@ -235,7 +235,7 @@ def fill(_: Book, request: Request, __: Command) -> list[Request]:
 
 def suspend(_: Book, request: Request, command: Command) -> list[Request]:
     """Take a request out of the market for good: two operators, with a reason."""
-    command.two_operators(MACHINE, request.state)
+    command.refuse_one_operator()
     return [_changed(request, lots=request.lots - request.left, reason=command.reason())]
 
 

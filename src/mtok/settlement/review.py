@@ -85,7 +85,8 @@ def approve(
 ) -> Mark:
     """Approve a mark. digest : of what the approver was shown
 
-    in_force : index of the day's last final value now, None where there is none
+    in_force : index of the log entry that the waterfall comes to now, None where it yields nothing; a decision (F5)
+    stands by itself
     Raises Refused: `same_person`, `has_position`, `step_up`, `digest_stale`, `source_superseded`.
     """
     row = MACHINE.step(mark.state, "approve", actor)
@@ -94,10 +95,10 @@ def approve(
     refuse_without_step_up(actor, now, rules)
     if digest != mark.digest:
         raise Refused("digest_stale", "what is approved is not what stands there now", "Look at it again.")
-    if in_force is not None and in_force != mark.source.index and mark.level != Level.DECIDED:
+    if in_force != mark.source.index and mark.level != Level.DECIDED:
         raise Refused(
             "source_superseded",
-            f"it rests on log entry {mark.source.index}, but entry {in_force} is in force of {mark.date}",
+            f"it rests on log entry {mark.source.index}, but the waterfall comes to entry {in_force} now",
             "Reject it and propose another version.",
         )
     return _changed(mark, state=row.next(), approver=actor.person)

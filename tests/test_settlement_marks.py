@@ -247,7 +247,7 @@ def test_the_second_factor_was_just_shown(shown: int | None, code: str | None) -
 def test_a_source_that_is_no_longer_in_force_is_not_approved() -> None:
     mark = proposed(found(SOURCE), NOW)
     _refused("source_superseded", lambda: _approve(mark, in_force=SOURCE.index + 1), mark)
-    assert _approve(mark, in_force=None).state == "approved"
+    _refused("source_superseded", lambda: _approve(mark, in_force=None), mark)
     carried = proposed(found(SOURCE, Level.CARRIED, "2026-07-01"), NOW)
     own = SOURCE.index + 10
     _refused("source_superseded", lambda: _approve(carried, in_force=own), carried)
@@ -260,8 +260,12 @@ def test_after_a_rejection_only_a_new_version_follows() -> None:
     gone = review.reject(mark, actor=approver(NOW), now=NOW, reason="It looks wrong.")
     assert gone.state == "rejected"
     _nothing_goes(gone)
-    again = proposed(found(SOURCE), NOW, version=1)
-    assert (again.state, again.digest == mark.digest) == ("proposed", False)
+    again = proposed(found(SOURCE), NOW, before=gone)
+    assert (again.state, again.version, again.digest == mark.digest) == ("proposed", 1, False)
+    for standing in (mark, again, published(found(SOURCE), NOW)):
+        _refused(
+            "version_exists", lambda before=standing: proposed(found(SOURCE), NOW, before=before), standing
+        )
 
 
 def _nothing_goes(mark: Mark) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any, get_type_hints
 
 import msgspec
@@ -263,9 +264,7 @@ def test_after_a_rejection_only_a_new_version_follows() -> None:
     again = proposed(found(SOURCE), NOW, before=gone)
     assert (again.state, again.version, again.digest == mark.digest) == ("proposed", 1, False)
     for standing in (mark, again, published(found(SOURCE), NOW)):
-        _refused(
-            "version_exists", lambda before=standing: proposed(found(SOURCE), NOW, before=before), standing
-        )
+        _refused("version_exists", partial(proposed, found(SOURCE), NOW, before=standing), standing)
 
 
 def _nothing_goes(mark: Mark) -> None:

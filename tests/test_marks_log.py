@@ -674,6 +674,25 @@ def test_marks_out_of_order_are_found_by_both_verifiers(marked: Desk, tmp_path: 
         assert any("mark out of order" in line for line in failures(folder, KEY))
 
 
+def test_a_mark_on_a_value_of_its_own_publication_is_found_by_both_verifiers(
+    marked: Desk, tmp_path: Path
+) -> None:
+    source = the_source(marked, "openai", D8, 2)
+    entries = list(marked.published.raw_entries)
+    end = next(
+        place
+        for place, one in enumerate(marked.published.entries)
+        if (one["type"], one["time"]) == ("asof", source.known_at)
+    )
+    fields = mark_on(source, date="2026-01-30", fallback_level="F5").fields
+    entry = json.loads(entries[-2]) | fields | {"time": source.known_at}
+    entries.insert(end, canonical_bytes(entry))
+    folder = write(sealed(marked.files(), entries, KEY, ORIGIN), tmp_path / "publication")
+    assert found_in(folder, marked) == {"mark_source"}
+    text = f"entry {end}: source_point_index {source.index} is in no earlier publication"
+    assert refusal(folder) == text
+
+
 def test_a_proof_that_was_changed_is_found_by_both_verifiers(marked: Desk, tmp_path: Path) -> None:
     desk = marked.copy(tmp_path / "desk")
     [mark, *_] = marks_of(desk.published.entries)

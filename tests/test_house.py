@@ -23,6 +23,8 @@ from mtok.methodology import registry
 from mtok.methodology.registry import VERSIONS, Rule, Version
 from mtok.observations import numbers, payload, rankings
 from mtok.observations.tables import TABLES
+from mtok.publication import marks as publication_marks
+from mtok.settlement.specification import specification
 from mtok.sources import files
 
 SOURCE = Path(mtok.__file__).parent
@@ -220,6 +222,11 @@ def test_parameters_that_code_repeats_are_those_of_the_version(version: Version)
     assert all(parameter(version, *entry) < inputs._OFFSETS_MAX for entry in offsets), (
         "table `offsets` is too short"
     )
+
+
+def test_how_old_a_carried_mark_may_be_is_one_number() -> None:
+    """The publisher does not ask the specification: what stands in the log is checked by its format alone."""
+    assert specification().carry_days_max == publication_marks.CARRY_DAYS_MAX
 
 
 def test_what_an_importer_unpacks_is_what_a_decoder_reads() -> None:

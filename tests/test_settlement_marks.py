@@ -358,7 +358,8 @@ def test_what_the_log_says_of_a_mark() -> None:
     assert said.fields["value"] == "12.345678"
     held = review.hold(proposed(found(SOURCE), NOW), actor=preparer(NOW), now=NOW, reason="Why.")
     free = review.release(held, actor=preparer(NOW), now=NOW, reason="So.", evidence=EVIDENCE)
-    assert print_of(_approve(free), str).reasons_sha256 == free.reasons_sha256 != None  # noqa: E711
+    assert free.reasons_sha256 is not None
+    assert print_of(_approve(free), str).reasons_sha256 == free.reasons_sha256
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install --quiet
 
-.PHONY: demo test test-all check bench soak properties fuzz lock clean
+.PHONY: demo test test-all check bench soak properties market mutants fuzz lock clean
 
 demo: $(VENV)/run.stamp  ## the whole run on the bundled sample
 	@$(BIN)/mtok demo
@@ -45,6 +45,13 @@ soak: $(VENV)/test.stamp  ## random histories, flipped bytes and half-hourly day
 properties: $(VENV)/test.stamp  ## generated inputs six times over: markets, payloads, numbers, schedules, archives
 	@$(PYTEST) --hypothesis-profile=long tests/test_generated_markets.py tests/test_archive.py \
 	  tests/test_observations.py tests/test_numbers.py tests/test_schedule.py -m "not root and not machine and not long and not soak"
+
+market: $(VENV)/test.stamp  ## books, worlds, paths and sequences of the market as often as docs/evidence says: an hour
+	@for run in matching secrecy paths sequences; do $(BIN)/python scripts/market_evidence.py $$run || exit 1; done
+
+mutants: $(VENV)/test.stamp  ## mutation of settlement and matching with mutmut, in a clone of its own: half an hour
+	@$(INSTALL) 'mutmut==3.8.1'
+	@$(BIN)/python scripts/mutate_market.py
 
 SECONDS ?= 60
 

@@ -3,6 +3,8 @@
 
 usage: market_evidence.py matching [--books N] [--first SEED]
        market_evidence.py secrecy [--pairs N] [--first SEED]
+       market_evidence.py paths [--paths N] [--first SEED]
+       market_evidence.py sequences [--sequences N] [--first SEED] [--steps N]
 
 Prints one line of result; exit status 1 where anything differed, and then the seeds that show it.
 """
@@ -19,10 +21,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from market_books import market, matched
+from market_driving import sequences as drive
 from market_invariants import faults, reached
+from market_model import TABLES
 from market_worlds import Variant, play_pair
+from settlement_paths import evidence
 
 SHOWN, CONTROLS = 10, 300
+PATHS_AT_ONCE, INVARIANTS_EVERY, CONTRACTS_EVERY = 1_000, 10, 50
 
 Outcome = tuple[str, list[str]]
 """The line of result, and what went wrong."""
@@ -72,9 +78,46 @@ def secrecy(asked: argparse.Namespace) -> Outcome:
     )
 
 
+def paths(asked: argparse.Namespace) -> Outcome:
+    """Compare random paths of contracts with plain fractions, to the cent, and look at S1 … S12."""
+    end = asked.first + asked.paths
+    counts: Counter[str] = Counter()
+    wrong: list[str] = []
+    for start in watched(range(asked.first, end, PATHS_AT_ONCE), f"times {PATHS_AT_ONCE} paths"):
+        seeds = range(start, min(start + PATHS_AT_ONCE, end))
+        came = evidence(seeds, every=INVARIANTS_EVERY, contracts_every=CONTRACTS_EVERY)
+        counts.update(paths=came.paths, days=came.days, contracts=came.contracts)
+        wrong += came.found
+    return (
+        f"{counts['paths']:,} paths, {counts['days']:,} margin days, {counts['contracts']:,} paths through contracts: "
+        f"{len(wrong)} differences",
+        wrong,
+    )
+
+
+def sequences(asked: argparse.Namespace) -> Outcome:
+    """Drive the market against its plain model, sequence by sequence, and compare both after every command."""
+    rows = {(kind, *row) for kind, listed in TABLES.items() for row in listed}
+    tally = drive(asked.sequences, asked.first, steps=asked.steps, progress=_progress)
+    missed = [f"not reached: {row}" for row in sorted(rows - tally.rows)]
+    return (
+        f"{tally.sequences:,} sequences, {tally.steps:,} steps, {len(tally.outcomes)} outcomes, "
+        f"{tally.outcomes['contract activate done']:,} contracts active; rows of the tables reached: "
+        f"{len(tally.rows)} of {len(rows)}; {len(tally.diverged)} divergences",
+        [*tally.diverged, *missed],
+    )
+
+
+def _progress(done: int) -> None:
+    if done % 1_000 == 0:
+        print(f"{done:,} sequences", file=sys.stderr, flush=True)
+
+
 COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], Outcome], dict[str, int]]] = {
     "matching": (matching, {"books": 20_000, "first": 0}),
     "secrecy": (secrecy, {"pairs": 10_000, "first": 0}),
+    "paths": (paths, {"paths": 100_000, "first": 0}),
+    "sequences": (sequences, {"sequences": 20_000, "first": 1, "steps": 24}),
 }
 """What can be run, with its options, all of them whole numbers, and what these are when they are left out."""
 
@@ -90,6 +133,7 @@ def watched(seeds: range, what: str) -> Iterable[int]:
 
 
 def main() -> int:
+    """Run what is asked for, print one line of it, and say with the exit status whether anything was wrong."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

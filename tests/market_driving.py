@@ -16,7 +16,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from market_model import DAY, HOUR, TABLES, first_day, left, next_run
+from market_model import DAY, HOUR, TABLES
+from market_oracle import left_of
 from market_world import (
     ACTORS,
     DESK,
@@ -30,7 +31,10 @@ from market_world import (
     TREASURY,
     Both,
     Row,
+    deadline,
+    first_day,
     mark,
+    next_run,
 )
 from mtok.calendar import format_date
 from mtok.market.contracts import Agreed, Agreement, Marked, Posted
@@ -51,7 +55,7 @@ LIKELY = {
     "close_out": 3,
     "settle": 3,
     "close": 3,
-    "agree": 2,
+    "agree": 5,
     "end": 3,
     "post": 3,
 }
@@ -87,7 +91,7 @@ class Drive(Both):
             return self.shown(self.pick(ACTORS))
         if role in (Role.PARTICIPANT_USER, Role.PARTICIPANT_APPROVER):
             sides = self.sides(kind, one)
-            done = {party for party, *_ in one["approvals"]} if command == "approve" and one else set()
+            done = set(one.approvals or ()) if command == "approve" and one else set()
             return self.shown(
                 self.person(self.pick([name for name in sides if name not in done] or sides), role)
             )
@@ -99,11 +103,7 @@ class Drive(Both):
             return ["p1", "p3"]
         if kind == "request":
             return [one["party"]]
-        return (
-            [self.model.requests[one[side]]["party"] for side in ("buy", "sell")]
-            if kind == "proposal"
-            else [one["buyer"], one["seller"]]
-        )
+        return [side["party"] for side in one["sides"]]
 
     def another(self, actor: Actor, kind: str, one: Any) -> Actor | None:
         """Return the second person of a command."""
@@ -174,53 +174,27 @@ class Drive(Both):
 
     def odd_request(self) -> None:
         """Draft and submit a request that may have one wrong field."""
-        fields, month = self.fields(), self.month()
+        fields = self.fields()
         closing = (first_day(fields["maturity"]) - 5) * DAY
         wrong = self.pick(
             (
-                {"reference": "silent"},
-                {"reference": "unheard"},
-                {"methodology": "9"},
                 {"lots": 0, "min_lots": 0},
                 {"lots": 10**6},
                 {"lots": 10**6 + 1},
                 {"min_lots": fields["lots"] + 1},
                 {"min_lots": 0},
-                {"maturity": month - 3},
-                {"maturity": month + 14},
-                {"maturity": month + 11},
-                {"tolerance": -1},
-                {"tolerance": 13},
-                {"limit": 0},
                 {"limit": 10**9},
-                {"limit": 10**9 + 1},
                 {"expires": closing + 15 * HOUR},
                 {"expires": closing + 15 * HOUR + DAY},
                 {"expires": fields["expires"] + 1},
                 {"expires": next_run(self.now) - DAY},
             )
         )
-        name, user = f"r{next(self.names)}", self.person(self.mostly("p3", "p1", "p5", "p9"))
-        if "maturity" not in wrong and self.pick(range(6)) == 0:  # the very second it closes
-            self.go(self.pick((closing - SECOND, closing)))
+        name, user = f"r{next(self.names)}", self.person(self.mostly("p3", "p1", "p9"))
+        if self.pick(range(6)) == 0:  # the very second it closes
+            self.go(self.pick((closing - SECOND, closing, closing + 5 * DAY)))
         self.draft(name, user, fields | wrong)
         self.give("request", "submit", name, user)
-
-    def crowd(self) -> None:
-        """Ask for more than the quotas allow."""
-        user = self.person("p4")
-        for place in range(21):
-            reference = ("series", "model:a/b", "unmarked", "model:c/d")[place // 6]
-            fields = self.fields() | {
-                "reference": reference,
-                "methodology": REFERENCES[reference][0],
-                "lots": 1,
-                "min_lots": 1,
-            }
-            fields |= {"side": ("buy", "sell")[place % 2]}
-            name = f"r{next(self.names)}"
-            if not (self.draft(name, user, fields) and self.give("request", "submit", name, user)):
-                break
 
     def pair(self) -> None:
         """Make two requests that fit, and mostly run."""
@@ -235,7 +209,7 @@ class Drive(Both):
 
     def answer(self) -> None:
         """Ask for what fits a request that is live."""
-        live = [one for one in self.model.requests.values() if one["state"] == "live" and left(one)]
+        live = [one for one in self.model.requests.values() if one["state"] == "live" and left_of(one)]
         if live:
             self.new_request(self.pick(live))
 
@@ -252,7 +226,7 @@ class Drive(Both):
             approver = self.person(party, Role.PARTICIPANT_APPROVER)
             self.give("proposal", "approve", name, approver, self.digests[name][-1], read=(name, 0))
         if name in self.model.contracts and self.pick(range(4)):
-            initial = self.model.contracts[name]["initial"]
+            initial = self.model.contracts[name].deal.initial
             self.give(
                 "contract",
                 "activate",
@@ -380,14 +354,15 @@ class Drive(Both):
         elif one is not None and kind == "proposal":
             edges = [one["run"] + HOUR, one["run"] + 24 * HOUR]
         elif one is not None:
-            edges = [due for _, due in one["calls"].values()] if command == "notice" else []
-            if one["noticed_at"] and command in ("cure", "close_out"):
-                edges.append(self.model.deadline(one["noticed_at"], 1))
+            edges = list(one["due"].values()) if command == "notice" else []
+            if one.noticed_at and command in ("cure", "close_out"):
+                edges.append(deadline(one.noticed_at, 1))
             if command in ("activate", "void"):
-                edges.append(self.model.deadline(one["booked_at"], 2))
+                edges.append(deadline(one["booked_at"], 2))
             if command == "agree":
-                edges.append(self.model.deadline((self.model.window(one)[0] + 1) * DAY, 5))
-        often = command in ("notice", "close_out", "amend") and kind != "proposal"
+                over = (one.deal.first + 1) * DAY
+                edges += [over, over + 2 * DAY, deadline(over, 5)]
+        often = command in ("notice", "close_out", "amend", "agree") and kind != "proposal"
         around = [edge + shift for edge in edges for shift in (-SECOND, 0, SECOND)]
         ahead = (
             [instant for instant in around if instant >= self.now]
@@ -401,7 +376,7 @@ class Drive(Both):
         due = [next_run(self.now)]
         due += [one["expires"] for one in self.model.requests.values() if one["state"] in ("live", "paused")]
         due += [one["run"] + hours * HOUR for one in self.model.proposals.values() for hours in (1, 24)]
-        due += [self.model.deadline(one["booked_at"], 2) for one in self.model.contracts.values()]
+        due += [deadline(one["booked_at"], 2) for one in self.model.contracts.values()]
         ahead = [instant + shift for instant in due for shift in (-SECOND, 0, SECOND) if instant > self.now]
         self.steps += 1
         self.go(self.pick((self.now + SECOND, self.now + HOUR, self.now + DAY, *ahead, *ahead)))
@@ -422,8 +397,6 @@ class Drive(Both):
         )
         before = {key: getattr(self.book.parties[name], key) for key in changes}
         self.change(name, **changes)
-        if "blocked" in changes:
-            self.model.parties[name]["blocked"] = {"p1" if name != "p1" else "p3"}
         self.pick((self.deal, self.forward, self.run, self.pair))()
         if self.pick(range(4)):
             self.change(name, **before)
@@ -463,7 +436,7 @@ class Drive(Both):
                 {"lots": (one or {"filled": 0})["filled"]},
                 {"lots": lots + 5, "limit": PRICE},
                 {"min_lots": fields["min_lots"] + 1},
-                {"limit": self.pick((None, PRICE, PRICE + 1, 0))},
+                {"limit": self.pick((None, PRICE, PRICE + 1))},
                 {"maturity": fields["maturity"] + 1},
                 {"tolerance": fields["tolerance"] + 1},
                 {"tail": not fields["tail"]},
@@ -505,12 +478,12 @@ class Drive(Both):
         return wanted, {"price": price, "lots": lots, "asked": (first, second)}
 
     def _contract_activate(self, one: Any, name: str) -> tuple[Any, dict[str, Any]]:
-        initial = one["initial"] if one else 0
+        initial = one.deal.initial if one else 0
         buyer, seller = (initial + self.mostly(0, -1, 1) for _ in range(2))
         return Posted(buyer=buyer, seller=seller), {"buyer": buyer, "seller": seller}
 
     def _contract_post(self, one: Any, name: str) -> tuple[Any, dict[str, Any]]:
-        calls = {side: amount for side, (amount, _) in one["calls"].items()} if one else {}
+        calls = one["calls"] if one else {}
         buyer, seller = (
             calls[side] + self.pick((0, 0, 0, -1, 1, -calls[side]))
             if side in calls
@@ -519,48 +492,58 @@ class Drive(Both):
         )
         return Posted(buyer=buyer, seller=seller), {"buyer": buyer, "seller": seller}
 
+    def whose(self, one: Any) -> tuple[str, str]:
+        """Return reference and methodology of a contract."""
+        return one["of"] if one else ("series", "1")
+
     def _contract_disrupt(self, one: Any, name: str) -> tuple[Any, dict[str, Any]]:
-        level = self.pick(("F3", "F3", "F5", "F0", "F1"))
-        return mark(Row("series", "1", 20_000, 1, "published", PRICE, None, True, level)), {"level": level}
+        return self.one_mark(one, self.pick(("F3", "F3", "F5", "F0", "F1")))
 
     def _contract_recover(self, one: Any, name: str) -> tuple[Any, dict[str, Any]]:
-        level = self.pick(("F0", "F1", "F3"))
-        return mark(Row("series", "1", 20_000, 1, "published", PRICE, None, True, level)), {"level": level}
+        return self.one_mark(one, self.pick(("F0", "F1", "F3")))
+
+    def one_mark(self, one: Any, level: str) -> tuple[Any, dict[str, Any]]:
+        """Return the mark of a day, mostly one that may be used."""
+        right = Row(*self.whose(one), self.now // DAY, 1, "published", PRICE, None, True, level)
+        wrong = {"reference": "other"}, {"methodology": "0"}, {"state": "disputed"}, {"logged": False}
+        row = self.mostly(right, *(right._replace(**change) for change in wrong))
+        return mark(row), {"marks": [row], "level": level}
 
     def _contract_margin(self, one: Any, name: str) -> tuple[Any, dict[str, Any]]:
-        first, last = self.model.window(one) if one else (20_700, 20_730)
+        first, last = (one.deal.first, one.deal.last) if one else (20_700, 20_730)
         next_day = one["days"][-1] + 1 if one and one["days"] else (one["booked_at"] // DAY if one else first)
         day = self.pick(
             (next_day, next_day, next_day, next_day - 1, first - 1, first, first + 5, last, last + 1)
         )
         rows = self.rows(one, min(day, last), ("published", "locked"), self.pick(("calm", "rise", "fall")))
-        edge = self.edge(one, day) if one and self.pick(range(2)) else None
+        edge = self.edge(one, day) if one and one.money and self.pick(range(2)) else None
         if edge is not None:
             rows = [row._replace(value=edge) if row.day == day and row.own is None else row for row in rows]
         return Marked(marks=tuple(map(mark, rows)), day=day), {"marks": rows, "day": day}
 
-    def edge(self, one: dict[str, Any], day: int) -> int | None:
+    def edge(self, one: Any, day: int) -> int | None:
         """Return a mark at which an amount is just what makes the difference, None where no mark is."""
-        if one["style"] == "average" and day >= self.model.window(one)[0]:
+        if not one.deal.of_last and day >= one.deal.first:
             return None
-        spare = self.pick((one["maintenance"] - one["long"], one["short"] - one["maintenance"]))
+        deal, money = one.deal, one.money
+        spare = self.pick((deal.maintenance - money.long, money.short - deal.maintenance))
         wanted = self.pick((50_000, -50_000, spare)) + self.pick((0, -1, 1))
-        value = one["price"] + -(-(one["moved"] + wanted) * 100 // one["lots"])
+        value = deal.trade + -(-(money.moved + wanted) * 10_000 // deal.quantity)
         return value if 0 < value <= 10**9 else None
 
     def rows(self, one: Any, day: int, states: tuple[str, ...], path: str) -> list[Row]:
         """Return the marks up to a day that a contract looks at, mostly as they should be."""
-        of = one or {"reference": "series", "methodology": "1", "price": PRICE}
-        first = self.model.window(one)[0] if one else day
-        move = {"calm": 0, "rise": of["price"] // 5, "fall": -of["price"] // 5}[path]
-        whose = of["reference"], of["methodology"]
+        price = one.deal.trade if one else PRICE
+        first = one.deal.first if one else day
+        move = {"calm": 0, "rise": price // 5, "fall": -price // 5}[path]
+        whose = self.whose(one)
         rows = [
             Row(
                 *whose,
                 one,
                 1,
                 states[one % len(states)],
-                of["price"] + move + one * 7919 % 1000,
+                price + move + one * 7919 % 1000,
                 None,
                 True,
                 "F0",
@@ -588,8 +571,21 @@ class Drive(Both):
         return [*rows[:place], *other, *rows[place + 1 :]]
 
     def _contract_agree(self, one: Any, name: str) -> tuple[Any, dict[str, Any]]:
-        first, last = self.model.window(one) if one else (0, 0)
-        return self.agreement(name, self.pick((first, first, first + 1, last, first - 1, last + 1, None)))
+        first, last = (one.deal.first, one.deal.last) if one else (0, 0)
+        yesterday = self.now // DAY - 1
+        day = self.pick((first, yesterday, yesterday, yesterday + 1, last, first - 1, last + 1, None))
+        right = Row(*self.whose(one), day or first, 1, "approved", PRICE, None, True, "F0")
+        there: tuple[dict[str, Any], ...] = (
+            {},
+            {"state": "locked"},
+            {"state": "proposed"},
+            {"logged": False},
+            {"day": right.day - 1},
+            {"reference": "o"},
+        )
+        rows = self.pick(([], [], [right._replace(**self.pick(there))]))
+        details, said = self.agreement(name, day)
+        return msgspec.structs.replace(details, marks=tuple(map(mark, rows))), said | {"marks": rows}
 
     def _contract_terminate(self, one: Any, name: str) -> tuple[Any, dict[str, Any]]:
         return self.agreement(name, self.mostly(None, 20_000))
@@ -612,15 +608,15 @@ class Drive(Both):
         return details, {"value": said.value, "day": day, "same": same}
 
     def _contract_mature(self, one: Any, name: str) -> tuple[Any, dict[str, Any]]:
-        last = self.model.window(one)[1] if one else 20_000
+        last = one.deal.last if one else 20_000
         rows = self.rows(
             one, last, self.mostly(("locked",), ("locked", "published")), self.pick(("calm", "rise", "fall"))
         )
         return Marked(marks=tuple(map(mark, rows))), {"marks": rows}
 
     def _contract_close_out(self, one: Any, name: str) -> tuple[Any, dict[str, Any]]:
-        noticed = one["noticed_at"] // DAY if one and one["noticed_at"] else 20_000
-        last = self.model.window(one)[1] if one else 20_000
+        noticed = one.noticed_at // DAY if one and one.noticed_at else 20_000
+        last = one.deal.last if one else 20_000
         until = self.pick((noticed, noticed + 1, noticed + 2, last))
         rows = self.rows(one, min(until, last), ("published", "locked"), self.pick(("calm", "rise", "fall")))
         before = [row._replace(day=noticed - 1) for row in rows[:1]] if self.pick(range(2)) else []
@@ -628,7 +624,7 @@ class Drive(Both):
         return Marked(marks=tuple(map(mark, rows))), {"marks": rows}
 
     def _contract_end(self, one: Any, name: str) -> tuple[Any, dict[str, Any]]:
-        first, last = self.model.window(one) if one else (20_000, 20_000)
+        first, last = (one.deal.first, one.deal.last) if one else (20_000, 20_000)
         day = self.pick((first - 1, first, first + 3, last, last + 1))
         rows = self.rows(
             one,
@@ -654,7 +650,7 @@ RULES: tuple[tuple[int, Callable[[Drive], Any]], ...] = (
     (2, Drive.party),
     (2, Drive.odd_request),
 )
-"""What is done, and how often beside the others; `crowd` takes long and is rare."""
+"""What is done, and how often beside the others."""
 
 
 def booked(**fields: Any) -> tuple[Drive, str]:
@@ -697,8 +693,6 @@ def sequences(
     while number < wanted and len(diverged) < patience:
         drive = Drive(random.Random(f"{seed} {number}").choice)
         try:
-            if number % 100 == 0:
-                drive.crowd()
             drive.pair()
             while drive.steps < steps or drive.pick(range(8)):
                 drive.pick(rules)(drive)

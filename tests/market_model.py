@@ -1,21 +1,25 @@
 """The market once more, in plain dicts, from the words of its tables: what becomes of every command.
 
-Nothing of mtok is imported. Who acts, and what a command says, is looked at by attribute; marks are plain rows. A
-command that is refused raises `No` with its code and has changed nothing, because every guard stands before the first
-change. Numbers are those of the contract specification: instants in microseconds, cents, 10⁻⁶ USD per million tokens.
+Nothing of mtok is imported; what a run matches and every amount of money is what the two oracles say. A command that is
+refused raises `No` with its code and has changed nothing. Instants are microseconds, money cents.
 """
 
-# ruff: noqa: ARG002 - every effect is given the same two things
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from contextlib import suppress
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
+import settlement_oracle as settlement
+from market_oracle import absences, left_of, matches, refusals
+
 HOUR, DAY = 3600 * 10**6, 86400 * 10**6
-_EPOCH = dt.date(1970, 1, 1).toordinal()
+OPEN, OPERATORS = ("submitted", "live", "paused"), ("desk", "treasury")
+TWO = ("suspend", "notice", "cure", "close_out", "end", "agree", "terminate")
+SURE, LOCKED = ("published", "upheld", "corrected", "locked"), ("locked",)
+USES = {"margin": (*SURE, "disputed"), "agree": (*SURE, "approved"), "mature": LOCKED, "end": LOCKED}
 _ROLES = {"U": "participant_user", "A": "participant_approver", "D": "desk", "T": "treasury", "S": "system"}
 _TABLES = {  # states · command · who · next state, . the same
     "request": "new draft U draft;draft submit U submitted;submitted accept D live;submitted reject D rejected;"
@@ -41,517 +45,229 @@ TABLES = {
 }
 
 
+# What is known of an object, by attribute too: what was never said is None.
+Known: Any = type("Known", (dict,), {"__getattr__": dict.get, "__setattr__": dict.__setitem__})
+
+
 class No(Exception):
     """A command that is refused. Its argument is the code."""
 
 
 def no(**codes: Any) -> None:
     """Refuse by the first code that holds."""
-    for code, holds in codes.items():
-        if holds:
-            raise No(code)
+    for code in (code for code, holds in codes.items() if holds):
+        raise No(code)
 
 
-def first_day(month: int) -> int:
-    return dt.date(month // 12, month % 12 + 1, 1).toordinal() - _EPOCH
+class Market(SimpleNamespace):
+    """given : parties, marks and moves by name; first_day, business, deadline, next_run · rows : stepped over"""
 
-
-def left(request: dict[str, Any]) -> int:
-    return int(request["lots"] - request["reserved"] - request["filled"])
-
-
-def next_run(now: int) -> int:
-    return (now - 15 * HOUR) // DAY * DAY + DAY + 15 * HOUR
-
-
-def stale(who: Any, now: int) -> bool:
-    """Whether the second factor was not shown in the last 300 seconds."""
-    return who.stepped_up_at is None or not 0 <= now - who.stepped_up_at <= 300 * 10**6
-
-
-class Market:
-    """parties: group, contact, credit, accepts, blocked, known_until, suspended · holidays: days
-
-    references: methodology, printed, mark, moves (sorted) · rows: of the tables, that were stepped over
-    """
-
-    def __init__(self, parties: dict[str, Any], references: dict[str, Any], holidays: Iterable[int]) -> None:
-        self.parties, self.references, self.holidays = parties, references, frozenset(holidays)
-        self.objects: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in TABLES}
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given, objects={kind: {} for kind in TABLES}, rows=set())
         self.requests, self.proposals, self.contracts = self.objects.values()
-        self.rows: set[tuple[str, str, str]] = set()
 
-    def give(
-        self, kind: str, command: str, name: str, who: Any, now: int, second: Any = None, **said: Any
-    ) -> None:
+    def give(self, kind: str, command: str, name: str, who: Any, now: int, other: Any, said: Any) -> None:
+        """Who, what there is of theirs, its state, the second person: then what the command itself is refused for."""
         self.advance(now)
-        one = self.objects[kind].get(name)
-        foreign = one and who.role in (_ROLES["U"], _ROLES["A"]) and who.party not in self.owners(kind, one)
-        if (
-            foreign or one is None
-        ):  # alike: who may make none is told so, of one that is not theirs there is none
-            makes = ("new", command) in TABLES[kind]
-            if makes:
-                self.may(kind, "new", command, who)
-            no(not_found=foreign or not makes)
-        else:
-            self.may(kind, one["state"], command, who)
-        effect = getattr(self, f"{kind}_{command}", None)
-        if effect:
-            effect(one, SimpleNamespace(name=name, command=command, who=who, now=now, second=second, **said))
-        self.step(kind, name, command)
-        if kind == "proposal" and self.proposals[name]["state"] == "both_approved":
-            self.book(name, now)
+        one = self.objects[kind].get(name) or Known(state="new")
+        mine = not who.role.startswith("participant") or who.party in self.owners(one)
+        state = one.state if mine else "new"  # what is not theirs is as if missing
+        roles, _ = TABLES[kind].get((state, command), ((), ""))
+        no(not_yours=not any(who.role in listed for listed, _ in TABLES[kind].values()))
+        no(has_position=who.role in OPERATORS and who.party, not_found=state == "new" and not roles)
+        no(not_allowed=not roles, not_yours=who.role not in roles, not_found=state != one.state)
+        no(not_allowed=command == "book", second_missing=command in TWO and other is None)
+        if command in TWO:
+            no(not_yours=other.role not in roles, same_person=who.person == other.person)
+            no(has_position=other.role in OPERATORS and other.party)
+        if command in ("approve", "agree", "terminate"):
+            no(not_asked=other and {who.party, other.party} != self.owners(one))
+            no(step_up=any(not 0 <= now - (p.stepped_up_at or 0) <= 300 * 10**6 for p in (who, other) if p))
+        self.do(kind, command, name, now, who=who, **said)
 
-    def may(self, kind: str, state: str, command: str, who: Any) -> None:
-        row = TABLES[kind].get((state, command))
-        no(not_allowed=row is None, not_yours=row and who.role not in row[0])
-
-    def step(self, kind: str, name: str, command: str) -> None:
-        one = self.objects[kind][name]
-        self.rows.add((kind, one["state"], command))
-        one["state"] = TABLES[kind][one["state"], command][1]
-
-    def owners(self, kind: str, one: dict[str, Any]) -> set[str]:
-        if kind == "proposal":
-            return (
-                {self.requests[one[side]]["party"] for side in ("buy", "sell")}
-                if one["revision"] is not None
-                else set()
-            )
-        return {one["party"]} if kind == "request" else {one["buyer"], one["seller"]}
+    def owners(self, one: Any) -> set[str]:
+        """Who may know of it: of a proposal nobody before it has terms."""
+        return {one.party} if one.party else {side.party for side in one.sides} if one.deal else set()
 
     def advance(self, now: int) -> None:
-        """What happens because it is time, terms first."""
-        for name, one in self.proposals.items():
-            hours = {"candidate": 1, "terms_sent": 24, "amended": 24, "one_approved": 24}.get(one["state"])
-            if hours and now >= one["run"] + hours * HOUR:
-                self.free(one, one["lots"])
-                self.step("proposal", name, "lapse")
-        for name, one in self.requests.items():
-            if (
-                one["state"] in ("live", "paused")
-                and not one["reserved"]
-                and (not left(one) or now >= one["expires"])
-            ):
-                self.step("request", name, "expire" if left(one) else "fill")
-        for name, one in self.contracts.items():
-            if one["state"] == "booked" and now >= self.deadline(one["booked_at"], 2):
-                self.step("contract", name, "void")
+        """What happens because it is time, terms first: they free what a request then ends with."""
+        due = ("proposal", "lapse"), ("request", "fill"), ("request", "expire"), ("contract", "void")
+        for name, kind, command in [(name, *one) for one in due for name in self.objects[one[0]]]:
+            if (self.objects[kind][name].state, command) in TABLES[kind]:
+                with suppress(No):
+                    self.do(kind, command, name, now)
 
-    def business(self, day: int, count: int) -> int:
-        while count:
-            day += 1
-            count -= dt.date.fromordinal(day + _EPOCH).weekday() < 5 and day not in self.holidays
-        return day
-
-    def deadline(self, instant: int, days: int) -> int:
-        return (self.business(instant // DAY, days) + 1) * DAY
-
-    # ---- requests
-
-    def request_draft(self, _: None, c: Any) -> None:
-        no(not_found=c.who.party not in self.parties)
-        start = {
-            "state": "new",
-            "reserved": 0,
-            "filled": 0,
-            "confirmed_for": None,
-            "accepted_at": None,
-            "root": None,
-        }
-        rest = {"ran": None, "amended": 0, "amended_before": 0, "reason": None, "asked": c.fields["lots"]}
-        self.requests[c.name] = c.fields | start | rest | {"party": c.who.party, "person": c.who.person}
-
-    def check(self, one: dict[str, Any], now: int) -> None:
-        reference = self.references.get(one["reference"])
-        known = reference and reference["printed"] >= 54 and reference["methodology"] == one["methodology"]
-        free, first, today = (
-            one["lots"] - one["filled"],
-            first_day(one["maturity"]),
-            dt.date.fromordinal(now // DAY + _EPOCH),
-        )
-        ahead, last = one["maturity"] - today.year * 12 - today.month + 1, (first - 5) * DAY + 15 * HOUR
-        no(
-            reference_not_offered=not known,
-            size_below_minimum=free < 1,
-            size_above_maximum=one["lots"] > 10**6,
-        )
-        no(minimum_invalid=not 1 <= one["min_lots"] <= free, maturity_off_grid=not 1 <= ahead <= 12)
-        no(maturity_closed=now >= (first - 5) * DAY, tolerance_invalid=not 0 <= one["tolerance"] <= 12)
-        no(limit_out_of_range=one["limit"] is not None and not 0 < one["limit"] <= 10**9)
-        no(expiry_invalid=(one["expires"] - 15 * HOUR) % DAY or not now < one["expires"] <= last)
-
-    def request_submit(self, one: dict[str, Any], c: Any) -> None:
-        self.check(one, c.now)
-        own = [
-            r
-            for r in self.requests.values()
-            if r["party"] == one["party"] and r["state"] in ("submitted", "live", "paused")
-        ]
-        beside = [r for r in own if (r["reference"], r["side"]) == (one["reference"], one["side"])]
-        no(
-            contact_missing=not self.parties[one["party"]]["contact"],
-            quota_live=len(own) >= 20,
-            quota_side=len(beside) >= 3,
-        )
-
-    def trades(self, party: str, now: int) -> bool:
-        return not self.parties[party]["suspended"] and now // DAY < self.parties[party]["known_until"]
-
-    def request_accept(self, one: dict[str, Any], c: Any) -> None:
-        no(has_position=c.who.party, not_eligible=not self.trades(one["party"], c.now))
-        one["accepted_at"] = c.now
-
-    def request_reject(self, one: dict[str, Any], c: Any) -> None:
-        no(reason_missing=not c.reason.strip())
-        one["reason"] = c.reason
-
-    def request_amend(self, one: dict[str, Any], c: Any) -> None:
-        run = next_run(c.now)
-        count = one["amended"] + 1 if one["amended_before"] == run else 1
-        no(slot_running=c.now < run - 23 * HOUR, reserved=one["reserved"], amended_too_often=count > 2)
-        no(size_filled=c.fields["lots"] <= one["filled"])
-        self.check(one | c.fields, c.now)
-        same = all(one[name] == c.fields[name] for name in ("limit", "maturity", "tolerance", "tail"))
-        if not same or c.fields["lots"] > one["lots"] or c.fields["min_lots"] > one["min_lots"]:
-            one |= {"accepted_at": c.now, "root": None}
-        one |= c.fields | {"asked": c.fields["lots"], "amended": count, "amended_before": run}
-
-    def request_confirm(self, one: dict[str, Any], c: Any) -> None:
-        one["confirmed_for"] = next_run(c.now)
-
-    def request_cancel(self, one: dict[str, Any], c: Any) -> None:
-        one["lots"] -= left(one)
-
-    def request_expire(self, one: dict[str, Any], c: Any) -> None:
-        no(not_due=c.now < one["expires"], reserved=True)  # or it would have expired by itself
-
-    def request_fill(self, one: dict[str, Any], c: Any) -> None:
-        no(not_due=left(one) or one["reserved"])
-
-    def request_suspend(self, one: dict[str, Any], c: Any) -> None:
-        self.operators("request", one, c)
-        no(reason_missing=not c.reason.strip())
-        one |= {"lots": one["lots"] - left(one), "reason": c.reason}
-
-    def request_draw(self, one: dict[str, Any], c: Any) -> None:
-        no(drawn_already=one["root"])
-        one["root"] = c.root
-
-    # ---- runs and proposals
-
-    def refuses(self, one: dict[str, Any], other: dict[str, Any]) -> bool:
-        mine, theirs = self.parties[one["party"]], self.parties[other["party"]]
-        return other["party"] in mine["blocked"] or theirs["credit"] not in mine["accepts"]
-
-    def pair(self, buy: dict[str, Any], sell: dict[str, Any]) -> tuple[int, int] | None:
-        """Lots and price of two requests that fit each other, C1 … C8."""
-        alike = (
-            all(buy[name] == sell[name] for name in ("reference", "methodology", "style"))
-            and buy["side"] != sell["side"]
-        )
-        near = abs(buy["maturity"] - sell["maturity"]) <= min(buy["tolerance"], sell["tolerance"])
-        strangers = self.parties[buy["party"]]["group"] != self.parties[sell["party"]]["group"]
-        lots = min(left(buy), left(sell))
-        rests = all(
-            one["tail"] or left(one) == lots or left(one) - lots >= one["min_lots"] for one in (buy, sell)
-        )
-        limits = [one["limit"] for one in (buy, sell) if one["limit"] is not None]
-        crossed = len(limits) == 2 and limits[0] < limits[1]
-        price = sum(limits) // len(limits) if limits else self.references[buy["reference"]]["mark"]
-        fit = (
-            alike
-            and near
-            and strangers
-            and rests
-            and lots >= max(buy["min_lots"], sell["min_lots"])
-            and not crossed
-        )
-        return (
-            (lots, price)
-            if fit and price and not self.refuses(buy, sell) and not self.refuses(sell, buy)
-            else None
-        )
-
-    def run(self, at: int, matches: Sequence[tuple[str, Any]]) -> dict[str, int]:
-        """Reserve the matches of a run, which have to fit and leave nothing that does. Return who took part."""
+    def run(self, at: int, names: Iterable[str]) -> dict[str, int]:
+        """Reserve what a run matches, under these names. Return how much of which requests took part."""
         self.advance(at)
-        firm = {
-            name: one
-            for name, one in self.requests.items()
-            if one["state"] == "live" and one["root"] and left(one)
-        }
-        sure = {n: r for n, r in firm.items() if r["confirmed_for"] == at or (r["firm_until"] or 0) >= at}
-        firm = {n: r for n, r in sure.items() if at < r["expires"] and self.trades(r["party"], at)}
-        lots = {name: left(one) for name, one in firm.items()}
-        for one in firm.values():
-            one["ran"] = at
-        for name, match in matches:
-            sides = firm[match.buy], firm[match.sell]
-            assert self.pair(*sides) == (match.lots, match.price), (self.pair(*sides), match)
-            first = min(one["accepted_at"] for one in sides)
-            assert match.maturity in [one["maturity"] for one in sides if one["accepted_at"] == first]
-            said = {key: getattr(match, key) for key in ("buy", "sell", "lots", "price", "maturity")}
-            rest: dict[str, Any] = {
-                "run": at,
-                "state": "new",
-                "revision": None,
-                "approvals": [],
-                "declined_by": None,
-            }
-            self.proposals[name] = said | rest
-            self.step("proposal", name, "match")
-            for one in sides:
-                one["reserved"] += match.lots
-        buys, sells = (
-            [one for one in firm.values() if one["side"] == side and left(one)] for side in ("buy", "sell")
-        )
-        assert not any(self.pair(buy, sell) for buy in buys for sell in sells), "a pair that fits is left"
-        return lots
+        market = {"at": at, "day": at // DAY, "parties": self.parties, "marks": self.marks}
+        market["requests"] = [*self.requests.values()]
+        firm = {one.id: left_of(one) for one in self.requests.values() if not any(absences(one, market))}
+        for name, match in zip(names, matches(market), strict=False):
+            self.do("proposal", "match", name, at, match=match)
+        for name in firm:
+            self.requests[name].ran = at
+        return firm
 
-    def free(self, one: dict[str, Any], lots: int) -> None:
-        for request in (self.requests[one["buy"]], self.requests[one["sell"]]):
-            request["reserved"] -= lots
-            request["lots"] -= 0 if request["state"] in ("live", "paused") else lots
+    def check(self, one: Any, now: int) -> None:
+        closing, free = (self.first_day(one.maturity) - 5) * DAY, one.lots - one.filled
+        no(size_below_minimum=free < 1, size_above_maximum=one.lots > 10**6)
+        no(minimum_invalid=not 1 <= one.min_lots <= free)
+        no(maturity_off_grid=now >= closing + 5 * DAY, maturity_closed=now >= closing)
+        no(expiry_invalid=(one.expires - 15 * HOUR) % DAY or not now < one.expires <= closing + 15 * HOUR)
 
-    def unfit(self, one: dict[str, Any], now: int) -> None:
-        buy, sell = self.requests[one["buy"]], self.requests[one["sell"]]
-        no(related=self.parties[buy["party"]]["group"] == self.parties[sell["party"]]["group"])
-        no(not_eligible=not (self.trades(buy["party"], now) and self.trades(sell["party"], now)))
-        no(
-            not_eligible="suspended" in (buy["state"], sell["state"])
-            or self.refuses(buy, sell)
-            or self.refuses(sell, buy)
-        )
+    def unfit(self, now: int, *requests: Any) -> None:
+        who = [self.parties[one.party] for one in requests]
+        no(related=len({one["group"] for one in who}) < len(who))
+        no(not_eligible=any(one["is_suspended"] or now // DAY >= one["known_until"] for one in who))
+        no(not_eligible="suspended" in [one.state for one in requests])
+        no(not_eligible=any(any(refusals(one, other)) for one in who for other in who if one is not other))
 
-    def margins(self, one: dict[str, Any], price: int, lots: int) -> dict[str, Any]:
-        moves, notional = (
-            self.references[self.requests[one["buy"]]["reference"]]["moves"],
-            Fraction(price * lots, 100),
-        )
-        worst = Fraction(5, 4) * moves[-(-99 * len(moves) // 100) - 1] * lots / 100 if len(moves) >= 60 else 0
-        initial = round(max(notional / 10, worst) if worst else notional * 3 / 10)
-        return {
-            "price": price,
-            "lots": lots,
-            "initial": initial,
-            "maintenance": round(Fraction(initial * 3, 4)),
-        }
+    def hold(self, one: Any, lots: int) -> None:
+        for side in one.sides:
+            side.reserved += lots
+            side.lots += 0 if side.state in OPEN else lots
 
-    def proposal_send(self, one: dict[str, Any], c: Any) -> None:
-        no(has_position=c.who.party)
-        self.unfit(one, c.now)
-        one |= self.margins(one, one["price"], one["lots"]) | {"revision": 0}
+    def terms(self, one: Any, price: int, lots: int) -> None:
+        buy, first, last = one.sides[0], self.first_day(one.maturity), self.first_day(one.maturity + 1) - 1
+        initial = settlement.initial(price, 100 * lots, self.moves[buy.reference])
+        margins = initial, round(Fraction(3 * initial, 4)), 50_000
+        deal = settlement.Deal(price, 100 * lots, first, last, buy.style == "last", *margins)
+        one |= {"price": price, "lots": lots, "deal": deal, "revision": one.revision + 1, "approvals": {}}
 
-    def proposal_drop(self, one: dict[str, Any], c: Any) -> None:
-        self.free(one, one["lots"])
+    def close(self, one: Any, day: int, values: dict[int, int]) -> None:
+        """End at the settlement price of a day."""
+        no(mark_missing={*range(one.deal.first, day), day} - values.keys())
+        price = settlement.dsp(one.deal, day, values)
+        one |= {"calls": {}, "due": {}, "closing": (price, settlement.end(one.deal, one.money, price))}
 
-    def proposal_approve(self, one: dict[str, Any], c: Any) -> None:
-        """c.read : name and revision of the terms that were read"""
-        no(step_up=stale(c.who, c.now), digest_stale=c.read != (c.name, one["revision"]))
-        no(approved_already=c.who.party in [party for party, *_ in one["approvals"]])
-        no(same_person=c.who.person in [person for _, person, *_ in one["approvals"]])
-        self.unfit(one, c.now)
-        one["approvals"].append((c.who.party, c.who.person, one["revision"], c.now))
-
-    def proposal_decline(self, one: dict[str, Any], c: Any) -> None:
-        self.free(one, one["lots"])
-        one["declined_by"] = c.who.party
-
-    def proposal_amend(self, one: dict[str, Any], c: Any) -> None:
-        buy, sell = self.requests[one["buy"]], self.requests[one["sell"]]
-        no(
-            has_position=c.who.party,
-            not_asked={who.party for who in c.asked} != {buy["party"], sell["party"]},
-        )
-        for who in c.asked:
-            self.may("proposal", one["state"], "decline", who)
-        no(same_person=c.asked[0].person == c.asked[1].person)
-        no(
-            limit_broken=c.price > (buy["limit"] or 10**9)
-            or c.price < (sell["limit"] or 1)
-            or not 0 < c.price <= 10**9
-        )
-        no(size_broken=not max(buy["min_lots"], sell["min_lots"]) <= c.lots <= one["lots"])
-        self.free(one, one["lots"] - c.lots)
-        one |= self.margins(one, c.price, c.lots) | {"approvals": [], "revision": one["revision"] + 1}
-
-    def proposal_lapse(self, one: dict[str, Any], c: Any) -> None:
-        no(not_due=True)  # or it would have lapsed by itself
-
-    def book(self, name: str, now: int) -> None:
-        one = self.proposals[name]
-        buy, sell = self.requests[one["buy"]], self.requests[one["sell"]]
-        for request in (buy, sell):
-            request |= {
-                "reserved": request["reserved"] - one["lots"],
-                "filled": request["filled"] + one["lots"],
-            }
-        terms = {key: one[key] for key in ("price", "lots", "initial", "maintenance", "maturity", "revision")}
-        of = {"buyer": buy["party"], "seller": sell["party"]} | {
-            key: buy[key] for key in ("reference", "methodology", "style")
-        }
-        money: dict[str, Any] = {
-            "moved": 0,
-            "long": 0,
-            "short": 0,
-            "calls": {},
-            "agreed": {},
-            "days": [],
-            "closing": None,
-        }
-        rest = {"state": "new", "booked_at": now, "noticed_at": None, "reason": None}
-        self.contracts[name] = terms | of | money | rest
-        self.step("proposal", name, "book")
-        self.step("contract", name, "book")
-
-    # ---- contracts
-
-    def two(self, kind: str, one: dict[str, Any], c: Any) -> None:
-        no(second_missing=c.second is None)
-        self.may(kind, one["state"], c.command, c.second)
-        no(same_person=c.who.person == c.second.person)
-
-    def operators(self, kind: str, one: dict[str, Any], c: Any) -> None:
-        self.two(kind, one, c)
-        no(has_position=c.who.party or c.second.party)
-
-    def contract_book(self, one: None, c: Any) -> None:
-        no(not_allowed=True)
-
-    def contract_activate(self, one: dict[str, Any], c: Any) -> None:
-        no(margin_missing=min(c.buyer, c.seller) < one["initial"])
-        one |= {"long": c.buyer, "short": c.seller}
-
-    def contract_void(self, one: dict[str, Any], c: Any) -> None:
-        no(not_due=True)  # or it would be void by itself
-
-    def contract_disrupt(self, one: dict[str, Any], c: Any) -> None:
-        no(not_disrupted=c.level in ("F0", "F1"))
-
-    def contract_recover(self, one: dict[str, Any], c: Any) -> None:
-        no(still_disrupted=c.level not in ("F0", "F1"))
-
-    def values(self, one: dict[str, Any], marks: Iterable[Any], *states: str) -> dict[int, int]:
-        own = [m for m in marks if (m.reference, m.methodology) == (one["reference"], one["methodology"])]
-        last = {m.day: m for m in sorted(own, key=lambda m: m.version)}
-        agreed: dict[int, int] = one["agreed"]
-        return {day: m.value for day, m in last.items() if m.state in states and m.logged} | agreed
-
-    def window(self, one: dict[str, Any]) -> tuple[int, int]:
-        return first_day(one["maturity"]), first_day(one["maturity"] + 1) - 1
-
-    def price(self, one: dict[str, Any], day: int, values: dict[int, int]) -> int:
-        first, last = self.window(one)
-        no(mark_missing={*range(first, day), day} - values.keys())
-        if one["style"] == "last" or day < first:
-            return values[day]
-        total = sum(values[past] for past in range(first, day)) + (last - day + 1) * values[day]
-        return round(Fraction(total, last - first + 1))
-
-    def owed(self, one: dict[str, Any], price: int) -> int:
-        return round(Fraction((price - one["price"]) * one["lots"], 100)) - int(one["moved"])
-
-    def contract_margin(self, one: dict[str, Any], c: Any) -> None:
-        no(margin_done=one["days"] and c.day <= one["days"][-1], window_over=c.day > self.window(one)[1])
-        values = self.values(one, c.marks, "published", "upheld", "corrected", "locked", "disputed")
-        due = self.owed(one, self.price(one, c.day, values))
-        sure = self.values(one, c.marks, "published", "upheld", "corrected", "locked")
-        ours = [m for m in c.marks if (m.reference, m.methodology) == (one["reference"], one["methodology"])]
-        claims = {
-            m.day: m.own
-            for m in sorted(ours, key=lambda m: m.version)
-            if m.day in values and m.day not in sure
-        }
-        theirs = self.owed(one, self.price(one, c.day, values | claims))
-        due = min(due, theirs, key=abs) if due * theirs > 0 else 0
-        moved = due if abs(due) >= 50000 else 0
-        one |= {"moved": one["moved"] + moved, "long": one["long"] + moved, "short": one["short"] - moved}
-        one["days"].append(c.day)
-        pay = self.business(c.day + 1, 1) * DAY + 17 * HOUR
-        for side, equity in (("buy", one["long"] + due - moved), ("sell", one["short"] - due + moved)):
-            if equity < one["maintenance"]:  # a call that was missed stays missed
-                one["calls"][side] = one["initial"] - equity, min(pay, one["calls"].get(side, (0, pay))[1])
-
-    def contract_post(self, one: dict[str, Any], c: Any) -> None:
-        no(amount_invalid=min(c.buyer, c.seller) < 0 or not c.buyer + c.seller)
-        one |= {"long": one["long"] + c.buyer, "short": one["short"] + c.seller}
-        paid = {"buy": c.buyer, "sell": c.seller}
-        one["calls"] = {
-            side: (amount - paid[side], due)
-            for side, (amount, due) in one["calls"].items()
-            if amount > paid[side]
-        }
-
-    def agreed(self, one: dict[str, Any], c: Any) -> None:
-        self.two("contract", one, c)
-        no(not_asked={c.who.party, c.second.party} != {one["buyer"], one["seller"]})
-        no(
-            step_up=stale(c.who, c.now) or stale(c.second, c.now),
-            digest_stale=not c.same,
-            value_invalid=not 0 < c.value <= 10**9,
-        )
-
-    def contract_agree(self, one: dict[str, Any], c: Any) -> None:
-        self.agreed(one, c)
-        first, last = self.window(one)
-        no(day_outside=c.day is None or not first <= c.day <= last)
-        no(too_late=c.now >= self.deadline((c.day + 1) * DAY, 5))
-        one["agreed"] = one["agreed"] | {c.day: c.value}
-
-    def contract_terminate(self, one: dict[str, Any], c: Any) -> None:
-        self.agreed(one, c)
-        no(day_outside=c.day is not None)
-        self.close(one, c.value)
-
-    def contract_mature(self, one: dict[str, Any], c: Any) -> None:
-        self.close(one, self.price(one, self.window(one)[1], self.values(one, c.marks, "locked")))
-
-    def contract_notice(self, one: dict[str, Any], c: Any) -> None:
-        self.operators("contract", one, c)
-        no(not_overdue=all(c.now < due for _, due in one["calls"].values()))
-        one["noticed_at"] = c.now
-
-    def contract_cure(self, one: dict[str, Any], c: Any) -> None:
-        self.operators("contract", one, c)
-        no(not_paid=one["calls"], too_late=c.now >= self.deadline(one["noticed_at"], 1))
-        one["noticed_at"] = None
-
-    def contract_close_out(self, one: dict[str, Any], c: Any) -> None:
-        self.operators("contract", one, c)
-        no(not_due=c.now < self.deadline(one["noticed_at"], 1))
-        values, last = (
-            self.values(one, c.marks, "published", "upheld", "corrected", "locked"),
-            self.window(one)[1],
-        )
-        after = [day for day in values if one["noticed_at"] // DAY <= day <= last] or [last]
-        self.close(one, self.price(one, min(after), values))
-
-    def contract_end(self, one: dict[str, Any], c: Any) -> None:
-        self.operators("contract", one, c)
-        no(reason_missing=not c.reason.strip())
-        values = self.values(one, c.marks, "locked")
-        days = [day for day in values if day <= self.window(one)[1]]
-        no(mark_missing=not days)
-        self.close(one, self.price(one, max(days), values))
-        one["reason"] = c.reason
-
-    def close(self, one: dict[str, Any], price: int) -> None:
-        """Pay what is open from collateral; what is missing is a claim on whoever lacks it."""
-        due, there = self.owed(one, price), one["long"] + one["short"]
-        long, short = one["long"] + due, one["short"] - due
-        payer = "sell" if due > 0 else "buy" if due else None
-        debtor = "buy" if long < 0 else "sell" if short < 0 else None
-        claim = -min(long, short, 0)
-        got = (0 if long < 0 else there) if claim else long
-        one["calls"] = {}
-        one["closing"] = {
-            "price": price,
-            "value": due + one["moved"],
-            "open": due,
-            "payer": payer,
-            "debtor": debtor,
-        }
-        one["closing"] |= {"paid": max(0, abs(due) - claim) if payer == debtor else abs(due), "claim": claim}
-        one["closing"] |= {"to_long": got, "to_short": there - got}
+    def do(self, kind: str, command: str, name: str, now: int, **said: Any) -> None:  # noqa: PLR0912
+        """Change what a command changes, and step over its row."""
+        one, c = self.objects[kind].get(name) or Known(state="new"), Known(said)
+        no(reason_missing="reason" in said and not c.reason.strip())
+        deal, marks = one.deal, [m for m in said.get("marks", ()) if (m.reference, m.methodology) == one.of]
+        values = settlement.usable(marks, USES.get(command, SURE))
+        known = values | (one.agreed or {})
+        match command:
+            case "draft":
+                no(not_found=c.who.party not in self.parties)
+                one.update(c.fields, id=name, party=c.who.party, person=c.who.person, asked=c.fields["lots"])
+                one |= {"reserved": 0, "filled": 0, "amended": 0, "root": None, "confirmed_for": None}
+            case "submit":
+                self.check(one, now)
+            case "accept":
+                self.unfit(now, one)
+                one.accepted_at = now
+            case "amend" if kind == "request":
+                run, new = self.next_run(now), Known(one | c.fields)
+                new |= {"amended": one.amended + 1 if one.amended_before == run else 1, "amended_before": run}
+                no(slot_running=now < run - 23 * HOUR, reserved=one.reserved)
+                no(amended_too_often=new.amended > 2, size_filled=new.lots <= one.filled)
+                self.check(new, now)
+                same = all(one[key] == new[key] for key in ("limit", "maturity", "tolerance", "tail"))
+                if not same or new.lots > one.lots or new.min_lots > one.min_lots:
+                    new |= {"accepted_at": now, "root": None}
+                one |= new | {"asked": new.lots}
+            case "confirm":
+                one.confirmed_for = self.next_run(now)
+            case "cancel" | "suspend":
+                one.lots -= left_of(one)
+            case "expire":
+                no(not_due=now < one.expires, reserved=one.reserved or not left_of(one))
+            case "fill":
+                no(not_due=one.reserved or left_of(one))
+            case "draw":
+                no(drawn_already=one.root)
+                one.root = c.root
+            case "match":
+                one |= zip(("buy", "sell", "lots", "price", "maturity"), c.match, strict=True)
+                one |= {
+                    "run": now,
+                    "revision": -1,
+                    "sides": [self.requests[one.buy], self.requests[one.sell]],
+                }
+                self.hold(one, one.lots)
+            case "send":
+                self.unfit(now, *one.sides)
+                self.terms(one, one.price, one.lots)
+            case "drop" | "decline" | "lapse":
+                no(
+                    not_due=command == "lapse"
+                    and now < one.run + (1 if one.state == "candidate" else 24) * HOUR
+                )
+                self.hold(one, -one.lots)
+                one.declined_by = c.who and c.who.party
+            case "approve":
+                no(digest_stale=c.read != (name, one.revision), approved_already=c.who.party in one.approvals)
+                no(same_person=c.who.person in one.approvals.values())
+                self.unfit(now, *one.sides)
+                one.approvals = one.approvals | {c.who.party: c.who.person}
+            case "amend":
+                buy, sell = one.sides
+                no(not_asked={who.party for who in c.asked} != {buy.party, sell.party})
+                no(not_yours=any(who.role != "participant_approver" for who in c.asked))
+                no(same_person=c.asked[0].person == c.asked[1].person)
+                no(limit_broken=not (sell.limit or 1) <= c.price <= (buy.limit or 10**9))
+                no(size_broken=not max(buy.min_lots, sell.min_lots) <= c.lots <= one.lots)
+                self.hold(one, c.lots - one.lots)
+                self.terms(one, c.price, c.lots)
+            case "book" if kind == "proposal":
+                for side in one.sides:
+                    side |= {"reserved": side.reserved - one.lots, "filled": side.filled + one.lots}
+                of = {"sides": one.sides, "of": (side.reference, side.methodology), "deal": deal}
+                self.do("contract", command, name, now, **of)
+            case "book":
+                one |= said | {"booked_at": now, "calls": {}, "due": {}, "agreed": {}, "days": []}
+            case "void":
+                no(not_due=now < self.deadline(one.booked_at, 2))
+            case "activate":
+                no(margin_missing=min(c.buyer, c.seller) < deal.initial)
+                one.money = settlement.Money(0, c.buyer, c.seller)
+            case "disrupt":
+                no(mark_missing=not values, not_disrupted=c.level in ("F0", "F1"))
+            case "recover":
+                no(mark_missing=not values, still_disrupted=c.level not in ("F0", "F1"))
+            case "margin":
+                no(margin_done=c.day <= max(one.days, default=0), window_over=c.day > deal.last)
+                no(mark_missing={*range(deal.first, c.day), c.day} - known.keys())
+                claims = settlement.usable(marks, ("disputed",), "own") | one.agreed
+                row = settlement.margin(deal, one.money, c.day, known, claims)
+                due = dict.fromkeys(row.calls, self.business(c.day + 1, 1) * DAY + 17 * HOUR)
+                one |= {"money": row.money, "calls": one.calls | row.calls, "days": [*one.days, c.day]}
+                one.due = due | one.due  # what was missed stays missed
+            case "post":
+                no(amount_invalid=min(c.buyer, c.seller) < 0 or not c.buyer + c.seller)
+                paid, (moved, long, short) = {"buy": c.buyer, "sell": c.seller}, one.money
+                one.money = settlement.Money(moved, long + c.buyer, short + c.seller)
+                one.calls = {side: due - paid[side] for side, due in one.calls.items() if due > paid[side]}
+                one.due = {side: one.due[side] for side in one.calls}
+            case "agree":
+                no(digest_stale=not c.same, value_invalid=not 0 < c.value <= 10**9)
+                no(day_outside=c.day not in range(deal.first, min(deal.last + 1, now // DAY)))
+                no(mark_exists=c.day in values, too_late=now >= self.deadline((c.day + 1) * DAY, 5))
+                one.agreed = one.agreed | {c.day: c.value}
+            case "terminate":
+                no(digest_stale=not c.same, value_invalid=not 0 < c.value <= 10**9, day_outside=c.day)
+                self.close(one, 0, {0: c.value})
+            case "mature":
+                self.close(one, deal.last, known)
+            case "notice":
+                no(not_overdue=all(now < due for due in one.due.values()))
+                one.noticed_at = now
+            case "cure":
+                no(not_paid=one.calls, too_late=now >= self.deadline(one.noticed_at, 1))
+                one.noticed_at = None
+            case "close_out":
+                no(not_due=now < self.deadline(one.noticed_at, 1))
+                after = [day for day in known if one.noticed_at // DAY <= day <= deal.last]
+                self.close(one, min(after, default=deal.last), known)
+            case "end":
+                gap = min({*range(deal.first, deal.last + 1)} - known.keys(), default=deal.last + 1)
+                no(mark_missing=min(known, default=gap) >= gap)
+                self.close(one, max(day for day in known if day < gap), known)
+        one.reason = c.reason or one.reason
+        self.rows.add((kind, one.state, command))
+        one.state = TABLES[kind][one.state, command][1]
+        self.objects[kind][name] = one
+        if one.state == "both_approved":
+            self.do(kind, "book", name, now)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import ceil
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Deal(NamedTuple):
@@ -66,6 +66,12 @@ def cents(dollars: Fraction) -> int:
 def dollars(units: int, quantity: int = 1) -> Fraction:
     """What so many million tokens cost at a price."""
     return Fraction(units * quantity, 1_000_000)
+
+
+def usable(marks: Iterable[Any], states: Iterable[str], what: str = "value") -> dict[int, int]:
+    """Of marks of one reference, by day, what the last version says, in one of these states and logged."""
+    last = {one.day: one for one in sorted(marks, key=lambda one: one.version)}
+    return {day: getattr(one, what) for day, one in last.items() if one.state in states and one.logged}
 
 
 def fsv(deal: Deal, marks: Mapping[int, int]) -> int:

@@ -18,7 +18,7 @@ from mtok.settlement.people import SYSTEM, Role
 def active() -> tuple[Drive, str, Callable[[], Contract]]:
     """Return a market with a contract of 10 lots at 12.00, margin posted, and what returns the contract."""
     drive, name = booked()
-    initial = drive.model.contracts[name]["initial"]
+    initial = drive.model.contracts[name].deal.initial
     posted = Posted(buyer=initial, seller=initial)
     drive.give("contract", "activate", name, TREASURY[0], posted, buyer=initial, seller=initial)
     return drive, name, lambda: drive.book.contracts[name]
@@ -48,10 +48,20 @@ def test_what_both_sides_agree_on_is_not_held_back_by_a_dispute() -> None:
     drive, name, contract = active()
     first = contract().terms.exposure.window.first
     said = Agreement(contract=name, terms_sha256=contract().terms.sha256, value=PRICE + 1_000_000, day=first)
+    drive.go((first + 1) * DAY)
     buyer, seller = (drive.person(party, Role.PARTICIPANT_APPROVER) for party in ("p1", "p3"))
     agreed = Agreed(agreement=said, first_sha256=said.sha256, second_sha256=said.sha256)
     assert drive.give(
-        "contract", "agree", name, buyer, agreed, second=seller, value=said.value, day=first, same=True
+        "contract",
+        "agree",
+        name,
+        buyer,
+        agreed,
+        second=seller,
+        value=said.value,
+        day=first,
+        same=True,
+        marks=(),
     )
     take_margin(drive, name, Row("series", "1", first, 1, "disputed", PRICE, PRICE - 1_000_000, True, "F0"))
     assert contract().account.moved == contract().terms.exposure.target(PRICE + 1_000_000)

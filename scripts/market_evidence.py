@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from market_books import market, matched
 from market_driving import sequences as drive
 from market_invariants import faults, reached
-from market_model import TABLES
+from market_rows import TABLES
 from market_worlds import Variant, play_pair
 from settlement_paths import evidence
 

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from market_model import DAY, HOUR, TABLES
+from market_model import DAY, HOUR
 from market_oracle import left_of
+from market_rows import TABLES
 from market_world import (
     ACTORS,
     DESK,

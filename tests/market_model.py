@@ -13,50 +13,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import settlement_oracle as settlement
+from contract_model import contract_effect
 from market_oracle import absences, left_of, matches, refusals
+from market_rows import TABLES, Known, No, no
 
 HOUR, DAY = 3600 * 10**6, 86400 * 10**6
-OPEN, OPERATORS = ("submitted", "live", "paused"), ("desk", "treasury")
+OPEN = ("submitted", "live", "paused")
+OPERATORS = ("desk", "treasury", "mark_preparer", "mark_approver")
 TWO = ("suspend", "notice", "cure", "close_out", "end", "agree", "terminate")
-SURE, LOCKED = ("published", "upheld", "corrected", "locked"), ("locked",)
-USES = {"margin": (*SURE, "disputed"), "agree": (*SURE, "approved"), "mature": LOCKED, "end": LOCKED}
-_ROLES = {"U": "participant_user", "A": "participant_approver", "D": "desk", "T": "treasury", "S": "system"}
-_TABLES = {  # states · command · who · next state, . the same
-    "request": "new draft U draft;draft submit U submitted;submitted accept D live;submitted reject D rejected;"
-    "live amend U .;live confirm U .;live pause UD paused;paused resume UD live;live,paused cancel U cancelled;"
-    "live,paused expire S expired;live,paused fill S filled;submitted,live,paused suspend D suspended;live draw S .",
-    "proposal": "new match S candidate;candidate send D terms_sent;candidate drop D dropped;"
-    "terms_sent,amended approve A one_approved;one_approved approve A both_approved;"
-    "terms_sent,amended,one_approved decline A declined;terms_sent,amended,one_approved amend D amended;"
-    "candidate,terms_sent,amended,one_approved lapse S lapsed;both_approved book S booked",
-    "contract": "new book S booked;booked activate T active;booked void S voided;active disrupt S disrupted;"
-    "disrupted recover S active;active,disrupted,default_notice margin S .;active,disrupted,default_notice post T .;"
-    "active,disrupted agree A .;active,disrupted mature S final_pending;final_pending settle T settled;"
-    "settled close T closed;active,disrupted notice T default_notice;default_notice cure T active;"
-    "default_notice close_out T closed_out;active,disrupted terminate A terminated;disrupted end T terminated",
-}
-TABLES = {
-    kind: {
-        (state, command): (tuple(_ROLES[one] for one in who), state if to == "." else to)
-        for states, command, who, to in (row.split() for row in text.split(";"))
-        for state in states.split(",")
-    }
-    for kind, text in _TABLES.items()
-}
-
-
-# What is known of an object, by attribute too: what was never said is None.
-Known: Any = type("Known", (dict,), {"__getattr__": dict.get, "__setattr__": dict.__setitem__})
-
-
-class No(Exception):
-    """A command that is refused. Its argument is the code."""
-
-
-def no(**codes: Any) -> None:
-    """Refuse by the first code that holds."""
-    for code in (code for code, holds in codes.items() if holds):
-        raise No(code)
 
 
 class Market(SimpleNamespace):
@@ -78,7 +42,8 @@ class Market(SimpleNamespace):
         no(not_allowed=not roles, not_yours=who.role not in roles, not_found=state != one.state)
         no(not_allowed=command == "book", second_missing=command in TWO and other is None)
         if command in TWO:
-            no(not_yours=other.role not in roles, same_person=who.person == other.person)
+            fit = OPERATORS if who.role in OPERATORS else roles
+            no(not_yours=other.role not in fit, same_person=who.person == other.person)
             no(has_position=other.role in OPERATORS and other.party)
         if command in ("approve", "agree", "terminate"):
             no(not_asked=other and {who.party, other.party} != self.owners(one))
@@ -135,19 +100,10 @@ class Market(SimpleNamespace):
         deal = settlement.Deal(price, 100 * lots, first, last, buy.style == "last", *margins)
         one |= {"price": price, "lots": lots, "deal": deal, "revision": one.revision + 1, "approvals": {}}
 
-    def close(self, one: Any, day: int, values: dict[int, int]) -> None:
-        """End at the settlement price of a day."""
-        no(mark_missing={*range(one.deal.first, day), day} - values.keys())
-        price = settlement.dsp(one.deal, day, values)
-        one |= {"calls": {}, "due": {}, "closing": (price, settlement.end(one.deal, one.money, price))}
-
-    def do(self, kind: str, command: str, name: str, now: int, **said: Any) -> None:  # noqa: PLR0912
+    def do(self, kind: str, command: str, name: str, now: int, **said: Any) -> None:
         """Change what a command changes, and step over its row."""
         one, c = self.objects[kind].get(name) or Known(state="new"), Known(said)
         no(reason_missing="reason" in said and not c.reason.strip())
-        deal, marks = one.deal, [m for m in said.get("marks", ()) if (m.reference, m.methodology) == one.of]
-        values = settlement.usable(marks, USES.get(command, SURE))
-        known = values | (one.agreed or {})
         match command:
             case "draft":
                 no(not_found=c.who.party not in self.parties)
@@ -181,20 +137,15 @@ class Market(SimpleNamespace):
                 one.root = c.root
             case "match":
                 one |= zip(("buy", "sell", "lots", "price", "maturity"), c.match, strict=True)
-                one |= {
-                    "run": now,
-                    "revision": -1,
-                    "sides": [self.requests[one.buy], self.requests[one.sell]],
-                }
+                sides = [self.requests[side] for side in (one.buy, one.sell)]
+                one |= {"run": now, "revision": -1, "sides": sides}
                 self.hold(one, one.lots)
             case "send":
                 self.unfit(now, *one.sides)
                 self.terms(one, one.price, one.lots)
             case "drop" | "decline" | "lapse":
-                no(
-                    not_due=command == "lapse"
-                    and now < one.run + (1 if one.state == "candidate" else 24) * HOUR
-                )
+                hours = 1 if one.state == "candidate" else 24
+                no(not_due=command == "lapse" and now < one.run + hours * HOUR)
                 self.hold(one, -one.lots)
                 one.declined_by = c.who and c.who.party
             case "approve":
@@ -214,57 +165,12 @@ class Market(SimpleNamespace):
             case "book" if kind == "proposal":
                 for side in one.sides:
                     side |= {"reserved": side.reserved - one.lots, "filled": side.filled + one.lots}
-                of = {"sides": one.sides, "of": (side.reference, side.methodology), "deal": deal}
+                of = {"sides": one.sides, "of": (side.reference, side.methodology), "deal": one.deal}
                 self.do("contract", command, name, now, **of)
             case "book":
                 one |= said | {"booked_at": now, "calls": {}, "due": {}, "agreed": {}, "days": []}
-            case "void":
-                no(not_due=now < self.deadline(one.booked_at, 2))
-            case "activate":
-                no(margin_missing=min(c.buyer, c.seller) < deal.initial)
-                one.money = settlement.Money(0, c.buyer, c.seller)
-            case "disrupt":
-                no(mark_missing=not values, not_disrupted=c.level in ("F0", "F1"))
-            case "recover":
-                no(mark_missing=not values, still_disrupted=c.level not in ("F0", "F1"))
-            case "margin":
-                no(margin_done=c.day <= max(one.days, default=0), window_over=c.day > deal.last)
-                no(mark_missing={*range(deal.first, c.day), c.day} - known.keys())
-                claims = settlement.usable(marks, ("disputed",), "own") | one.agreed
-                row = settlement.margin(deal, one.money, c.day, known, claims)
-                due = dict.fromkeys(row.calls, self.business(c.day + 1, 1) * DAY + 17 * HOUR)
-                one |= {"money": row.money, "calls": one.calls | row.calls, "days": [*one.days, c.day]}
-                one.due = due | one.due  # what was missed stays missed
-            case "post":
-                no(amount_invalid=min(c.buyer, c.seller) < 0 or not c.buyer + c.seller)
-                paid, (moved, long, short) = {"buy": c.buyer, "sell": c.seller}, one.money
-                one.money = settlement.Money(moved, long + c.buyer, short + c.seller)
-                one.calls = {side: due - paid[side] for side, due in one.calls.items() if due > paid[side]}
-                one.due = {side: one.due[side] for side in one.calls}
-            case "agree":
-                no(digest_stale=not c.same, value_invalid=not 0 < c.value <= 10**9)
-                no(day_outside=c.day not in range(deal.first, min(deal.last + 1, now // DAY)))
-                no(mark_exists=c.day in values, too_late=now >= self.deadline((c.day + 1) * DAY, 5))
-                one.agreed = one.agreed | {c.day: c.value}
-            case "terminate":
-                no(digest_stale=not c.same, value_invalid=not 0 < c.value <= 10**9, day_outside=c.day)
-                self.close(one, 0, {0: c.value})
-            case "mature":
-                self.close(one, deal.last, known)
-            case "notice":
-                no(not_overdue=all(now < due for due in one.due.values()))
-                one.noticed_at = now
-            case "cure":
-                no(not_paid=one.calls, too_late=now >= self.deadline(one.noticed_at, 1))
-                one.noticed_at = None
-            case "close_out":
-                no(not_due=now < self.deadline(one.noticed_at, 1))
-                after = [day for day in known if one.noticed_at // DAY <= day <= deal.last]
-                self.close(one, min(after, default=deal.last), known)
-            case "end":
-                gap = min({*range(deal.first, deal.last + 1)} - known.keys(), default=deal.last + 1)
-                no(mark_missing=min(known, default=gap) >= gap)
-                self.close(one, max(day for day in known if day < gap), known)
+            case _ if kind == "contract":
+                contract_effect(self, command, one, c, now)
         one.reason = c.reason or one.reason
         self.rows.add((kind, one.state, command))
         one.state = TABLES[kind][one.state, command][1]

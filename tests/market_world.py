@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 import market_model
-from market_model import DAY, HOUR, No
+from market_model import DAY, HOUR
+from market_rows import No
 from mtok.calendar import format_date, parse_date, parse_instant
 from mtok.market import book as market
 from mtok.market.book import Book

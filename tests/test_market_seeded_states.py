@@ -94,7 +94,7 @@ def ignored(patch: Patch, module: Any, name: str) -> None:
 
 
 def operators_alone(patch: Patch) -> None:
-    patch.setattr(Command, "two_operators", lambda *_: None)
+    patch.setattr(Command, "refuse_one_operator", lambda *_: None)
 
 
 DEFECTS: dict[str, Callable[[Patch], None]] = {

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from market_driving import Drive, sequences
-from market_model import DAY, TABLES
+from market_model import DAY
+from market_rows import TABLES
 from market_world import ACTORS, HOLIDAYS, LAST, STARTS
 from mtok.settlement.business_days import is_business_day
 

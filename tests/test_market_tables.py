@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from market_driving import Drive, booked
-from market_model import TABLES
+from market_rows import TABLES
 from market_world import DESK, DESKS, PRICE, TREASURY, Row, mark
 from mtok.market import contracts, proposals, requests
 from mtok.market.book import MACHINES, Book, apply
@@ -251,9 +251,10 @@ def test_two_persons_are_not_two_logins(kind: str, command: str, state: str, ope
         (other_side, "same_person"),
     ]
     seconds += [
-        (Actor(person=first.person, role=role, party=first.party), "not_yours")
+        (Actor(person=first.person, role=role, party=first.party), code)
         for role in Role
         if role != first.role
+        for code in ["same_person" if operator and role in OPERATORS else "not_yours"]
     ]
     for second, code in seconds:
         given = Command(

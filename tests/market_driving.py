@@ -38,7 +38,8 @@ from market_world import (
     next_run,
 )
 from mtok.calendar import format_date
-from mtok.market.contracts import Agreed, Agreement, Marked, Posted
+from mtok.market.agreements import Agreed, Agreement
+from mtok.market.contracts import Marked, Posted
 from mtok.market.margin import Side
 from mtok.market.proposals import Nonces, TermsAmendment
 from mtok.market.requests import Amendment, Request

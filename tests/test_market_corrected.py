@@ -10,7 +10,8 @@ import pytest
 from market_driving import Drive, booked
 from market_world import DESK, PRICE, TREASURY, Row, mark
 from mtok.calendar import DAY
-from mtok.market.contracts import Agreed, Agreement, Contract, Marked, Posted
+from mtok.market.agreements import Agreed, Agreement
+from mtok.market.contracts import Contract, Marked, Posted
 from mtok.market.proposals import TermsAmendment
 from mtok.settlement.people import SYSTEM, Role
 

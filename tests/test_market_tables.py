@@ -12,7 +12,7 @@ import pytest
 from market_driving import Drive, booked
 from market_rows import TABLES
 from market_world import DESK, DESKS, PRICE, TREASURY, Row, mark
-from mtok.market import contracts, proposals, requests
+from mtok.market import agreements, contracts, proposals, requests
 from mtok.market.book import MACHINES, Book, apply
 from mtok.market.commands import Command
 from mtok.settlement import marks, review
@@ -237,10 +237,10 @@ def test_two_persons_are_not_two_logins(kind: str, command: str, state: str, ope
     if kind == "contract":
         book = with_objects(book, msgspec.structs.replace(book.contracts[name], noticed_at=DRIVE.now))
     first = operator or Actor(person="a", role=Role.PARTICIPANT_APPROVER, party="p1", stepped_up_at=DRIVE.now)
-    said = {"agree": contracts.Agreed, "terminate": contracts.Agreed}.get(command)
+    said = {"agree": agreements.Agreed, "terminate": agreements.Agreed}.get(command)
     details = None
     if said is not None:
-        agreement = contracts.Agreement(contract=name, terms_sha256="", value=1)
+        agreement = agreements.Agreement(contract=name, terms_sha256="", value=1)
         details = said(agreement=agreement, first_sha256="", second_sha256="")
     again = msgspec.structs.replace(first, stepped_up_at=None)
     other_side = msgspec.structs.replace(first, party="p3" if first.party else None)

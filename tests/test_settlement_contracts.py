@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from mtok.calendar import format_date, parse_date
+from mtok.market.agreements import Agreed, Agreement
 from mtok.market.book import Book
-from mtok.market.contracts import Agreed, Agreement, Marked, Posted
+from mtok.market.contracts import Marked, Posted
 from mtok.market.margin import Side
 from mtok.settlement.marks import Dispute, Level, Mark
 from mtok.settlement.values import AMOUNT_MAX

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from mtok.calendar import DAY, format_date, parse_date
-from mtok.market.contracts import Agreed, Agreement, Contract, Marked
+from mtok.market.agreements import Agreed, Agreement
+from mtok.market.contracts import Contract, Marked
 from mtok.market.margin import Side
 from mtok.market.statement import statement, statement_bytes
 from mtok.settlement import review

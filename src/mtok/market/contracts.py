@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from mtok.calendar import DAY, day_of, format_date, format_instant
-from mtok.canonical import canonical_bytes, sha256_hex
+from mtok.market.agreements import Agreed, agreed_by_both
 from mtok.market.commands import Command
 from mtok.market.cycle import HOUR
 from mtok.market.margin import Account, Closing, MarginDay, Side, close, margin_day
 from mtok.market.terms import Approval, Terms
 from mtok.settlement.business_days import business_day_after, deadline
-from mtok.settlement.guards import refuse_without_step_up
 from mtok.settlement.machines import NEW, Machine, Refused
 from mtok.settlement.marks import (
     DISPUTED,
@@ -32,7 +31,6 @@ from mtok.settlement.marks import (
 )
 from mtok.settlement.people import Role
 from mtok.settlement.specification import Specification
-from mtok.settlement.values import price_text
 
 if TYPE_CHECKING:
     from mtok.market.book import Book
@@ -133,43 +131,6 @@ class Posted(msgspec.Struct, frozen=True, kw_only=True):
 
     buyer: int = 0
     seller: int = 0
-
-
-class Agreement(msgspec.Struct, frozen=True, kw_only=True):
-    """What the parties of one contract agree: a value of a day (F4), or the price to end at. 10⁻⁶ USD per million
-
-    day : None for a price to end at
-    """
-
-    contract: str
-    terms_sha256: str
-    value: int
-    day: int | None = None
-
-    @property
-    def sha256(self) -> str:
-        """The digest both sides approve."""
-        day = None if self.day is None else format_date(self.day)
-        return sha256_hex(
-            canonical_bytes(
-                {
-                    "type": "agreement",
-                    "contract": self.contract,
-                    "terms_sha256": self.terms_sha256,
-                    "value": price_text(self.value),
-                    "date": day,
-                }
-            )
-        )
-
-
-class Agreed(msgspec.Struct, frozen=True, kw_only=True):
-    """An agreement, and the digests that the two persons have read. marks : that there are, of a day to agree on"""
-
-    agreement: Agreement
-    first_sha256: str
-    second_sha256: str
-    marks: tuple[Mark, ...] = ()
 
 
 class Marked(msgspec.Struct, frozen=True, kw_only=True):
@@ -307,7 +268,7 @@ def agree(book: Book, contract: Contract, command: Command) -> list[Contract]:
     Raises Refused: `day_outside`, `mark_exists`, `too_late`, `not_asked`, `digest_stale`, `same_person`, `step_up`,
     `value_invalid`.
     """
-    agreed = _agreed(book, contract, command)
+    agreed = agreed_by_both(book, contract, command, command.two_persons(MACHINE, contract.state))
     if agreed.day is None or agreed.day not in contract.terms.exposure.window.days:
         raise Refused(
             "day_outside", "it is no day of the window", "Only a day of the window can be agreed on."
@@ -371,7 +332,7 @@ def close_out(book: Book, contract: Contract, command: Command) -> list[Contract
 
 def terminate(book: Book, contract: Contract, command: Command) -> list[Contract]:
     """End a contract at the price both sides agree on. Raises Refused as `agree`."""
-    agreed = _agreed(book, contract, command)
+    agreed = agreed_by_both(book, contract, command, command.two_persons(MACHINE, contract.state))
     if agreed.day is not None:
         raise Refused("day_outside", "a price to end at is of no day", "Leave out the day.")
     return [_closed(contract, agreed.value)]
@@ -438,23 +399,6 @@ def _own(contract: Contract, marks: Sequence[Mark]) -> list[Mark]:
     return [
         mark for mark in marks if (mark.reference, mark.methodology) == (terms.reference, terms.methodology)
     ]
-
-
-def _agreed(book: Book, contract: Contract, command: Command) -> Agreement:
-    """Return what one person of each side has approved, both the very same. Raises Refused as `agree`."""
-    agreed = command.given(Agreed)
-    persons = command.two_persons(MACHINE, contract.state)
-    if {one.party for one in persons} != {contract.buyer, contract.seller}:
-        raise Refused("not_asked", "it takes a person of each side", "Ask the other side.")
-    for one in persons:
-        refuse_without_step_up(one, command.at, book.rules)
-    said = agreed.agreement
-    of_this = (said.contract, said.terms_sha256) == (contract.id, contract.terms.sha256)
-    if not of_this or {agreed.first_sha256, agreed.second_sha256} != {said.sha256}:
-        raise Refused("digest_stale", "the two have not approved this agreement", "Read it again.")
-    if not 0 < said.value <= book.rules.price_max:
-        raise Refused("value_invalid", f"value {said.value}", "A price in 10⁻⁶ USD per million tokens.")
-    return said
 
 
 def _refuse_before(instant: int, now: int) -> None:

@@ -15,6 +15,7 @@ from mtok.settlement.machines import NEW, Refused
 from mtok.settlement.marks import MACHINE, Dispute, Level, Mark, Reason, Resolution
 from mtok.settlement.people import Actor
 from mtok.settlement.specification import Specification
+from mtok.settlement.values import price_text
 
 REASON_MAX: Final = 4000
 """Characters of a written reason."""
@@ -150,7 +151,11 @@ def dispute(
     if not evidence:
         raise Refused("evidence_missing", "nothing is attached", "Attach what shows that the value is wrong.")
     if not 0 < own_value <= rules.price_max or own_value == mark.value:
-        raise Refused("value_invalid", f"own value {own_value}", "Name the value you hold to be right.")
+        raise Refused(
+            "value_invalid",
+            f"{price_text(own_value)} is no price, or the published one",
+            "Name the value you hold to be right.",
+        )
     assert actor.party is not None
     raised = Dispute(party=actor.party, own_value=own_value, resolve_until=deadline(now, rules.resolve_days))
     return _changed(

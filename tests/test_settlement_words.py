@@ -364,6 +364,34 @@ WAYS: dict[
 }
 
 
+def test_a_value_that_was_rejected_for_good_is_passed_over_until_another_vintage_comes() -> None:
+    came = resolve(
+        parse_date(DATE),
+        now=NOW,
+        sources=[SOURCE],
+        rejected={SOURCE.index},
+        earlier=[mark_of("2026-06-29", 5)],
+        window=WINDOW,
+        final=False,
+        rules=RULES,
+    )
+    assert came.steps[0].why == f"the mark on log entry {SOURCE.index} was rejected"
+    assert came.resolution is not None
+    assert came.resolution.level == Level.CARRIED
+    again = resolve(
+        parse_date(DATE),
+        now=NOW,
+        sources=[SOURCE, LATER],
+        rejected={SOURCE.index},
+        earlier=[],
+        window=WINDOW,
+        final=False,
+        rules=RULES,
+    )
+    assert again.resolution is not None
+    assert (again.resolution.level, again.resolution.source) == (Level.FINAL, LATER)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_the_waterfall_says_why_step_by_step(way: str) -> None:
     sources, earlier, now, final, steps, resolution = WAYS[way]

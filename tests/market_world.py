@@ -29,10 +29,11 @@ from mtok.market.references import Reference
 from mtok.market.terms import Terms
 from mtok.publication.marks import Source
 from mtok.settlement.machines import Refused
-from mtok.settlement.marks import Dispute, Level, Mark
+from mtok.settlement.marks import Level, Mark
 from mtok.settlement.people import SYSTEM, Actor, Role
 from mtok.settlement.specification import specification
 from mtok.settlement.values import Style
+from settling import claim
 
 Pick = Callable[[Sequence[Any]], Any]
 """Returns one of some options."""
@@ -169,7 +170,7 @@ def mark(row: Row) -> Mark:
         source=source,
         preparer="preparer",
         log_index=row.day if row.logged else None,
-        dispute=None if row.own is None else Dispute(party="p1", own_value=row.own, resolve_until=0),
+        dispute=None if row.own is None else claim(party="p1", own_value=row.own, resolve_until=0),
     )
 
 

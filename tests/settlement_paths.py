@@ -31,12 +31,13 @@ from mtok.market.margin import (
 )
 from mtok.market.netting import due_of, net
 from mtok.settlement.machines import Refused
-from mtok.settlement.marks import Dispute, Level, Mark
+from mtok.settlement.marks import Level, Mark
 from mtok.settlement.values import Style, Window, cash
 from settling import (
     RULES,
     Windowed,
     book_with,
+    claim,
     command,
     given,
     mark_of,
@@ -298,7 +299,7 @@ def marks_on(event: Event) -> list[Mark]:
         if day in event.corrected:
             found += [mark_of(date, value + 1), mark_of(date, value, "corrected", version=1)]
         elif day in event.claims:
-            raised = Dispute(party="buyer-1", own_value=event.claims[day], resolve_until=(day + 9) * DAY)
+            raised = claim(party="buyer-1", own_value=event.claims[day], resolve_until=(day + 9) * DAY)
             found.append(mark_of(date, value, "disputed", dispute=raised, level=level))
         else:
             found.append(mark_of(date, value, "published" if day > event.day - 4 else "locked", level=level))

@@ -9,11 +9,12 @@ from mtok.market.agreements import Agreed, Agreement
 from mtok.market.book import Book
 from mtok.market.contracts import Marked, Posted
 from mtok.market.margin import Side
-from mtok.settlement.marks import Dispute, Level, Mark
+from mtok.settlement.marks import Level, Mark
 from mtok.settlement.values import AMOUNT_MAX
 from settling import (
     book_with,
     cents,
+    claim,
     command,
     dates,
     given,
@@ -138,7 +139,7 @@ def test_a_contract_with_a_gap_ends_at_the_last_locked_mark_before_it() -> None:
 
 def test_a_dispute_of_a_day_that_both_have_agreed_on_holds_nothing_back() -> None:
     """By hand: agreed 12.5 on the first day: (12.5 − 12.3456) × 25,000 = 3,860.00 moves, whatever somebody claims."""
-    raised = Dispute(party="third-1", own_value=micro("12"), resolve_until=noon("2026-03-20"))
+    raised = claim(party="third-1", own_value=micro("12"), resolve_until=noon("2026-03-20"))
     contested = mark_of("2026-03-01", micro("12.6"), "disputed", dispute=raised)
     book = given(
         running(terms(), BEGIN), command("agree", noon("2026-03-02"), _agreement("2026-03-01", "12.5"))
@@ -149,14 +150,14 @@ def test_a_dispute_of_a_day_that_both_have_agreed_on_holds_nothing_back() -> Non
 def test_what_is_undisputed_moves_and_the_rest_waits() -> None:
     """By hand: at 12.6 6,360.00, at the other number 12.5 3,860.00; at one below the trade price nothing."""
     for own, moved in (("12.5", "3,860.00"), ("12.7", "6,360.00"), ("12.3", "0.00")):
-        raised = Dispute(party="seller-1", own_value=micro(own), resolve_until=noon("2026-03-20"))
+        raised = claim(party="seller-1", own_value=micro(own), resolve_until=noon("2026-03-20"))
         contested = mark_of("2026-03-01", micro("12.6"), "disputed", dispute=raised)
         contract = the_contract(_margin(running(terms(), BEGIN), [contested], "2026-03-01"))
         assert (contract.account.moved, contract.days[0].due) == (cents(moved), cents("6,360.00"))
 
 
 def test_the_claim_of_a_dispute_that_is_over_counts_no_more() -> None:
-    raised = Dispute(party="seller-1", own_value=micro("12.5"), resolve_until=noon("2026-03-20"))
+    raised = claim(party="seller-1", own_value=micro("12.5"), resolve_until=noon("2026-03-20"))
     for state in ("upheld", "corrected", "locked"):
         mark = mark_of("2026-03-01", micro("12.6"), state, dispute=raised)
         contract = the_contract(_margin(running(terms(), BEGIN), [mark], "2026-03-01"))

@@ -408,8 +408,9 @@ def test_business_days_of_two_years() -> None:
 
 def test_who_may_dispute_and_with_what() -> None:
     mark = published(found(SOURCE), NOW)
+    reason = marks.Reason(person="emil", at=NOW, text="Recomputed from the archive.", evidence=EVIDENCE)
     assert disputed(mark, VALUE + 1, NOW, SELLER).dispute == marks.Dispute(
-        party=SELLER, own_value=VALUE + 1, resolve_until=parse_date("2026-07-07") * DAY
+        party=SELLER, own_value=VALUE + 1, reason=reason, resolve_until=parse_date("2026-07-07") * DAY
     )
     _refused("not_party", lambda: disputed(mark, VALUE + 1, NOW, "third-1"), mark)
     _refused("value_invalid", lambda: disputed(mark, VALUE, NOW), mark)

@@ -6,6 +6,7 @@ same checks pass without, here too.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -317,10 +318,8 @@ def carried_for_four_days(patch: Patch) -> None:
     """One day more than three."""
     real = mtok.settlement.waterfall._why_not_carried
 
-    def wrong(day: int, carried: Mark | None, earlier: Any, window: Any, rules: Any) -> str | None:
-        if carried and day - carried.source_day == 4:
-            return None
-        return real(day, carried, earlier, window, rules)
+    def wrong(case: Any, last: Mark) -> str | None:
+        return None if case.day - last.source_day == 4 else real(case, last)
 
     patch.setattr(mtok.settlement.waterfall, "_why_not_carried", wrong)
 
@@ -329,9 +328,9 @@ def less_than_a_fifth(patch: Patch) -> None:
     """`>=` for `>`: the last day that is allowed is not."""
     real = mtok.settlement.waterfall._why_not_carried
 
-    def wrong(day: int, carried: Mark | None, earlier: Any, window: Window, rules: Any) -> str | None:
-        longer = msgspec.structs.replace(window, last=window.last - 1)
-        return real(day, carried, earlier, longer, rules)
+    def wrong(case: Any, last: Mark) -> str | None:
+        shorter = msgspec.structs.replace(case.window, last=case.window.last - 1)
+        return real(dataclasses.replace(case, window=shorter), last)
 
     patch.setattr(mtok.settlement.waterfall, "_why_not_carried", wrong)
 

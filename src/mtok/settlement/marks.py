@@ -124,10 +124,14 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dispute(msgspec.Struct, frozen=True, kw_only=True):
-    """Who disputes a mark, until when it is to be resolved, and which number they hold to be right."""
+    """Who disputes a mark and why, until when it is to be resolved, and which number they hold to be right.
+
+    It is theirs: nothing of it goes into the public log, not even hashed with what operators wrote.
+    """
 
     party: str
     own_value: int
+    reason: Reason
     resolve_until: int
 
 

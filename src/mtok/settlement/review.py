@@ -69,7 +69,10 @@ def hold(mark: Mark, *, actor: Actor, now: int, reason: str) -> Mark:
     """Keep a proposed mark from being approved."""
     row = MACHINE.step(mark.state, "hold", actor)
     return _changed(
-        mark, state=row.next(), held=("by_hand",), reasons=(*mark.reasons, _written(actor, now, reason))
+        mark,
+        state=row.next(),
+        held=(*mark.held, "by_hand"),
+        reasons=(*mark.reasons, _written(actor, now, reason)),
     )
 
 
@@ -157,13 +160,13 @@ def dispute(
             "Name the value you hold to be right.",
         )
     assert actor.party is not None
-    raised = Dispute(party=actor.party, own_value=own_value, resolve_until=deadline(now, rules.resolve_days))
-    return _changed(
-        mark,
-        state=row.next(),
-        dispute=raised,
-        reasons=(*mark.reasons, _written(actor, now, reason, evidence)),
+    raised = Dispute(
+        party=actor.party,
+        own_value=own_value,
+        reason=_written(actor, now, reason, evidence),
+        resolve_until=deadline(now, rules.resolve_days),
     )
+    return _changed(mark, state=row.next(), dispute=raised)
 
 
 def uphold(mark: Mark, *, actor: Actor, second: Actor, now: int, reason: str, rules: Specification) -> Mark:

@@ -14,7 +14,7 @@ from mtok.market.margin import Account, Side, margin_day, undisputed
 from mtok.market.matching import Interest, price_of
 from mtok.market.netting import Due, Payment, due_of, net
 from mtok.settlement.machines import Refused
-from mtok.settlement.values import Style
+from mtok.settlement.values import Style, price_units
 from settling import new_contract, terms
 
 
@@ -153,3 +153,20 @@ def test_the_price_of_two_limits(
         )
 
     assert price_of(interest(Side.BUY, buy), interest(Side.SELL, sell), mark) == price
+
+
+def test_a_published_value_is_read_to_the_digit_or_refused() -> None:
+    assert [price_units(text) for text in ("12.640247", "0.000001", "1000.000000")] == [12_640_247, 1, 10**9]
+    for text in (
+        "12.64",
+        "12",
+        ".640247",
+        "12.6402470",
+        "-1.000000",
+        "1２.640247",
+        "12.64024x",
+        "1,000.000000",
+        "",
+    ):
+        with pytest.raises(ValueError, match="not a value with 6 decimals"):
+            price_units(text)

@@ -40,8 +40,10 @@ def test_contracts_alike_are_one_payment_and_others_their_own() -> None:
     assert net([]) == []
     opposite = [due_of(both[0], 200), due_of(both[1], 200)]
     assert net(one for one in opposite if one) == [], "what comes to nothing is no payment"
-    cent = [due_of(both[0], 1)]
-    assert [one.payer for one in net(one for one in cent if one)] == ["b"]
+    for cent, payer in ((1, "b"), (-1, "a")):
+        due = due_of(both[0], cent)
+        assert due is not None
+        assert [(one.payer, one.amount) for one in net([due])] == [(payer, 1)]
 
 
 def test_netting_is_the_sum_by_set_whatever_the_order() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from mtok.market.contracts import Contract
 from mtok.market.margin import Account, Side, margin_day, undisputed
-from mtok.market.matching import Interest, price_of
+from mtok.market.matching import Interest, Match, inputs_bytes, matches_bytes, price_of
 from mtok.market.netting import Due, Payment, due_of, net
 from mtok.settlement.machines import Refused
 from mtok.settlement.values import Style, price_units
@@ -172,3 +172,45 @@ def test_a_published_value_is_read_to_the_digit_or_refused() -> None:
     ):
         with pytest.raises(ValueError, match="not a value with 6 decimals"):
             price_units(text)
+
+
+def test_what_is_logged_of_a_run_is_these_bytes() -> None:
+    """Typed by hand: the inputs before a run, by id, and its matches after it."""
+    sell = Interest(
+        id="r2",
+        party="p2",
+        group="g2",
+        reference="openai",
+        methodology="1.0",
+        style=Style.AVERAGE,
+        side=Side.SELL,
+        lots=7,
+        min_lots=2,
+        tail=True,
+        limit=12_500_000,
+        maturity=24_320,
+        tolerance=1,
+        accepted_at=1_782_900_000_000_000,
+        root="ab" * 32,
+        refuses=("p9", "p3"),
+    )
+    buy = msgspec.structs.replace(
+        sell, id="r1", party="p1", side=Side.BUY, limit=None, tail=False, refuses=()
+    )
+    root = "ab" * 32
+    first = (
+        '{"accepted_at":"1782900000000000","group":"g2","id":"r1","lots":"7","maturity":"2026-09","methodology":"1.0",'
+        f'"min_lots":"2","party":"p1","reference":"openai","refuses":[],"root":"{root}","side":"buy",'
+        '"style":"average","tail":false,"tolerance":"1"}'
+    )
+    second = (
+        '{"accepted_at":"1782900000000000","group":"g2","id":"r2","limit":"12.500000","lots":"7",'
+        '"maturity":"2026-09","methodology":"1.0","min_lots":"2","party":"p2","reference":"openai",'
+        f'"refuses":["p3","p9"],"root":"{root}","side":"sell","style":"average","tail":true,"tolerance":"1"}}'
+    )
+    expected = f'{{"interests":[{first},{second}],"marks":{{"openai":"12.000000"}}}}'
+    assert inputs_bytes([sell, buy], {"openai": 12_000_000}).decode() == expected
+    matched = Match(buy="r1", sell="r2", lots=7, price=12_500_000, maturity=24_320)
+    assert matches_bytes([matched]).decode() == (
+        '[{"buy":"r1","lots":"7","maturity":"2026-09","price":"12.500000","sell":"r2"}]'
+    )

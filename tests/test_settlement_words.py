@@ -227,6 +227,12 @@ REFUSALS: dict[str, tuple[Callable[[], object], str, str, str]] = {
         "no usable mark of 2026-06-01, 2026-06-02, 2026-06-03, 2026-06-04, 2026-06-05",
         "Approve one, or let the waterfall give one; no day of a window is dropped.",
     ),
+    "six days without a mark": (
+        lambda: WINDOW.settlement_price(WINDOW.first + 5, {}),
+        "mark_missing",
+        "no usable mark of 2026-06-01, 2026-06-02, 2026-06-03, 2026-06-04, 2026-06-05 and others",
+        "Approve one, or let the waterfall give one; no day of a window is dropped.",
+    ),
     "too much money": (
         lambda: cash(2**62, 2**20),
         "amount_overflow",

@@ -53,10 +53,10 @@ class Waterfall(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class _Case:
-    """What every step is asked about; the fields are those of `resolve`."""
+    """What every step is asked about, and at which instant; the other fields are those of `resolve`."""
 
     day: int
-    now: int
+    at: int
     sources: Sequence[Source]
     rejected: Collection[int]
     earlier: Sequence[Mark]
@@ -101,7 +101,7 @@ def resolve(
     """
     case = _Case(
         day=day,
-        now=now,
+        at=now,
         sources=sources,
         rejected=rejected,
         earlier=earlier,
@@ -135,7 +135,7 @@ def _late_value(case: _Case) -> Asked:
     if case.own is not None:
         return _yes(Level.LATE, case.own)
     waited = deadline(case.due, case.rules.wait_days)
-    if case.now >= waited:
+    if case.at >= waited:
         return _no(Level.LATE, f"none came before {format_instant(waited)}"), None
     if case.final:
         return _until(Level.LATE, Answer.WAITS, "a late final value is waited for", waited), None
@@ -160,7 +160,7 @@ def _carried_mark(case: _Case) -> Asked:
 
 def _agreement(case: _Case) -> Asked:
     until = deadline(case.due, case.rules.agreement_days)
-    if case.now >= until:
+    if case.at >= until:
         return _no(Level.AGREED, f"none before {format_instant(until)}"), None
     return _until(Level.AGREED, Answer.OPEN, "the parties of a contract may agree on a value", until), None
 

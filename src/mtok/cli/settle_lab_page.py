@@ -14,7 +14,7 @@ from mtok.cli.settle_lab_tables import date, price, table, usd
 from mtok.lab import InitialReason, MarkedDay, PathDay, Replay
 from mtok.lab.history import NOT_LISTED, NOT_PUBLISHED
 from mtok.market.margin import Side
-from mtok.market.references import MODEL
+from mtok.publication.marks import MODEL
 from mtok.quantities import rounded
 from mtok.settlement.marks import Level
 from mtok.wording.figures import MINUS, TIED, counted, instant_text, percent, tokens

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 from mtok.calendar import format_date
 from mtok.cli.settle_lab_tables import usd
 from mtok.lab import Replay
-from mtok.market.references import MODEL
+from mtok.publication.marks import MODEL
 from mtok.quantities import half_even
 from mtok.settlement.values import price_text
 from mtok.venue.charts.axes import HEIGHT, Days, Scale, scale_of

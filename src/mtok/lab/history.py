@@ -11,8 +11,9 @@ import msgspec
 
 from mtok.calendar import format_date, parse_date
 from mtok.errors import AnswerIsNo, BadCall
-from mtok.market.references import MODEL, history
+from mtok.market.references import history
 from mtok.methodology import in_force
+from mtok.publication.marks import MODEL
 from mtok.publication.policy import Stage
 from mtok.publication.published import Published
 from mtok.settlement.values import price_units

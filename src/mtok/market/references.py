@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
 from mtok.calendar import parse_date
 from mtok.market.margin import moves_of
-from mtok.publication.marks import sources_of
+from mtok.publication.marks import MODEL, sources_of
 from mtok.publication.published import Published
 from mtok.settlement.specification import Specification
 from mtok.settlement.values import price_units
-
-MODEL: Final = "model:"
-"""Before the canonical slug of a single model."""
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):

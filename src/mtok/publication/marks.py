@@ -27,9 +27,10 @@ CARRY_DAYS_MAX: Final = 3
 MARKS_MAX: Final = 1000
 """Marks of one publication."""
 VALUE_PLACES: Final = 6
+MODEL: Final = "model:"
+"""Before the canonical slug of a single model, as a reference."""
 
 _VERSION_MAX: Final = 999_999_999
-_MODEL_PREFIX: Final = "model:"
 _MODEL: Final = re.compile(
     r"model:([A-Za-z0-9][A-Za-z0-9._-]{0,79}/[A-Za-z0-9][A-Za-z0-9._-]{0,119})", re.ASCII
 )
@@ -120,7 +121,7 @@ class MarkPrint(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def proof(self) -> str:
         """Where its proof is."""
-        folder = self.reference.replace(_MODEL_PREFIX, "model/")
+        folder = self.reference.replace(MODEL, "model/")
         return f"proofs/marks/{folder}/{self.date}.{self.version}.{self.state}.tlog-proof"
 
     @property
@@ -210,7 +211,7 @@ def sources_of(published: Published, reference: str, date: str) -> list[Source]:
 
 def _model_of(reference: str) -> str | None:
     """Return the model of a reference, None of a series."""
-    if not reference.startswith(_MODEL_PREFIX):
+    if not reference.startswith(MODEL):
         return None
     match = _MODEL.fullmatch(reference)
     if match is None:
@@ -283,7 +284,7 @@ def _source_of_price(published: Published, index: int, model: str) -> Source | N
     ]
     return Source(
         index=index,
-        reference=f"{_MODEL_PREFIX}{model}",
+        reference=f"{MODEL}{model}",
         methodology=table.methodology,
         date=entry["date"],
         stage=entry["stage"],

@@ -39,7 +39,10 @@ class Transition(NamedTuple):
 
 
 class Machine:
-    """The table of one kind of object, its rows (states, command, next states, who, guard), states by spaces."""
+    """The table of one kind of object, its rows (states, command, next states, who, guard), states by spaces.
+
+    roles : every one that may do anything
+    """
 
     def __init__(self, name: str, rows: Iterable[tuple[str, str, str, tuple[Role, ...], str]]) -> None:
         self.name = name
@@ -48,6 +51,7 @@ class Machine:
             for states, command, to, who, guard in rows
             for state in states.split()
         )
+        self.roles = frozenset(role for row in self.rows for role in row.who)
         self._rows = {(row.state, row.command): row for row in self.rows}
         assert len(self._rows) == len(self.rows), f"{name}: a state and command have two rows"
 
@@ -60,11 +64,6 @@ class Machine:
     def commands(self) -> tuple[str, ...]:
         """Every command, in the order of the table."""
         return tuple(dict.fromkeys(row.command for row in self.rows))
-
-    @property
-    def roles(self) -> frozenset[Role]:
-        """Every role that may do anything."""
-        return frozenset(role for row in self.rows for role in row.who)
 
     def has(self, state: str, command: str) -> bool:
         """Return whether a command is listed for a state."""

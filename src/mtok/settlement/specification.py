@@ -55,7 +55,6 @@ class Specification:
     unknown_share: Fraction
     maintenance_share: Fraction
     transfer_min: int
-    call_hour: int
     payment_hour: int
     posting_days: int
     cure_days: int

@@ -63,7 +63,7 @@ fuzz: $(VENV)/test.stamp  ## coverage-guided fuzzing of the decoders; make fuzz 
 lock: $(VENV)/test.stamp  ## rewrite requirements/*.lock from pyproject.toml
 	@$(INSTALL) uv
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
-	  --python-version 3.11 pyproject.toml --extra serve --group build -o requirements/run.lock
+	  --python-version 3.11 pyproject.toml --extra venue --group build -o requirements/run.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	  --python-version 3.11 pyproject.toml --all-extras --group build --group test -c requirements/run.lock -o requirements/test.lock
 

@@ -112,14 +112,16 @@ class MarkUse(models.Model):
 class Event(models.Model):
     """What happened to an object, in order; insert-only. The last one of an object is the object.
 
-    command : by whom it was given and with what, JSON · version : of the object after it · record : the object after it
+    command : the cause, `kind.command`, given to the object `subject` by a person in a role with `details` (JSON)
+    version, state, record : of the object after it
     """
 
     at = models.BigIntegerField()
     kind = models.CharField(max_length=12)
     object = models.CharField(max_length=22)
     version = models.BigIntegerField()
-    command = models.CharField(max_length=16)
+    command = models.CharField(max_length=32)
+    subject = models.CharField(max_length=22)
     person = models.CharField(max_length=22)
     role = models.CharField(max_length=24)
     party = models.CharField(max_length=22, null=True)

@@ -112,9 +112,7 @@ class KeptDrive(Drive):
                 assert found == one, f"{kind} {name}: {found} is kept, {one} is in the book"
                 assert msgspec.json.encode(found) == msgspec.json.encode(one)
                 assert rows[name].state == one.state
-        last = {
-            (event.kind, event.object): event for event in Event.objects.order_by("pk")
-        }
+        last = {(event.kind, event.object): event for event in Event.objects.order_by("pk")}
         for (kind, name), event in last.items():
             row = KINDS[kind].table.objects.get(pk=name)
             assert (event.version, event.state, event.record) == (row.version, row.state, row.record)

@@ -107,9 +107,7 @@ class Change(models.Model):
 class Decision(models.Model):
     """What the second person said to a change. Insert-only."""
 
-    change = models.OneToOneField(
-        Change, primary_key=True, on_delete=models.PROTECT, related_name="decision"
-    )
+    change = models.OneToOneField(Change, primary_key=True, on_delete=models.PROTECT, related_name="decision")
     is_approved = models.BooleanField()
     decided_by = models.ForeignKey(Login, null=True, on_delete=models.PROTECT, related_name="+")
     decided_at = models.BigIntegerField()

@@ -6,13 +6,11 @@ a table allows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
 
 from mtok.settlement.machines import Machine
 from mtok.settlement.people import OPERATORS, PARTICIPANTS, Actor, Role
-
-NOBODY: Final = "nobody"
+from mtok.venue.accounts.models import Grant, Login
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,3 +54,12 @@ class Principal:
         """Return the actor of this principal in a role."""
         party = self.party if role in PARTICIPANTS else None
         return Actor(person=self.person, role=role, party=party, stepped_up_at=self.stepped_up_at)
+
+
+def refreshed(principal: Principal) -> Principal:
+    """Return a principal with the rights it has now: none of a login that is disabled, none that were withdrawn."""
+    found = Login.objects.filter(pk=principal.login, is_active=True).first()
+    grants = [] if found is None else list(Grant.objects.filter(login=found))
+    now = {Role(one.role) for one in grants}
+    party = next((one.organisation_id for one in grants if one.organisation_id), None)
+    return replace(principal, roles=principal.roles & now, party=party)

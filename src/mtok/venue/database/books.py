@@ -6,7 +6,7 @@ its requests, with each of these its party and its reference. So whatever time b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -30,15 +30,6 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
-    """What a book knows beyond the market's own objects: the rules, parties by id, references by name at an instant."""
-
-    rules: Specification
-    parties: Callable[[Iterable[str]], dict[str, Party]]
-    references: Callable[[Iterable[str], int], dict[str, Reference]]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Change:
     """An object before and after a command; before is None of a new one."""
 
@@ -51,6 +42,23 @@ class Change:
         return kind_of(self.after)
 
 
+def nothing(book: Book, changes: Sequence[Change], cause: Command) -> None:
+    """Let nothing follow from changes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a book knows beyond the market's own objects: the rules, parties by id, references by name at an instant.
+
+    follow : what is done in the transaction of every change: ledger, mails
+    """
+
+    rules: Specification
+    parties: Callable[[Iterable[str]], dict[str, Party]]
+    references: Callable[[Iterable[str], int], dict[str, Reference]]
+    follow: Callable[[Book, Sequence[Change], Command], None] = nothing
+
+
 @dataclass(kw_only=True)
 class Held:
     """A book as it was read, and the versions of its objects."""
@@ -59,8 +67,8 @@ class Held:
     versions: dict[Key, int] = field(default_factory=dict)
 
 
-def of_command(command: Command, surroundings: Surroundings) -> Held:
-    """Return the book that a command is given to. Rows are locked, each table's in the order of ids."""
+def of_command(command: Command, surroundings: Surroundings, *, locked: bool = True) -> Held:
+    """Return the book that a command is given to. locked : its rows, each table's in the order of ids"""
     requests: Q = Q(pk__in=())
     proposals: Q = Q(pk__in=())
     if command.kind == REQUEST:
@@ -80,7 +88,7 @@ def of_command(command: Command, surroundings: Surroundings) -> Held:
         command.at,
         parties=own,
         references=[name for name in named if isinstance(name, str)],
-        locked=True,
+        locked=locked,
     )
 
 
@@ -125,9 +133,7 @@ def read(
     chosen_contracts = list(ContractRow.objects.filter(contracts).order_by("pk"))
     chosen_requests = list(RequestRow.objects.filter(requests).values_list("pk", flat=True))
     of_chosen = Q(buy__in=chosen_requests) | Q(sell__in=chosen_requests)
-    around = (
-        proposals | Q(pk__in=[row.pk for row in chosen_contracts]) | (of_chosen & ~Q(state__in=ENDED))
-    )
+    around = proposals | Q(pk__in=[row.pk for row in chosen_contracts]) | (of_chosen & ~Q(state__in=ENDED))
     pairs = list(ProposalRow.objects.filter(around).values_list("pk", "buy_id", "sell_id"))
     needed = {*chosen_requests, *(one for _, *both in pairs for one in both)}
     rows: list[Kept] = [

@@ -30,8 +30,8 @@ def give(command: Command, surroundings: Surroundings) -> Given:
 
     def work() -> Given:
         held = books.of_command(command, surroundings)
-        changes = _passed(held, command.at)
-        changes += books.keep(held, apply(held.book, command), command)
+        changes = _passed(held, command.at, surroundings)
+        changes += _kept(held, apply(held.book, command), command, surroundings)
         return Given(book=held.book, changes=tuple(changes))
 
     return transaction_of(work)
@@ -42,7 +42,7 @@ def let_time_pass(surroundings: Surroundings, at: int) -> Given:
 
     def work() -> Given:
         held = books.of_all(surroundings, at, locked=True)
-        return Given(changes=tuple(_passed(held, at)), book=held.book)
+        return Given(changes=tuple(_passed(held, at, surroundings)), book=held.book)
 
     return transaction_of(work)
 
@@ -57,11 +57,12 @@ def give_run(surroundings: Surroundings, at: int, identities: Iterator[str]) -> 
         if Run.objects.filter(pk=at).exists():
             return Given(book=books.of_all(surroundings, at).book, changes=())
         held = books.of_all(surroundings, at, locked=True)
-        changes = _passed(held, at)
+        changes = _passed(held, at, surroundings)
         after, made = run(held.book, at, identities)
         Run.objects.create(at=at, inputs=made.inputs.decode(), outputs=made.outputs.decode())
         cause = msgspec.structs.replace(by_time(at), kind="proposal", command="match")
-        return Given(changes=(*changes, *books.keep(held, after, cause)), book=held.book)
+        changes += _kept(held, after, cause, surroundings)
+        return Given(changes=tuple(changes), book=held.book)
 
     return transaction_of(work)
 
@@ -74,15 +75,23 @@ def give_margin(
 
     def work() -> tuple[Given, dict[str, Refused]]:
         held = books.of_all(surroundings, at, locked=True)
-        changes = _passed(held, at)
+        changes = _passed(held, at, surroundings)
         after, refused = margin_run(held.book, found, day, at)
         cause = msgspec.structs.replace(by_time(at), kind="contract", command="margin")
-        changes += books.keep(held, after, cause)
+        changes += _kept(held, after, cause, surroundings)
         return Given(changes=tuple(changes), book=held.book), refused
 
     return transaction_of(work)
 
 
-def _passed(held: Held, at: int) -> list[Change]:
+def _passed(held: Held, at: int, surroundings: Surroundings) -> list[Change]:
     """Keep what time has brought to the objects that are held."""
-    return books.keep(held, advance(held.book, at), by_time(at))
+    return _kept(held, advance(held.book, at), by_time(at), surroundings)
+
+
+def _kept(held: Held, after: Book, cause: Command, surroundings: Surroundings) -> list[Change]:
+    """Keep what is new, and in the same transaction all that follows from it."""
+    changes = books.keep(held, after, cause)
+    if changes:
+        surroundings.follow(held.book, changes, cause)
+    return changes

@@ -51,7 +51,9 @@ def stepwise(schema_editor: Any, table: str) -> None:
         _on_sqlite(schema_editor, f"{table}_begin", "INSERT", table, new_wrong, said)
         _on_sqlite(schema_editor, f"{table}_stays", "DELETE", table, "", f"a {table} is never deleted")
         return
-    _function(schema_editor, f"{table}_step", f"IF {wrong} THEN RAISE EXCEPTION '{said}'; END IF; RETURN NEW;")
+    _function(
+        schema_editor, f"{table}_step", f"IF {wrong} THEN RAISE EXCEPTION '{said}'; END IF; RETURN NEW;"
+    )
     _function(
         schema_editor, f"{table}_begin", f"IF {new_wrong} THEN RAISE EXCEPTION '{said}'; END IF; RETURN NEW;"
     )

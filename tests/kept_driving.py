@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from market_driving import Drive
-from market_world import DAY, HOUR, LAST, Pick, next_run
+from market_model import DAY, HOUR
+from market_world import LAST, Pick, next_run
 from mtok.market import book as market
 from mtok.market.commands import Command
 from mtok.market.parties import Party

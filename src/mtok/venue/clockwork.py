@@ -45,7 +45,7 @@ def make_runs(now: int) -> list[int]:
 
 
 def draw_roots(now: int) -> int:
-    """Give every live request its draw: the root of the first checkpoint published after its acceptance, once there is one."""
+    """Give live requests their draw, the root of the first checkpoint after acceptance; return how many got one."""
     count = 0
     for row in RequestRow.objects.filter(state="live").order_by("pk"):
         request = KINDS[REQUEST].read(row.record)

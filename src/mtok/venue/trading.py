@@ -11,7 +11,7 @@ from typing import Any, Final
 from mtok.calendar import DAY
 from mtok.canonical import sha256_hex
 from mtok.market import reveal
-from mtok.market.book import MACHINES, Book
+from mtok.market.book import MACHINES, Book, advance
 from mtok.market.commands import Command
 from mtok.settlement.machines import NEW, Refused
 from mtok.settlement.people import PARTICIPANTS, Actor, Role
@@ -186,7 +186,7 @@ def around(kind: str, identity: str) -> Held:
 def seen(principal: Principal, kind: str, identity: str, role: Role) -> dict[str, Any]:
     """Return what a principal sees of an object in one of their roles. Raises Refused (`not_found`) of nothing."""
     held, actor, now = around(kind, identity), principal.as_role(role), place.now()
-    book = reveal.advance(held.book, now)
+    book = advance(held.book, now)
     found = book.find(kind, identity)
     shown = {} if found is None else reveal.view(book, found, actor, now)
     if not shown:

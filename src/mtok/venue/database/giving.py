@@ -1,4 +1,4 @@
-"""A command of the core, given to what is kept: read what it concerns, apply it, keep what is new, in one transaction."""
+"""A command of the core, given to what is kept: read what it concerns, apply it, keep what is new; one transaction."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def give_run(surroundings: Surroundings, at: int, identities: Iterator[str]) -> 
 def give_margin(
     surroundings: Surroundings, marks: Iterable[Mark], day: int, at: int
 ) -> tuple[Given, dict[str, Refused]]:
-    """Take the margin of a day of every contract that has any; return why some have none. The same again takes the rest."""
+    """Take the margin of a day of every contract that has any; return why some have none. Again, it takes the rest."""
     found = tuple(marks)
 
     def work() -> tuple[Given, dict[str, Refused]]:

@@ -1,8 +1,8 @@
 """The tables of the market.
 
-An object of the core is kept whole as its record (JSON, msgspec); the columns beside it are read out of it, for what the
-database itself looks for and holds. Amounts are BIGINT cents, prices BIGINT 10⁻⁶ USD per million tokens, instants BIGINT
-microseconds since 1970 UTC. What is called insert-only below is so by triggers (`mtok.venue.database.triggers`).
+An object of the core is kept whole as its record (JSON, msgspec); the columns beside it are read out of it, for what
+the database itself looks for and holds. Amounts are BIGINT cents, prices BIGINT 10⁻⁶ USD per million tokens, instants
+BIGINT microseconds since 1970 UTC. What is called insert-only below is so by `mtok.venue.database.triggers`.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ class LedgerTransaction(models.Model):
 
 
 class LedgerTransfer(models.Model):
-    """A transfer from one account to another, cents; insert-only. Both legs are one row: it is zero-sum as it stands."""
+    """A transfer from one account to another, cents; insert-only. Both legs are one row: zero-sum as it stands."""
 
     transaction = models.ForeignKey(LedgerTransaction, on_delete=models.PROTECT, related_name="transfers")
     debit = models.CharField(max_length=64, db_index=True)

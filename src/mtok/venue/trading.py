@@ -5,8 +5,8 @@ Nothing else writes the market's tables. Every command is given after the run th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 from mtok.calendar import DAY
 from mtok.canonical import sha256_hex
@@ -25,7 +25,9 @@ from mtok.venue.database.giving import Given
 from mtok.venue.database.models import Intention
 from mtok.venue.database.records import KINDS, details_of
 from mtok.venue.database.references import references
-from mtok.venue.database.transactions import transaction_of
+from mtok.venue.database.transactions import Overtaken, transaction_of
+
+_T = TypeVar("_T")
 
 INTENTION_LASTS: Final = DAY
 _OPEN: Final = "open"
@@ -53,9 +55,6 @@ def give(
 
     Raises Refused as the core does, EnvironmentFailed (`too_busy`).
     """
-    from mtok.venue import clockwork
-
-    clockwork.make_runs(place.now())
 
     def work() -> Given:
         now = place.now()
@@ -66,7 +65,22 @@ def give(
         )
         return giving.give(asked, surroundings())
 
-    return transaction_of(work)
+    return in_time(work)
+
+
+def in_time(work: Callable[[], _T]) -> _T:
+    """Return what `work` returns, in one transaction in which commands are given: every run that is due comes before.
+
+    Raises as `transaction_of`.
+    """
+    from mtok.venue import clockwork
+
+    def after_runs() -> _T:
+        if not clockwork.is_run(place.now()):
+            raise Overtaken("a run is due")
+        return work()
+
+    return transaction_of(after_runs, before=lambda: clockwork.make_runs(place.now()))
 
 
 def _state(kind: str, identity: str) -> str:
@@ -105,7 +119,7 @@ def intend(principal: Principal, kind: str, command: str, identity: str, details
             ends_at=now + INTENTION_LASTS,
         )
 
-    return transaction_of(work)
+    return in_time(work)
 
 
 def intentions(principal: Principal, kind: str, identity: str) -> list[Intention]:
@@ -155,7 +169,7 @@ def confirm(principal: Principal, intention: str, digest: str, details: Any = No
         found.save(update_fields=["state"])
         return give(principal, found.kind, found.command, found.object, details, second=first)
 
-    return transaction_of(work)
+    return in_time(work)
 
 
 def _version(kind: str, identity: str) -> int:

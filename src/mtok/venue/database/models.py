@@ -113,7 +113,7 @@ class Event(models.Model):
     """What happened to an object, in order; insert-only. The last one of an object is the object.
 
     command : the cause, `kind.command`, given to the object `subject` by a person in a role with `details` (JSON)
-    version, state, record : of the object after it
+    version, state, record : of the object after it; of a run, kind `run` and its instant, what it looks at and finds
     """
 
     at = models.BigIntegerField()
@@ -135,17 +135,6 @@ class Event(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["kind", "object", "version"], name="one_event_a_version")
         ]
-
-
-class Run(models.Model):
-    """A run: its instant, what was hashed before it and after it; insert-only."""
-
-    at = models.BigIntegerField(primary_key=True)
-    inputs = models.TextField()
-    outputs = models.TextField()
-
-    class Meta:
-        db_table = "run"
 
 
 class Intention(models.Model):

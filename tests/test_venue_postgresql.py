@@ -206,9 +206,7 @@ def submit_at_once(clock: venues.Clock) -> Counter[str]:
     user = people.person("User", Role.PARTICIPANT_USER, organisation=people.organisation("Alder"))
     for number in range(8):
         drafted(user, f"r{number}", Side.BUY)
-    return together(
-        [lambda n=number: trading.give(user, "request", "submit", f"r{n}") for number in range(8)]
-    )
+    return together([partial(trading.give, user, "request", "submit", f"r{number}") for number in range(8)])
 
 
 def test_a_quota_holds_at_the_same_time(clock: venues.Clock) -> None:
@@ -245,7 +243,7 @@ def test_a_run_is_made_once_whoever_makes_it(clock: venues.Clock) -> None:
         "UPDATE request SET state = 'filled', version = version + 1",
         "UPDATE request SET lots = 7",
         "DELETE FROM request",
-        "INSERT INTO request SELECT 'x', 'live', 0, record, party, reference, lots, reserved, filled, expires FROM request",
+        "INSERT INTO request SELECT 'x', 'live', 0, record, party, reference, lots, 0, 0, expires FROM request",
     ],
 )
 def test_the_database_holds_history_and_steps_by_itself(clock: venues.Clock, statement: str) -> None:

@@ -15,12 +15,13 @@ from mtok.market.cycle import last_run
 from mtok.proofs import Tree, leaf_hash
 from mtok.settlement.people import SYSTEM
 from mtok.settlement.specification import specification
-from mtok.venue import place, trading
+from mtok.venue import place, private_log, trading
 from mtok.venue.accounts.models import new_id
 from mtok.venue.database import giving, runs
 from mtok.venue.database.models import RequestRow
 from mtok.venue.database.records import KINDS
 from mtok.venue.database.transactions import transaction_of
+from mtok.venue.environment import venue_environment
 from mtok.venue.opened import Opened
 
 
@@ -54,8 +55,16 @@ def make_runs(now: int) -> list[int]:
         draw_roots(at)
         while not runs.is_made(at):
             giving.look_at_run(trading.surroundings(), at)
+            log_events(now)
             giving.give_run(trading.surroundings(), at, (new_id() for _ in itertools.count()))
+        log_events(now)
     return missed
+
+
+def log_events(now: int) -> int:
+    """Put what happened into the private log; return how many events."""
+    folder = venue_environment().place()
+    return private_log.append(folder, now) if private_log.is_kept(folder) else 0
 
 
 def draw_roots(now: int) -> int:

@@ -137,6 +137,16 @@ class Event(models.Model):
         ]
 
 
+class Logged(models.Model):
+    """Where an event stands in the private log; insert-only."""
+
+    index = models.BigIntegerField(primary_key=True)
+    event = models.OneToOneField(Event, on_delete=models.PROTECT, related_name="logged")
+
+    class Meta:
+        db_table = "logged"
+
+
 class Intention(models.Model):
     """What one person has said of a command that takes two. object_version : of the object it was said of
 

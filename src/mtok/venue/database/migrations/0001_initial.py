@@ -159,6 +159,21 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Logged",
+            fields=[
+                ("index", models.BigIntegerField(primary_key=True, serialize=False)),
+                (
+                    "event",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="logged", to="market.event"
+                    ),
+                ),
+            ],
+            options={
+                "db_table": "logged",
+            },
+        ),
+        migrations.CreateModel(
             name="MarkRow",
             fields=[
                 ("id", models.CharField(max_length=22, primary_key=True, serialize=False)),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -30,7 +32,8 @@ from mtok.market.ledger import (
 from mtok.market.margin import Side
 from mtok.market.trial_balance import check
 from mtok.settlement.marks import Level, Mark
-from settlement_paths import Path, booked_path, contract_terms, path
+from settlement_paths import Path as OfContract
+from settlement_paths import booked_path, contract_terms, path
 from settling import (
     METHODOLOGY,
     SERIES,
@@ -279,14 +282,17 @@ def test_the_version_in_a_key_is_that_of_the_mark() -> None:
         mark_of("2026-03-02", micro("12.6")),
         mark_of("2026-03-02", micro("12.7"), "corrected", version=2, level=Level.FINAL),
         msgspec.structs.replace(mark_of("2026-03-02", micro("9"), version=7), reference="qwen"),
+        mark_of("2026-03-03", micro("12.9"), version=1),
     ]
-    for date in ("2026-03-01", "2026-03-02"):
+    for date in ("2026-03-01", "2026-03-02", "2026-03-03"):
         details = Marked(marks=tuple(marks), day=parse_date(date))
-        kept.give(command("margin", _evening("2026-03-02"), details))
-    agreed_day, other = kept.transactions[-2:]
+        kept.give(command("margin", _evening("2026-03-03"), details))
+    agreed_day, other, next_day = kept.transactions[-3:]
     assert (agreed_day.business_key, agreed_day.marks) == ("proposal-1/2026-03-01/variation/0", ())
     assert other.business_key == "proposal-1/2026-03-02/variation/2"
     assert other.marks == (MarkVersion(SERIES, METHODOLOGY, "2026-03-02", 2),)
+    assert next_day.business_key == "proposal-1/2026-03-03/variation/1"
+    assert [mark.version for mark in next_day.marks] == [2, 1]
 
 
 def test_the_same_two_states_are_the_same_transactions() -> None:
@@ -297,7 +303,9 @@ def test_the_same_two_states_are_the_same_transactions() -> None:
     first, again = (moved(book, kept.book, at, "dora", ()) for at in (noon("2026-02-26"), noon("2026-02-27")))
     assert first != again
     assert [(one.id, one.business_key) for one in first] == [(one.id, one.business_key) for one in again]
-    assert moved(kept.book, kept.book, 0, "dora", ()) == []
+    _settled(kept, _marks("2026-03-05", "locked"))
+    for contract in (book.contracts["proposal-1"], *kept.contracts):
+        assert transactions_of(contract, contract, at=0, actor="dora") == []
 
 
 def test_the_same_amount_posted_twice_is_two_transactions() -> None:
@@ -326,7 +334,7 @@ def test_the_ledger_of_driven_markets_is_balanced_after_every_command() -> None:
     assert kinds.keys() == set(Kind) - {Kind.REVERSAL}, kinds
 
 
-def _ledger_of(one: Path) -> tuple[list[Transaction], Contract]:
+def _ledger_of(one: OfContract) -> tuple[list[Transaction], Contract]:
     """Return the ledger of a path from booking to the return of collateral, several commands of a day in one."""
     kept = Kept(book_with(new_contract(contract_terms(one), 0)))
     for after in booked_path(one):
@@ -365,7 +373,7 @@ def _variation(transactions: Sequence[Transaction]) -> dict[str, int]:
     }
 
 
-def _variation_of_the_oracle(one: Path, contract: Contract) -> dict[str, int]:
+def _variation_of_the_oracle(one: OfContract, contract: Contract) -> dict[str, int]:
     """What moves does not depend on who has posted what."""
     money, found = oracle.Money(0, 0, 0), dict[str, int]()
     for event in one.events:
@@ -409,6 +417,23 @@ def _scaled(one: Transfer, more: int) -> Transfer:
     return msgspec.structs.replace(one, amount=one.amount + more)
 
 
+def _round(account: str) -> tuple[Transfer, Transfer]:
+    """From the clearing account to another one and back."""
+    clearing = "variation:proposal-1"
+    there = Transfer(debit=clearing, credit=account, amount=7)
+    return there, msgspec.structs.replace(there, debit=account, credit=clearing)
+
+
+def _taken_back(one: Transaction) -> Transaction:
+    """What `reversal_of` refuses to make."""
+    transfers = tuple(
+        msgspec.structs.replace(each, debit=each.credit, credit=each.debit) for each in one.transfers
+    )
+    return msgspec.structs.replace(
+        one, id="4" * 32, business_key=f"{one.business_key}/reversal", reverses=one.id, transfers=transfers
+    )
+
+
 def _defects(made: list[Transaction]) -> dict[str, tuple[list[Transaction], set[str]]]:
     """Ledgers with one defect each, and the invariants that break. The last but one of `made` is variation."""
     last, returned = made[-3], made[-1]
@@ -438,6 +463,14 @@ def _defects(made: list[Transaction]) -> dict[str, tuple[list[Transaction], set[
             {"G5", "G6", "G8"},
         ),
         "to an account of nobody": (changed(made, place, transfers=(out, elsewhere)), {"G2", "G5", "G8"}),
+        "over an account of nobody": (changed(made, place, transfers=(out, *_round("gone:x"), back)), {"G2"}),
+        "to the account it came from": (
+            changed(made, place, transfers=(out, back, msgspec.structs.replace(out, credit=out.debit))),
+            {"G1"},
+        ),
+        "a key twice": ([*made, msgspec.structs.replace(made[0], id="3" * 32)], {"G4", "G5"}),
+        "an id twice": ([*made, msgspec.structs.replace(made[0], business_key="other")], {"G4", "G5"}),
+        "a reversal taken back": ([*made, undone, _taken_back(undone)], {"G7", "G8"}),
         "returned to the other side": (changed(made, -1, transfers=(other_side,)), {"G5"}),
         "nothing moved": (changed(made, place, transfers=()), {"G1", "G5", "G8"}),
         "an amount of nothing": (
@@ -496,3 +529,13 @@ def test_both_sides_are_held_against_the_contract() -> None:
         [holds, was_posted] = check(kept.transactions, [msgspec.structs.replace(contract, account=account)])
         assert (holds.invariant, was_posted.invariant) == ("G5", "G5")
         assert holds.words.startswith(f"collateral:proposal-1:{side} holds ")
+
+
+def test_the_document_lists_every_kind_and_every_invariant() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "ledger.md").read_text("utf-8")
+    events = page.split("## What moves when")[1].split("## What must hold")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", events, re.MULTILINE)) == set(Kind)
+    checked = set(re.findall(r"^\| (G\d+) \|.*\| `check`[^|]*\|$", page, re.MULTILINE))
+    kept = _example()
+    _settled(kept, _marks("2026-03-05", "locked"))
+    assert checked == {name for _, broken in _defects(kept.transactions).values() for name in broken}

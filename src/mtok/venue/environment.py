@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from mtok.calendar import parse_instant
 from mtok.errors import BadCall
 
+_Settings = TypeVar("_Settings", bound=BaseSettings)
 _HOST: Final = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -52,16 +53,47 @@ class Environment(BaseSettings):
         return text or None
 
 
+class VenueEnvironment(BaseSettings):
+    """What the venue is told beyond that: MTOK_VENUE_…, and DATABASE_URL.
+
+    folder : of its keys and, without another database, of its database; `venue` in the store unless said
+    mail : smtp://[user:password@]host[:port], or smtps://; empty: mails wait · mail_from : their sender
+    paper : whether contracts are paper ones, said on every page
+    """
+
+    model_config = SettingsConfigDict(env_prefix="MTOK_VENUE_", extra="ignore", frozen=True)
+
+    folder: Path | None = None
+    database_url: str = Field(default="", validation_alias="DATABASE_URL")
+    mail: str = Field(default="", pattern=r"^(smtps?://[^\s/]+)?$")
+    mail_from: str = Field(default="mtok@localhost", max_length=200)
+    paper: bool = True
+
+    def place(self) -> Path:
+        """Return the venue's folder."""
+        return self.folder or environment().store / "venue"
+
+
 @cache
 def environment() -> Environment:
     """Return what the environment says, read once. Raises BadCall naming the variable that cannot be taken."""
+    return _read(Environment, "MTOK_")
+
+
+@cache
+def venue_environment() -> VenueEnvironment:
+    """Return what the environment says of the venue, read once. Raises BadCall as `environment`."""
+    return _read(VenueEnvironment, "MTOK_VENUE_")
+
+
+def _read(kind: type[_Settings], prefix: str) -> _Settings:
     try:
-        return Environment()  # type: ignore[call-arg]
+        return kind()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = f"MTOK_{'_'.join(map(str, first['loc'])).upper()}"
+        name = "_".join(map(str, first["loc"])).upper()
         raise BadCall(
             "setting_invalid",
-            f"{name}: {first['msg'].removeprefix('Value error, ')}",
+            f"{name if name == 'DATABASE_URL' else prefix + name}: {first['msg'].removeprefix('Value error, ')}",
             "docs/serving.md lists the variables and their forms.",
         ) from None

@@ -44,5 +44,9 @@ class OneOpening:
 
 def now() -> int:
     """Return the instant it is, or that MTOK_NOW says."""
+    return _clock()
+
+
+def _clock() -> int:
     fixed = environment().now
     return parse_instant(fixed) if fixed else time.time_ns() // 1_000

@@ -1,0 +1,65 @@
+"""Who is asking: a login with its person, its roles and, of participants, its organisation.
+
+Everything behind the pages and the API is given a principal, never a request; of the core's roles it takes the one that
+a table allows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from mtok.settlement.machines import Machine
+from mtok.settlement.people import OPERATORS, PARTICIPANTS, Actor, Role
+from mtok.venue.accounts.models import Grant, Login
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """A login as it acts now. person : its id · party : id of its organisation · scopes : of an API key, None of a page
+
+    stepped_up_at : instant at which it last showed its second factor
+    """
+
+    login: int
+    person: str
+    roles: frozenset[Role]
+    party: str | None = None
+    stepped_up_at: int | None = None
+    scopes: frozenset[str] | None = None
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether it holds a business role of the venue."""
+        return not self.roles.isdisjoint(OPERATORS)
+
+    @property
+    def is_participant(self) -> bool:
+        """Whether it acts for an organisation."""
+        return not self.roles.isdisjoint(PARTICIPANTS)
+
+    def actor(self, machine: Machine, command: str, state: str | None = None) -> Actor:
+        """Return who gives a command: in the role that the table lists for it, else in any role of theirs.
+
+        The core refuses a role that may not; nothing is decided here.
+        """
+        rows = [row for row in machine.rows if row.command == command and state in (None, row.state)]
+        may = [role for row in rows for role in row.who if role in self.roles]
+        return self.as_role(may[0] if may else self.any_role())
+
+    def any_role(self) -> Role:
+        """Return one of its roles, always the same one; the least powerful where it has none."""
+        return min(self.roles, default=Role.PARTICIPANT_USER)
+
+    def as_role(self, role: Role) -> Actor:
+        """Return the actor of this principal in a role."""
+        party = self.party if role in PARTICIPANTS else None
+        return Actor(person=self.person, role=role, party=party, stepped_up_at=self.stepped_up_at)
+
+
+def refreshed(principal: Principal) -> Principal:
+    """Return a principal with the rights it has now: none of a login that is disabled, none that were withdrawn."""
+    found = Login.objects.filter(pk=principal.login, is_active=True).first()
+    grants = [] if found is None else list(Grant.objects.filter(login=found))
+    now = {Role(one.role) for one in grants}
+    party = next((one.organisation_id for one in grants if one.organisation_id), None)
+    return replace(principal, roles=principal.roles & now, party=party)

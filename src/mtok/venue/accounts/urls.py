@@ -1,0 +1,7 @@
+"""The addresses of accounts."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+urlpatterns = [path("", include("allauth.urls"))]

@@ -1,0 +1,56 @@
+"""The two secrets of a venue, each a file that its owner alone may read: for cookies, and for sealed contacts.
+
+Nothing else is derived from them. `mtok venue init` makes them; losing the second one loses every contact.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from mtok.errors import EnvironmentFailed
+
+SECRET: Final = "secret_key"
+MASTER: Final = "master_key"
+_BYTES: Final = 32
+
+
+def make_keys(folder: Path) -> None:
+    """Make the keys of a venue that has none; one that is there stays."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in (SECRET, MASTER):
+        try:
+            made = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            continue
+        with os.fdopen(made, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def secret_key(folder: Path) -> str:
+    """Return what cookies are signed with. Raises EnvironmentFailed (`venue_missing`)."""
+    return _key(folder, SECRET)
+
+
+def master_key(folder: Path) -> bytes:
+    """Return what wraps the keys of contacts, 32 bytes. Raises EnvironmentFailed (`venue_missing`)."""
+    return bytes.fromhex(_key(folder, MASTER))
+
+
+def _key(folder: Path, name: str) -> str:
+    try:
+        text = (folder / name).read_text("ascii").strip()
+        sound = len(bytes.fromhex(text)) == _BYTES
+    except (OSError, ValueError):
+        sound = False
+    if not sound:
+        raise EnvironmentFailed(
+            "venue_missing",
+            f"{folder / name} is no key of {_BYTES} bytes in hexadecimal",
+            "`mtok venue init` makes a venue; of one that was moved, put its key files back.",
+        )
+    return text

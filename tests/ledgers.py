@@ -9,12 +9,14 @@ import msgspec
 
 from market_driving import Drive
 from market_world import Pick
+from mtok.calendar import format_date
 from mtok.market.book import Book
 from mtok.market.commands import Command
 from mtok.market.contracts import Contract
 from mtok.market.ledger import Transaction, transactions_of
 from mtok.market.trial_balance import check
 from mtok.settlement.marks import Mark
+from mtok.settlement.people import SYSTEM, Actor
 from mtok.settlement.values import amount_text
 from settling import given
 
@@ -36,12 +38,12 @@ class Kept:
         for one in commands:
             after = given(self.book, one)
             rested = getattr(one.details, "marks", None) or marks
-            self.transactions += moved(self.book, after, one.at, one.actor.person, rested)
+            self.transactions += moved(self.book, after, one.at, one.actor, rested)
             self.book = after
             assert check(self.transactions, self.contracts) == []
 
 
-def moved(before: Book, after: Book, at: int, actor: str, marks: Sequence[Mark]) -> list[Transaction]:
+def moved(before: Book, after: Book, at: int, actor: Actor, marks: Sequence[Mark]) -> list[Transaction]:
     """Return what has moved between two books, contract by contract."""
     return [
         transaction
@@ -64,7 +66,7 @@ class LedgerDrive(Drive):
     def compare(self) -> None:
         """As the market is compared with its model; and the ledger is held against the contracts."""
         super().compare()
-        self.transactions += moved(self.seen, self.book, self.now, "somebody", self.marks_given())
+        self.transactions += moved(self.seen, self.book, self.now, SYSTEM, self.marks_given())
         self.seen = self.book
         found = check(self.transactions, self.book.contracts.values())
         assert found == [], found
@@ -89,7 +91,7 @@ def said(transaction: Transaction) -> str:
     for one in transaction.transfers:
         debit, credit = (names.get(name, name.rpartition(":")[2]) for name in (one.debit, one.credit))
         ways.append(f"{debit}>{credit} {amount_text(one.amount)}")
-    return f"{transaction.effective_date} {transaction.kind} {', '.join(ways)}"
+    return f"{format_date(transaction.effective_day)} {transaction.kind} {', '.join(ways)}"
 
 
 def changed(transactions: Sequence[Transaction], place: int, **changes: Any) -> list[Transaction]:

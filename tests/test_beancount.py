@@ -19,7 +19,7 @@ from mtok.market.beancount import account_name, beancount_text
 from mtok.market.contracts import Contract, Marked, Posted
 from mtok.market.ledger import Transaction, collateral, reversal_of, variation
 from mtok.market.margin import Side
-from settling import book_with, cents, command, mark_of, micro, new_contract, noon, terms
+from settling import book_with, cents, command, mark_of, micro, new_contract, noon, terms, treasury
 
 CHECK = Path(sys.executable).with_name("bean-check")
 IM = 925_920
@@ -113,7 +113,7 @@ option "operating_currency" "USD"
 def test_the_file_to_the_byte() -> None:
     """Written by hand from the worked example; the balances are those of a contract that nothing has moved in."""
     made = _margined(settles=False).transactions[:3]
-    made.append(reversal_of(made[1], at=noon("2026-03-01"), actor="dora"))
+    made.append(reversal_of(made[1], at=noon("2026-03-01"), actor=treasury()))
     contract = new_contract(terms(), noon("2026-02-24"))
     account = msgspec.structs.replace(contract.account, long=IM, short=IM)
     contract = msgspec.structs.replace(contract, state="active", account=account)
@@ -131,7 +131,7 @@ def test_bean_check_finds_no_error_in_a_contract_from_beginning_to_end(checked: 
 
 def test_nobody_is_named_in_it() -> None:
     kept = _margined()
-    assert {one.actor for one in kept.transactions} == {"dora", "system"}
+    assert {one.person for one in kept.transactions} == {"dora", "system"}
     assert "dora" not in beancount_text(kept.transactions, kept.contracts)
 
 

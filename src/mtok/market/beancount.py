@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from mtok.calendar import day_of, format_date, parse_date
+from mtok.calendar import day_of, format_date
 from mtok.market.contracts import Contract
 from mtok.market.ledger import BANK, Transaction, collateral, held, variation
 from mtok.settlement.values import amount_text
@@ -53,17 +53,18 @@ def account_name(account: str) -> str:
 
 def _opened(transactions: Sequence[Transaction], contracts: Sequence[Contract]) -> Iterator[str]:
     """Yield when each account begins: with its contract, or with what is of a day before that was booked."""
-    since = {one.id: format_date(day_of(one.booked_at)) for one in contracts}
+    since = {one.id: day_of(one.booked_at) for one in contracts}
     for one in transactions:
-        since[one.contract] = min(since[one.contract], one.effective_date)
+        since[one.contract] = min(since[one.contract], one.effective_day)
     if since:
-        yield f"{min(since.values())} open {_BANK}"
+        yield f"{format_date(min(since.values()))} open {_BANK}"
     for contract in contracts:
-        yield from (f"{since[contract.id]} open {account_name(account)}" for account in _asserted(contract))
+        date = format_date(since[contract.id])
+        yield from (f"{date} open {account_name(account)}" for account in _asserted(contract))
 
 
 def _entry(transaction: Transaction, currency: str) -> Iterator[str]:
-    yield f'{transaction.effective_date} * "{transaction.kind}"'
+    yield f'{format_date(transaction.effective_day)} * "{transaction.kind}"'
     says = {
         "id": transaction.id,
         "kind": transaction.kind,
@@ -82,11 +83,8 @@ def _balances(transactions: Sequence[Transaction], contracts: Sequence[Contract]
 
     Without a tolerance of its own an assertion would let a cent pass.
     """
-    dates = [
-        *(one.effective_date for one in transactions),
-        *(format_date(day_of(one.booked_at)) for one in contracts),
-    ]
-    morning = format_date(parse_date(max(dates)) + 1) if dates else ""
+    days = [*(one.effective_day for one in transactions), *(day_of(one.booked_at) for one in contracts)]
+    morning = format_date(max(days) + 1) if days else ""
     totals: dict[str, int] = dict.fromkeys((one.terms.currency for one in contracts), 0)
     for one in contracts:
         totals[one.terms.currency] += sum(held(one).values())

@@ -7,24 +7,26 @@ the venue moves no money the same ledger says what would have moved (docs/ledger
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from hashlib import sha256
 from typing import Final, NamedTuple
 
 import msgspec
 
 from mtok.calendar import day_of, format_date
-from mtok.canonical import sha256_hex
 from mtok.market.contracts import Contract
 from mtok.market.margin import Account, Side
 from mtok.settlement.machines import Refused
 from mtok.settlement.marks import Mark, last_versions
+from mtok.settlement.people import Actor
 
 BANK: Final = "external:bank"
 """The world outside: where collateral comes from and goes to."""
 
-_ID_CHARS: Final = 32
+_ID_BYTES: Final = 16
 
 
 class Kind(StrEnum):
@@ -72,7 +74,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
 class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     """Transfers that happen together. id : follows from the business key, which no two transactions share
 
-    effective_date : what it is of · posted_at : when it was made · actor : the person whose command it rests on
+    effective_day : what it is of · posted_at : when it was made · person : whose command it rests on
     reverses : id of the transaction it takes back · marks : what its amount rests on, as far as that is marks
     """
 
@@ -80,9 +82,9 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     contract: str
     kind: Kind
     business_key: str
-    effective_date: str
+    effective_day: int
     posted_at: int
-    actor: str
+    person: str
     terms_sha256: str
     transfers: tuple[Transfer, ...]
     reverses: str | None = None
@@ -123,15 +125,15 @@ def to_return(contract: Contract) -> dict[Side, int]:
 
 
 def transactions_of(
-    before: Contract | None, after: Contract, *, at: int, actor: str, marks: Sequence[Mark] = ()
+    before: Contract | None, after: Contract, *, at: int, actor: Actor, marks: Sequence[Mark] = ()
 ) -> list[Transaction]:
     """Return what has moved between two states of a contract, in order; the same for the same two.
 
-    before : None where the contract has just been booked · actor : the person who gave the command
+    before : None where the contract has just been booked · actor : who gave the command
     marks : those that the amounts rest on, of `settle` the locked ones; other contracts' among them are left out
     """
     assert before is None or before.id == after.id, "two states of one contract"
-    step = _Step(after, at, actor, tuple(_own(after, marks)))
+    step = _Step(after, at, actor.person, tuple(_own(after, marks)))
     ran = before is not None and before.state != "booked"
     days = after.days[len(before.days) if before else 0 :]
     found = list(_posted(step, before.account if before else Account(), ran))
@@ -149,17 +151,17 @@ class _Step(NamedTuple):
 
     contract: Contract
     at: int
-    actor: str
+    person: str
     marks: tuple[Mark, ...]
 
     def varied(self, day: int, moved: int) -> Transaction:
         """Return the variation margin of a day, by the version of its mark; that of an agreed day is 0."""
-        window, date = self.contract.terms.exposure.window, format_date(day)
+        window = self.contract.terms.exposure.window
         rested = [mark for mark in self.marks if mark.day == day or window.first <= mark.day < day]
         version = next((mark.version for mark in rested if mark.day == day), 0)
-        key = f"{date}/{Kind.VARIATION}/{version}"
+        key = f"{format_date(day)}/{Kind.VARIATION}/{version}"
         transfers = _moved(self.contract.id, moved)
-        return self.transaction(Kind.VARIATION, key, transfers, date=date, marks=rested)
+        return self.transaction(Kind.VARIATION, key, transfers, day=day, marks=rested)
 
     def ended(self) -> list[Transaction]:
         """Return the last amount between the sides: what is paid, and what a side had got that was never there."""
@@ -187,7 +189,7 @@ class _Step(NamedTuple):
         key: str,
         transfers: tuple[Transfer, ...],
         *,
-        date: str | None = None,
+        day: int | None = None,
         marks: Iterable[Mark] = (),
     ) -> Transaction:
         """Return a transaction of the contract. key : what it is of, within the contract"""
@@ -197,9 +199,9 @@ class _Step(NamedTuple):
             contract=self.contract.id,
             kind=kind,
             business_key=business_key,
-            effective_date=date or format_date(day_of(self.at)),
+            effective_day=day_of(self.at) if day is None else day,
             posted_at=self.at,
-            actor=self.actor,
+            person=self.person,
             terms_sha256=self.contract.terms.sha256,
             transfers=transfers,
             marks=tuple(
@@ -243,13 +245,14 @@ def _own(contract: Contract, marks: Sequence[Mark]) -> list[Mark]:
 
 
 def _id(business_key: str) -> str:
-    return sha256_hex(business_key.encode())[:_ID_CHARS]
+    digest = sha256(business_key.encode()).digest()
+    return urlsafe_b64encode(digest[:_ID_BYTES]).decode().rstrip("=")
 
 
 # ---- what is made of transactions
 
 
-def reversal_of(transaction: Transaction, *, at: int, actor: str) -> Transaction:
+def reversal_of(transaction: Transaction, *, at: int, actor: Actor) -> Transaction:
     """Return what takes a transaction back: debit and credit swapped, once. A corrected one is made anew, beside it.
 
     Raises Refused (`not_reversible`) for a reversal.
@@ -264,9 +267,9 @@ def reversal_of(transaction: Transaction, *, at: int, actor: str) -> Transaction
         id=_id(business_key),
         kind=Kind.REVERSAL,
         business_key=business_key,
-        effective_date=format_date(day_of(at)),
+        effective_day=day_of(at),
         posted_at=at,
-        actor=actor,
+        person=actor.person,
         reverses=transaction.id,
         transfers=swapped(transaction.transfers),
     )

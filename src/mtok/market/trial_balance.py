@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from mtok.calendar import format_date
 from mtok.market.contracts import Contract
 from mtok.market.ledger import (
     BANK,
@@ -75,7 +76,7 @@ def _g2(transactions: Sequence[Transaction], contracts: dict[str, Contract]) -> 
 def _g4(transactions: Sequence[Transaction]) -> Iterator[Violation]:
     reversed_ids = {one.reverses for one in transactions}
     days = [
-        f"{one.contract} {one.effective_date}"
+        f"{one.contract} {format_date(one.effective_day)}"
         for one in transactions
         if one.kind == Kind.VARIATION and one.id not in reversed_ids
     ]
@@ -151,7 +152,7 @@ def _g8(contract: Contract, net: Counter[tuple[str, str]]) -> Iterator[Violation
 def _g11(transactions: Sequence[Transaction], contracts: dict[str, Contract]) -> Iterator[Violation]:
     for one in transactions:
         contract = contracts.get(one.contract)
-        if not one.actor or contract is None or one.terms_sha256 != contract.terms.sha256:
+        if not one.person or contract is None or one.terms_sha256 != contract.terms.sha256:
             yield Violation(
                 "G11", f"{one.business_key} rests on no person or not on the terms of {one.contract}"
             )

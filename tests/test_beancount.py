@@ -129,6 +129,17 @@ def test_bean_check_finds_no_error_in_a_contract_from_beginning_to_end(checked: 
         assert text.count("\n2026-03-24 balance " if settles else "\n2026-03-02 balance ") == 4
 
 
+def test_an_account_begins_with_what_is_of_a_day_before_booking(checked: Checked) -> None:
+    """The margin of the day before is taken in the evening, once the initial margin has come."""
+    kept = Kept(book_with(new_contract(terms(), noon("2026-02-24"))))
+    kept.give(command("activate", noon("2026-02-24"), Posted(buyer=IM, seller=IM)))
+    mark = mark_of("2026-02-23", micro("12.4"))
+    kept.give(command("margin", noon("2026-02-24", "19:00:00"), Marked(marks=(mark,), day=mark.day)))
+    text = beancount_text(kept.transactions, kept.contracts)
+    assert text.count("2026-02-23 open ") == 4
+    assert checked(text) == ""
+
+
 def test_nobody_is_named_in_it() -> None:
     kept = _margined()
     assert {one.person for one in kept.transactions} == {"dora", "system"}

@@ -7,7 +7,7 @@ brings is sometimes left undone in the database until a command looks at an obje
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -16,9 +16,11 @@ from market_driving import Drive
 from market_model import DAY, HOUR
 from market_world import LAST, Pick, next_run
 from mtok.market import book as market
+from mtok.market.book import Book
 from mtok.market.commands import Command
 from mtok.market.parties import Party
 from mtok.market.references import Reference
+from mtok.market.trial_balance import check
 from mtok.settlement.machines import Refused
 from mtok.settlement.people import Actor
 
@@ -32,7 +34,7 @@ class KeptDrive(Drive):
 
         self._chance = random.Random(seed)
         self._surroundings = Surroundings(
-            rules=self.book.rules, parties=self._parties, references=self._references
+            rules=self.book.rules, parties=self._parties, references=self._references, follow=_follow
         )
 
     def _parties(self, names: Iterable[str]) -> dict[str, Party]:
@@ -99,6 +101,7 @@ class KeptDrive(Drive):
 
     def compare_kept(self) -> None:
         """Raise AssertionError where what is kept differs from the book, or from its own history."""
+        from mtok.venue.database import ledger
         from mtok.venue.database.models import Event
         from mtok.venue.database.records import KINDS
 
@@ -119,3 +122,10 @@ class KeptDrive(Drive):
         for (kind, name), event in last.items():
             row = KINDS[kind].table.objects.get(pk=name)
             assert (event.version, event.state, event.record) == (row.version, row.state, row.record)
+        assert check(ledger.transactions(), book.contracts.values()) == []
+
+
+def _follow(_: Book, changes: Sequence[Any], cause: Command) -> None:
+    from mtok.venue.database import ledger
+
+    ledger.post(changes, cause)

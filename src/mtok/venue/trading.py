@@ -19,7 +19,7 @@ from mtok.settlement.specification import specification
 from mtok.venue import place
 from mtok.venue.accounts.parties import parties
 from mtok.venue.accounts.principals import Principal, refreshed
-from mtok.venue.database import books, giving
+from mtok.venue.database import books, giving, ledger
 from mtok.venue.database.books import Change, Held, Surroundings
 from mtok.venue.database.giving import Given
 from mtok.venue.database.models import Intention
@@ -35,6 +35,7 @@ _OPEN: Final = "open"
 
 def follow(book: Book, changes: Sequence[Change], cause: Command) -> None:
     """Do what follows from changes, in their transaction."""
+    ledger.post(changes, cause)
 
 
 def surroundings() -> Surroundings:

@@ -9,6 +9,7 @@ import msgspec
 
 from mtok.market.book import Book, advance, apply, interests, last_marks, margin_run, run
 from mtok.market.commands import Command
+from mtok.market.contracts import Marked
 from mtok.market.matching import inputs_bytes
 from mtok.settlement.machines import Refused
 from mtok.settlement.marks import Mark
@@ -95,7 +96,8 @@ def give_margin(
         held = books.of_all(surroundings, at, locked=True)
         changes = _passed(held, at, surroundings)
         after, refused = margin_run(held.book, found, day, at)
-        cause = msgspec.structs.replace(by_time(at), kind="contract", command="margin")
+        said = Marked(marks=found, day=day)
+        cause = msgspec.structs.replace(by_time(at), kind="contract", command="margin", details=said)
         changes += _kept(held, after, cause, surroundings)
         return Given(changes=tuple(changes), book=held.book), refused
 

@@ -174,10 +174,10 @@ class Intention(models.Model):
 
 
 class LedgerTransaction(models.Model):
-    """`mtok.market.ledger.Transaction`; insert-only."""
+    """`mtok.market.ledger.Transaction`; insert-only. marks : what it rests on, JSON"""
 
     id = models.CharField(primary_key=True, max_length=22)
-    kind = models.CharField(max_length=20)
+    kind = models.CharField(max_length=24)
     business_key = models.CharField(max_length=160, unique=True)
     contract = models.ForeignKey(ContractRow, on_delete=models.PROTECT, related_name="transactions")
     effective_day = models.BigIntegerField()
@@ -185,6 +185,7 @@ class LedgerTransaction(models.Model):
     person = models.CharField(max_length=22)
     reverses = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="+")
     terms_sha256 = models.CharField(max_length=64)
+    marks = models.TextField()
 
     class Meta:
         db_table = "ledger_transaction"

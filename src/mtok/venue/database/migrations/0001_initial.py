@@ -130,12 +130,13 @@ class Migration(migrations.Migration):
             name="LedgerTransaction",
             fields=[
                 ("id", models.CharField(max_length=22, primary_key=True, serialize=False)),
-                ("kind", models.CharField(max_length=20)),
+                ("kind", models.CharField(max_length=24)),
                 ("business_key", models.CharField(max_length=160, unique=True)),
                 ("effective_day", models.BigIntegerField()),
                 ("posted_at", models.BigIntegerField()),
                 ("person", models.CharField(max_length=22)),
                 ("terms_sha256", models.CharField(max_length=64)),
+                ("marks", models.TextField()),
                 (
                     "contract",
                     models.ForeignKey(

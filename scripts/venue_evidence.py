@@ -61,7 +61,7 @@ def main() -> int:
     where = "PostgreSQL" if asked.postgresql else "SQLite"
     print(
         f"{where}: {asked.sequences:,} sequences, {counts['steps']:,} steps, {len(outcomes)} outcomes, "
-        f"{counts['events']:,} events, {counts['contracts']:,} contracts, {counts['transactions']:,} ledger transactions: "
+        f"{counts['events']:,} events, {counts['contracts']:,} contracts, {counts['transactions']:,} in the ledger: "
         f"{len(diverged)} divergences"
     )
     print("\n".join(diverged[:SHOWN]))

@@ -135,6 +135,7 @@ class Event(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["kind", "object", "version"], name="one_event_a_version")
         ]
+        indexes = [models.Index(fields=["kind", "command", "at"], name="event_by_cause")]
 
 
 class Logged(models.Model):

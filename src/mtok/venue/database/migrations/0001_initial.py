@@ -83,6 +83,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "event",
+                "indexes": [models.Index(fields=["kind", "command", "at"], name="event_by_cause")],
                 "constraints": [
                     models.UniqueConstraint(fields=("kind", "object", "version"), name="one_event_a_version")
                 ],

@@ -42,7 +42,15 @@ class Reveal(NamedTuple):
 _ASKED: Final = tuple(
     "id reference methodology side style asked min_lots tail limit maturity tolerance expires state filled".split()
 )
-_TERMS: Final = ("id", "own_side", "shown_state", "terms", "terms_sha256", "counterparty_class", "own_approval")
+_TERMS: Final = (
+    "id",
+    "own_side",
+    "shown_state",
+    "terms",
+    "terms_sha256",
+    "counterparty_class",
+    "own_approval",
+)
 _MONEY: Final = ("id", "state", "terms", "account", "days", "calls", "closing", "agreed", "noticed_at")
 
 TABLE: Final = (

@@ -53,7 +53,8 @@ def undone() -> Iterator[None]:
 
 def login_of(address: str) -> models.Login:
     """Return a login as it is now."""
-    return models.Login.objects.get(email=address)
+    login: models.Login = models.Login.objects.get(email=address)
+    return login
 
 
 def acting(address: str, **fields: Any) -> Principal:

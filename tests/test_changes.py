@@ -1,4 +1,4 @@
-"""Changes that take two: who may make them with whom, over persons, logins and roles; what the database holds of them."""
+"""Changes that take two: who may make them with whom, over persons, logins and roles, and what the database holds."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def four(venue: Clock) -> Clock:
 
 def applied(applicant: str, lei: str = LEI, name: str = "Example Ltd") -> models.Organisation:
     """Make an application as it stands."""
-    organisation = models.Organisation.objects.create(
+    organisation: models.Organisation = models.Organisation.objects.create(
         legal_name=name, lei=lei, applied_by=login_of(applicant), made_at=NOON
     )
     models.AccountEvent.objects.create(
@@ -150,7 +150,7 @@ def test_the_matrix_finds_logins_compared_instead_of_persons(
     four: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The defect seeded: with logins compared, the second login of a person approves what the first proposed."""
-    monkeypatch.setattr(changes, "refuse_same_person", lambda actor, *others: None)
+    monkeypatch.setattr(changes, "refuse_same_person", lambda *_: None)
     what = {"login": login_of("d2@example.org"), "details": {"role": Role.DESK}}
     assert tried(acting("a1@example.org"), acting("a2@example.org"), "grant", what) == "made"
     monkeypatch.undo()
@@ -423,7 +423,7 @@ def edits() -> dict[str, Any]:
         "a role made": lambda: models.Grant.objects.create(
             login=eve.get(), role=Role.DESK, change=models.Change.objects.all()[0]
         ),
-        "a role lost": lambda: desk.delete(),
+        "a role lost": desk.delete,
         "a role moved": lambda: desk.update(login=login_of("d2@example.org")),
         "a person exchanged": lambda: eve.update(person=login_of("a1@example.org").person),
         "a login disabled": lambda: eve.update(is_active=False),
@@ -443,7 +443,7 @@ def test_an_edited_table_does_not_follow(four: Clock, edit: int) -> None:
 
 
 def test_a_decision_of_one_person_shows_in_the_history(four: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "refuse_same_person", lambda actor, *others: None)
+    monkeypatch.setattr(changes, "refuse_same_person", lambda *_: None)
     login = login_of("d2@example.org")
     change = changes.propose(acting("a1@example.org"), "grant", login=login, details={"role": Role.TREASURY})
     changes.decide(acting("a2@example.org"), change.id, is_approved=True)
@@ -451,7 +451,7 @@ def test_a_decision_of_one_person_shows_in_the_history(four: Clock, monkeypatch:
 
 
 def test_a_decision_of_no_admin_shows_in_the_history(four: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "refuse_unless_admin", lambda principal: None)
+    monkeypatch.setattr(changes, "refuse_unless_admin", lambda _: None)
     login = login_of("b2@example.org")
     change = changes.propose(
         acting("a1@example.org"), "disable", login=login, details={"reason": "as agreed"}

@@ -14,7 +14,7 @@ from mtok.settlement.people import Role
 from mtok.venue.accounts.models import AccountEvent, Change, Decision, Grant, Login, Organisation
 
 _ADMITTED_AS: Final = ("state", "is_suspended", "group_id", "credit_class", "accepts", "known_until")
-_UNKNOWN: Final = ("applied", False, None, "", [], 0)
+_UNKNOWN: Final[tuple[Any, ...]] = ("applied", False, None, "", [], 0)
 
 
 @dataclass

@@ -28,7 +28,7 @@ class Person(models.Model):
     made_at = models.BigIntegerField()
 
 
-class Logins(BaseUserManager):  # type: ignore[type-arg]
+class Logins(BaseUserManager):
     """Makes logins. Addresses are compared in small letters."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> Login:
@@ -90,8 +90,8 @@ class Change(models.Model):
     """A change that two persons make: one proposes it, another one decides. Insert-only.
 
     kind : `grant`, `withdraw` a role of a login; `admit`, `refuse`, `suspend`, `resume` an organisation; `name` whose a
-    login is; `disable`, `enable` a login · content : what exactly, JSON, as it was shown to both, and `before`, what the
-    subject was then · proposer : the person; nobody proposed what founded the venue
+    login is; `disable`, `enable` a login · content : what exactly, JSON, as it was shown to both, with what the subject
+    was `before` · proposer : the person; nobody proposed what founded the venue
     """
 
     id = models.CharField(primary_key=True, max_length=22, default=new_id, editable=False)

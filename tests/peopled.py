@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mtok.calendar import DAY
-from mtok.settlement.people import Role
+from mtok.settlement.people import PARTICIPANTS, Role
 from venues import NOON, Clock, clock, configured, sqlite
 
 configured()
@@ -19,16 +19,31 @@ configured()
 from django.db import transaction  # noqa: E402
 
 from mtok.venue.accounts import (  # noqa: E402
+    api_keys,
     changes,
+    contacts,
     derived,
     founding,
     holdings,
     kinds,
     models,
+    parties,
 )
 from mtok.venue.accounts.principals import Principal  # noqa: E402
 
-__all__ = ["Clock", "Principal", "changes", "derived", "founding", "holdings", "kinds", "models"]
+__all__ = [
+    "Clock",
+    "Principal",
+    "api_keys",
+    "changes",
+    "contacts",
+    "derived",
+    "founding",
+    "holdings",
+    "kinds",
+    "models",
+    "parties",
+]
 
 FOUNDERS = [("Eve Example", "eve@example.org"), ("Fay Example", "fay@example.org")]
 LEI = "529900T8BM49AURSDO55"
@@ -98,3 +113,16 @@ ADMITTED = {
     "known_until": NOON // DAY + 300,
 }
 """What an organisation is admitted as."""
+
+
+def admitted(
+    applicant: str, contact: str, *, lei: str = LEI, name: str = "Example Ltd", **fields: Any
+) -> models.Organisation:
+    """Make a login that applies for an organisation, which is admitted; its login is its user and its approver."""
+    named(applicant, applicant)
+    made = parties.apply(acting(applicant), name, lei, contact)
+    agreed("admit", organisation=made, details=ADMITTED | fields)
+    made.refresh_from_db()
+    for role in PARTICIPANTS:
+        granted(login_of(applicant), role, made)
+    return made

@@ -101,7 +101,7 @@ def booked(clock: venues.Clock, who: Any) -> str:
     identity = matched(clock, who, buy, sell)
     digest = told.terms(who.buyer, identity)["digest"]
     for one in (who.buyer, who.seller):
-        actions.approve(people.shown(one, clock()), identity, digest)
+        actions.approve(people.shown(one, clock()), identity, {"digest": digest})
     margin = told.terms(who.buyer, identity)["terms"]["initial_margin"].replace(".", "")
     posted = Posted(buyer=int(margin), seller=int(margin))
     trading.give(who.treasury, "contract", "activate", identity, posted)

@@ -183,17 +183,17 @@ def test_two_requests_become_a_contract(clock: venues.Clock, who: Any) -> None:
     assert told.terms(who.seller, identity)["side"] == "sell"
     assert found["terms"]["price"] == "12.172800"  # (12.345600 + 12.000000) / 2
     with pytest.raises(Refused) as refused:
-        actions.approve(people.shown(who.buyer, clock()), identity, "0" * 64)
+        actions.approve(people.shown(who.buyer, clock()), identity, {"digest": "0" * 64})
     assert refused.value.code == "digest_stale"
     with pytest.raises(Refused) as refused:
-        actions.approve(who.buyer, identity, found["digest"])
+        actions.approve(who.buyer, identity, {"digest": found["digest"]})
     assert refused.value.code == "step_up"
-    actions.approve(people.shown(who.buyer, clock()), identity, found["digest"])
+    actions.approve(people.shown(who.buyer, clock()), identity, {"digest": found["digest"]})
     assert told.terms(who.seller, identity) == told.terms(who.seller, identity) | {
         "is_approved_by_you": False
     }
     assert told.contracts(who.seller) == []
-    actions.approve(people.shown(who.seller, clock()), identity, found["digest"])
+    actions.approve(people.shown(who.seller, clock()), identity, {"digest": found["digest"]})
     contract = told.contract(who.seller, identity)
     assert (contract["state"], contract["side"]) == ("booked", "sell")
     assert contract["counterparty"]["legal_name"] == "Alder"
@@ -220,15 +220,15 @@ def test_both_sides_end_a_contract_each_with_its_own_second_factor(clock: venues
 
     identity = participating.booked(clock, who)
     with pytest.raises(Refused) as refused:
-        actions.terminate(who.buyer, identity, "12.5")
+        actions.terminate(who.buyer, identity, {"price": "12.5"})
     assert refused.value.code == "step_up"
-    assert actions.terminate(people.shown(who.buyer, clock()), identity, "12.5") is False
-    assert actions.terminate(people.shown(who.seller, clock()), identity, "12.6") is False
+    assert actions.terminate(people.shown(who.buyer, clock()), identity, {"price": "12.5"}) is False
+    assert actions.terminate(people.shown(who.seller, clock()), identity, {"price": "12.6"}) is False
     clock.pass_seconds(3 * 3600)
     with pytest.raises(Refused) as refused:
-        actions.terminate(who.seller, identity, "12.500000")
+        actions.terminate(who.seller, identity, {"price": "12.500000"})
     assert refused.value.code == "step_up"
-    assert actions.terminate(people.shown(who.seller, clock()), identity, "12.500000") is True
+    assert actions.terminate(people.shown(who.seller, clock()), identity, {"price": "12.500000"}) is True
     found = told.contract(who.buyer, identity)
     assert found["state"] == "terminated"
     assert found["closing"]["value_to_buyer"] == "386.00"  # (12.5 − 12.3456) · 2,500
@@ -239,10 +239,10 @@ def test_one_side_alone_ends_nothing(clock: venues.Clock, who: Any) -> None:
 
     identity = participating.booked(clock, who)
     for _ in range(2):
-        assert actions.terminate(people.shown(who.buyer, clock()), identity, "12.5") is False
+        assert actions.terminate(people.shown(who.buyer, clock()), identity, {"price": "12.5"}) is False
     assert told.contract(who.buyer, identity)["state"] == "active"
     with pytest.raises(Refused) as refused:
-        actions.terminate(people.shown(who.other, clock()), identity, "12.5")
+        actions.terminate(people.shown(who.other, clock()), identity, {"price": "12.5"})
     assert refused.value.code == "not_found"
 
 
@@ -251,8 +251,14 @@ def test_a_day_of_the_window_without_a_mark_is_agreed_on(clock: venues.Clock, wh
 
     identity = participating.booked(clock, who)
     clock.set("2026-08-04T12:00:00Z")
-    assert actions.agree(people.shown(who.buyer, clock()), identity, "2026-08-03", "12.4") is False
-    assert actions.agree(people.shown(who.seller, clock()), identity, "2026-08-03", "12.4") is True
+    assert (
+        actions.agree(people.shown(who.buyer, clock()), identity, {"date": "2026-08-03", "price": "12.4"})
+        is False
+    )
+    assert (
+        actions.agree(people.shown(who.seller, clock()), identity, {"date": "2026-08-03", "price": "12.4"})
+        is True
+    )
     assert told.contract(who.buyer, identity)["agreed"] == [{"date": "2026-08-03", "price": "12.400000"}]
 
 

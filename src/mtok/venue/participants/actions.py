@@ -114,11 +114,12 @@ def cancel(principal: Principal, identity: str) -> None:
 # ---- terms
 
 
-def approve(principal: Principal, identity: str, digest: object) -> None:
-    """Approve terms for one's side, by the digest that was read. Raises Refused as `mtok.market.proposals.approve`."""
-    with reading.of_field("digest"):
-        read = reading.digest(digest)
-    trading.give(principal, PROPOSAL, "approve", identity, read)
+def approve(principal: Principal, identity: str, given: Given) -> None:
+    """Approve terms for one's side, by the digest that was read.
+
+    Raises FieldsInvalid, Refused as `mtok.market.proposals.approve`.
+    """
+    trading.give(principal, PROPOSAL, "approve", identity, reading.approved_digest(given))
 
 
 def decline(principal: Principal, identity: str) -> None:
@@ -129,28 +130,25 @@ def decline(principal: Principal, identity: str) -> None:
 # ---- what both sides of a contract agree on
 
 
-def agree(principal: Principal, identity: str, date: object, price: object) -> bool:
+def agree(principal: Principal, identity: str, given: Given) -> bool:
     """Say what a day without a mark is worth (F4); return whether the other side had said the same.
 
     Raises FieldsInvalid, Refused as `mtok.market.contracts.agree`.
     """
-    with reading.of_field("date"):
-        day = reading.day(date)
-    return _said(principal, identity, "agree", price, day)
+    day, value = reading.agreed_day(given)
+    return _said(principal, identity, "agree", value, day)
 
 
-def terminate(principal: Principal, identity: str, price: object) -> bool:
+def terminate(principal: Principal, identity: str, given: Given) -> bool:
     """Say at which price to end a contract; return whether the other side had said the same, and it has ended.
 
     Raises FieldsInvalid, Refused as `mtok.market.contracts.terminate`.
     """
-    return _said(principal, identity, "terminate", price, None)
+    return _said(principal, identity, "terminate", reading.agreed_price(given), None)
 
 
-def _said(principal: Principal, identity: str, command: str, price: object, day: int | None) -> bool:
+def _said(principal: Principal, identity: str, command: str, value: int, day: int | None) -> bool:
     """Say one side's half of an agreement, or the second half where the first is there."""
-    with reading.of_field("price"):
-        value = reading.price(price)
     clockwork.make_runs(place.now())
 
     def work() -> bool:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from mtok.calendar import parse_date, parse_instant
 from mtok.errors import BadInput
@@ -21,9 +20,6 @@ from mtok.market.months import month_number
 from mtok.settlement.specification import Specification
 from mtok.settlement.values import PRICE_PLACES, Style
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 _T = TypeVar("_T")
 Given = Mapping[str, object]
 """What was written, by field; what is absent, None or empty was not."""
@@ -31,7 +27,6 @@ Given = Mapping[str, object]
 SHOWN_MAX: Final = 60
 """Characters of what was written that a refusal repeats."""
 
-TEXT_MAX: Final = 2000
 DIGEST_CHARS: Final = 64
 _REFERENCE_MAX: Final = 220
 _PRICE: Final = re.compile(rf"[0-9]{{1,9}}(\.[0-9]{{1,{PRICE_PLACES}}})?", re.ASCII)
@@ -39,7 +34,6 @@ _WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 _DIGEST: Final = re.compile(rf"[0-9a-f]{{{DIGEST_CHARS}}}", re.ASCII)
 _TRUE: Final = (True, "true", "on", "yes")
 _FALSE: Final = (False, "false", "no")
-_BREAKS: Final = "\n\t"
 
 FIELD_OF: Final[Mapping[str, str]] = {
     "reference_not_offered": "reference",
@@ -178,7 +172,7 @@ def _changeable(reading: Reading, rules: Specification) -> dict[str, object]:
     return {
         "lots": reading.needed("lots", _whole, 0),
         "month": reading.needed("month", _month, 0),
-        "limit": reading.read("limit", price, None),
+        "limit": reading.read("limit", _price, None),
         "min_lots": reading.read("min_lots", _whole, rules.lots_min),
         "tail": reading.read("tail", _truth, False),
         "tolerance": reading.read("tolerance", _whole, 0),
@@ -187,19 +181,34 @@ def _changeable(reading: Reading, rules: Specification) -> dict[str, object]:
     }
 
 
-@contextmanager
-def of_field(name: str) -> Iterator[None]:
-    """Say of which field it is what is wrong within."""
-    try:
-        yield
-    except _Field as error:
-        raise FieldsInvalid((Wrong(name, error.found, error.remedy),)) from None
+def approved_digest(given: Given) -> str:
+    """Return the digest that is approved. Raises FieldsInvalid."""
+    reading = Reading(given, ("digest",))
+    found = reading.needed("digest", _digest, "")
+    reading.finish()
+    return found
+
+
+def agreed_price(given: Given) -> int:
+    """Return a price to end at. Raises FieldsInvalid."""
+    reading = Reading(given, ("price",))
+    found = reading.needed("price", _price, 0)
+    reading.finish()
+    return found
+
+
+def agreed_day(given: Given) -> tuple[int, int]:
+    """Return a day and what it is worth. Raises FieldsInvalid."""
+    reading = Reading(given, ("date", "price"))
+    found = reading.needed("date", _day, 0), reading.needed("price", _price, 0)
+    reading.finish()
+    return found
 
 
 # ---- the forms a field can have
 
 
-def price(found: object) -> int:
+def _price(found: object) -> int:
     """Return 10⁻⁶ USD per million tokens of a decimal text."""
     text = _text(found, SHOWN_MAX)
     if not _PRICE.fullmatch(text):
@@ -211,7 +220,7 @@ def price(found: object) -> int:
     return int(whole + fraction.ljust(PRICE_PLACES, "0"))
 
 
-def day(found: object) -> int:
+def _day(found: object) -> int:
     """Return the day of a date."""
     text = _text(found, SHOWN_MAX)
     try:
@@ -222,7 +231,7 @@ def day(found: object) -> int:
         ) from None
 
 
-def digest(found: object) -> str:
+def _digest(found: object) -> str:
     """Return a sha256 in hexadecimal."""
     text = _text(found, SHOWN_MAX * 2)
     if not _DIGEST.fullmatch(text):
@@ -233,25 +242,12 @@ def digest(found: object) -> str:
     return text
 
 
-def prose(found: object) -> str:
-    """Return a written reason: some characters, all of them printable, not too many."""
-    text = _text(found, TEXT_MAX, breaks=_BREAKS).strip()
-    if not text:
-        raise _Field("nothing can be read in it", "Write a sentence.")
-    return text
-
-
-def whole(found: object) -> int:
-    """Return a whole number."""
-    return _whole(found)
-
-
-def _text(found: object, longest: int, breaks: str = "") -> str:
+def _text(found: object, longest: int) -> str:
     if not isinstance(found, str):
         raise _Field(f"{type(found).__name__} is no text", "Write it as text.")
     if len(found) > longest:
         raise _Field(f"{len(found)} characters", f"At most {longest} characters.")
-    odd = [one for one in found if unicodedata.category(one)[0] == "C" and one not in breaks]
+    odd = [one for one in found if unicodedata.category(one)[0] == "C"]
     if odd:
         raise _Field(f"a character U+{ord(odd[0]):04X} that cannot be printed", "Leave it out.")
     return found

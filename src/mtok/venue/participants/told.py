@@ -21,6 +21,7 @@ from mtok.settlement.machines import Refused
 from mtok.settlement.specification import specification, specification_text
 from mtok.settlement.values import amount_text, price_text
 from mtok.venue import place, trading
+from mtok.venue.accounts.contacts import open_counterparty
 from mtok.venue.accounts.principals import Principal
 from mtok.venue.database import references as published
 from mtok.venue.participants import actions
@@ -67,6 +68,15 @@ def settlement_statement(principal: Principal, identity: str) -> Json:
     """Return the settlement statement of a contract. Raises Refused: `not_found`, `not_final`."""
     found = actions.contract_of(principal, identity)
     return statement(found, actions.marks_of(found))
+
+
+def counterparty_contact(principal: Principal, identity: str) -> str:
+    """Return whom to reach at the other side of a contract; that it was opened is written down.
+
+    Raises Refused: `not_found`, `contact_unknown`.
+    """
+    _seen(principal, CONTRACT, identity)
+    return open_counterparty(principal, identity).shown()
 
 
 def offered() -> list[Json]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from mtok.calendar import DAY
 from mtok.canonical import sha256_hex
 from mtok.market import reveal
@@ -163,14 +165,25 @@ def confirm(principal: Principal, intention: str, digest: str, details: Any = No
             raise Refused(
                 "intention_stale", "what was said first is no longer what stands there", "Say it again."
             )
-        first = Actor(
-            person=found.person, role=Role(found.role), party=found.party, stepped_up_at=found.stepped_up_at
-        )
+        first = _said_by(found)
         found.state = "given"
         found.save(update_fields=["state"])
         return give(principal, found.kind, found.command, found.object, details, second=first)
 
     return in_time(work)
+
+
+def _said_by(intention: Intention) -> Actor:
+    """Return who has said the first half. A second factor that had just been shown then counts for what they said."""
+    first = Actor(
+        person=intention.person,
+        role=Role(intention.role),
+        party=intention.party,
+        stepped_up_at=intention.stepped_up_at,
+    )
+    if not first.has_stepped_up(intention.made_at, specification()):
+        return first
+    return msgspec.structs.replace(first, stepped_up_at=place.now())
 
 
 def _version(kind: str, identity: str) -> int:

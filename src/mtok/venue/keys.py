@@ -1,6 +1,6 @@
-"""The two secrets of a venue, each a file that its owner alone may read: for cookies, and for sealed contacts.
+"""The two secrets of a venue, each a file that its owner alone may read: for cookies, and for what is sealed.
 
-Nothing else is derived from them. `mtok venue init` makes them; losing the second one loses every contact.
+Sealed are contacts and second factors. `mtok venue init` makes both; losing the second one loses all of these.
 """
 
 from __future__ import annotations

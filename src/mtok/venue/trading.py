@@ -24,6 +24,7 @@ from mtok.venue.accounts.principals import Principal, refreshed
 from mtok.venue.database import books, giving, ledger
 from mtok.venue.database.books import Change, Held, Surroundings
 from mtok.venue.database.giving import Given
+from mtok.venue.database.marks import note_uses
 from mtok.venue.database.models import Intention
 from mtok.venue.database.records import KINDS, details_of
 from mtok.venue.database.references import references
@@ -37,6 +38,7 @@ _OPEN: Final = "open"
 
 def follow(book: Book, changes: Sequence[Change], cause: Command) -> None:
     """Do what follows from changes, in their transaction."""
+    note_uses(changes, cause)
     ledger.post(changes, cause)
 
 

@@ -20,6 +20,7 @@ from mtok.venue.accounts.models import new_id
 from mtok.venue.database import giving
 from mtok.venue.database.models import RequestRow, Run
 from mtok.venue.database.records import KINDS
+from mtok.venue.mail import due
 from mtok.venue.opened import Opened
 
 
@@ -60,9 +61,11 @@ def draw_roots(now: int) -> int:
 
 
 def let_time_pass(now: int) -> giving.Given:
-    """Make the runs that are due, then do what is due by now."""
+    """Make the runs that are due, then do what is due by now, then tell what has to be told by now."""
     make_runs(now)
-    return giving.let_time_pass(trading.surroundings(), now)
+    given = giving.let_time_pass(trading.surroundings(), now)
+    due.tell_due(now, specification())
+    return given
 
 
 @lru_cache(1024)

@@ -26,6 +26,7 @@ from mtok.venue.database.models import Intention
 from mtok.venue.database.records import KINDS, details_of
 from mtok.venue.database.references import references
 from mtok.venue.database.transactions import transaction_of
+from mtok.venue.mail import outbox, telling
 
 INTENTION_LASTS: Final = DAY
 _OPEN: Final = "open"
@@ -33,6 +34,7 @@ _OPEN: Final = "open"
 
 def follow(book: Book, changes: Sequence[Change], cause: Command) -> None:
     """Do what follows from changes, in their transaction."""
+    outbox.put(telling.told(book, changes, cause), place.now())
 
 
 def surroundings() -> Surroundings:

@@ -29,6 +29,7 @@ from mtok.venue.database.models import Intention
 from mtok.venue.database.records import KINDS, details_of
 from mtok.venue.database.references import references
 from mtok.venue.database.transactions import Overtaken, transaction_of
+from mtok.venue.mail import outbox, telling
 
 _T = TypeVar("_T")
 
@@ -40,6 +41,7 @@ def follow(book: Book, changes: Sequence[Change], cause: Command) -> None:
     """Do what follows from changes, in their transaction."""
     note_uses(changes, cause)
     ledger.post(changes, cause)
+    outbox.put(telling.told(book, changes, cause), place.now())
 
 
 def surroundings() -> Surroundings:

@@ -62,6 +62,12 @@ def keep(at: int, command: str, record: str) -> None:
     )
 
 
+def looked_at() -> list[int]:
+    """Return the instants of the runs that were made, in order, but the one at which the venue began."""
+    made = Event.objects.filter(kind=RUN, command=OUTPUTS).exclude(record="")
+    return list(made.order_by("at").values_list("at", flat=True))
+
+
 def last_runs(count: int) -> list[Run]:
     """Return the last runs that were made, the newest first."""
     made = Event.objects.filter(kind=RUN, command=OUTPUTS).order_by("-at")[:count]

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mtok.errors import AnswerIsNo, BadCall, BadInput, EnvironmentFailed, MtokError
+from mtok.venue.front import is_private
 from mtok.venue.place import opening
 
 PROBLEM: Final = "application/problem+json"
@@ -23,6 +24,9 @@ _STATUSES: Final = {
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "upload_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "export_too_long": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "form_forged": HTTPStatus.FORBIDDEN,
+    "origin_foreign": HTTPStatus.FORBIDDEN,
+    "attempts_exceeded": HTTPStatus.TOO_MANY_REQUESTS,
 }
 _KINDS: Final = {
     AnswerIsNo: HTTPStatus.NOT_FOUND,
@@ -93,15 +97,19 @@ class Refusals:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
-        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and response.get("Allow") == "GET":
+        if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+            return response
+        if response.get("Allow") == "GET":
             return _not_allowed(request, "GET, HEAD, OPTIONS")
+        if is_private(request.path) and response.get("Content-Type") != PROBLEM and not response.content:
+            return _not_allowed(request, response["Allow"])
         return response
 
     def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
-        """Return the refusal of a method that a page or a file has not; the API refuses its own."""
+        """Return the refusal of a method that a page or a file has not; the API and private views refuse their own."""
         match = request.resolver_match
         allowed = "GET, HEAD, POST" if match.url_name in _POSTED else "GET, HEAD"
-        if match.namespace or request.method in allowed.split(", "):
+        if match.namespace or is_private(request.path) or request.method in allowed.split(", "):
             return None
         return _not_allowed(request, allowed)
 
@@ -128,6 +136,24 @@ def bad(request: HttpRequest, exception: Any = None) -> HttpResponse:
     return refused(
         request, BadCall("request_invalid", "the request cannot be understood", "Begin again at /.")
     )
+
+
+def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Return that a form did not come from a page that this browser was given."""
+    error = BadCall(
+        "form_forged",
+        "this form was not made for your session, or the session has changed since",
+        "Go back, reload the page and send it again. Your browser must take cookies of this site.",
+    )
+    return refused(request, error)
+
+
+def too_often(request: HttpRequest, exception: Any = None) -> HttpResponse:
+    """Return that an account or an address has tried too often."""
+    error = BadCall("attempts_exceeded", "that was tried too often", "Wait some minutes and try again.")
+    response = refused(request, error)
+    response["Retry-After"] = "300"
+    return response
 
 
 def failed(request: HttpRequest) -> HttpResponse:

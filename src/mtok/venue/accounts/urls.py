@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-urlpatterns = [path("", include("allauth.urls"))]
+from mtok.venue.accounts.home import account
+
+urlpatterns = [path("", account, name="account"), path("", include("allauth.urls"))]

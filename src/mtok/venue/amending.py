@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from django.db.models import QuerySet
 
 from mtok.canonical import sha256_hex
 from mtok.market.book import PROPOSAL
@@ -26,7 +27,7 @@ _AMEND: Final = "amend"
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What a side asks for. price : 10⁻⁶ USD per million tokens · terms_sha256 : of the terms it is to take the place of"""
+    """What a side asks for. price : 10⁻⁶ USD per million tokens · terms_sha256 : of the terms it would replace"""
 
     price: int
     lots: int
@@ -101,7 +102,7 @@ def asked(identity: str) -> list[Asked]:
 
 
 def amend(principal: Principal, identity: str, wanted: Wanted) -> Given:
-    """Give, as the desk, the amendment that both sides have asked for. Raises Refused as the core does (`not_asked`)."""
+    """Give, as the desk, the amendment that both sides have asked for. Raises Refused as the core does."""
 
     def work() -> Given:
         rows = [row for row in _open(identity) if _wanted(row) == wanted]
@@ -128,7 +129,7 @@ def _proposal(identity: str) -> Proposal:
     return found
 
 
-def _open(identity: str) -> Intention.objects:
+def _open(identity: str) -> QuerySet[Intention]:
     rows = Intention.objects.filter(kind=PROPOSAL, object=identity, command=_AMEND, state="open")
     return rows.filter(ends_at__gt=place.now()).order_by("made_at")
 
@@ -138,6 +139,4 @@ def _wanted(row: Intention) -> Wanted:
 
 
 def _asking(row: Intention) -> Actor:
-    return Actor(
-        person=row.person, role=Role(row.role), party=row.party, stepped_up_at=row.stepped_up_at
-    )
+    return Actor(person=row.person, role=Role(row.role), party=row.party, stepped_up_at=row.stepped_up_at)

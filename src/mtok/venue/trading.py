@@ -13,7 +13,7 @@ from django.db.models import Q
 from mtok.calendar import DAY
 from mtok.canonical import sha256_hex
 from mtok.market import reveal
-from mtok.market.book import CONTRACT, MACHINES, PROPOSAL, REQUEST, Book, apply
+from mtok.market.book import CONTRACT, MACHINES, PROPOSAL, REQUEST, Book, advance, apply
 from mtok.market.commands import Command
 from mtok.settlement.machines import NEW, Refused
 from mtok.settlement.people import PARTICIPANTS, Actor, Role
@@ -160,6 +160,26 @@ def confirm(principal: Principal, intention: str, digest: str, details: Any = No
     return transaction_of(work)
 
 
+def withdraw(principal: Principal, intention: str) -> None:
+    """Take back what one has said oneself. Raises Refused (`not_found`) of what nobody waits to confirm."""
+
+    def work() -> None:
+        found = Intention.objects.select_for_update().filter(pk=intention, state=_OPEN).first()
+        if found is None or found.person != principal.person:
+            raise Refused(
+                "not_found", "nothing of yours waits to be confirmed under this id", "See the list."
+            )
+        found.state = "withdrawn"
+        found.save(update_fields=["state"])
+
+    transaction_of(work)
+
+
+def is_current(intention: Intention) -> bool:
+    """Return whether the object is still the one that something was said of."""
+    return bool(intention.object_version == _version(intention.kind, intention.object))
+
+
 def _version(kind: str, identity: str) -> int:
     row = KINDS[kind].table.objects.filter(pk=identity).values_list("version", flat=True).first()
     return -1 if row is None else int(row)
@@ -188,7 +208,7 @@ def around(kind: str, identity: str) -> Held:
 def seen(principal: Principal, kind: str, identity: str, role: Role) -> dict[str, Any]:
     """Return what a principal sees of an object in one of their roles. Raises Refused (`not_found`) of nothing."""
     held, actor, now = around(kind, identity), principal.as_role(role), place.now()
-    book = reveal.advance(held.book, now)
+    book = advance(held.book, now)
     found = book.find(kind, identity)
     shown = {} if found is None else reveal.view(book, found, actor, now)
     if not shown:
@@ -204,7 +224,13 @@ def own(principal: Principal) -> dict[str, list[dict[str, Any]]]:
 
 
 def listed(
-    principal: Principal, role: Role, kind: str, *, states: Sequence[str] = (), after: str = "", size: int = 50
+    principal: Principal,
+    role: Role,
+    kind: str,
+    *,
+    states: Sequence[str] = (),
+    after: str = "",
+    size: int = 50,
 ) -> list[dict[str, Any]]:
     """Return what an operator sees of a kind of object, whatever has become of it, by id; those after an id alone.
 
@@ -220,7 +246,7 @@ def some(principal: Principal, role: Role, kind: str, identities: Sequence[str])
     chosen = {one: Q(pk__in=identities if one == kind else ()) for one in MACHINES}
     now = place.now()
     held = books.read(chosen[REQUEST], chosen[PROPOSAL], chosen[CONTRACT], surroundings(), now)
-    book, actor = reveal.advance(held.book, now), principal.as_role(role)
+    book, actor = advance(held.book, now), principal.as_role(role)
     found = [one for name in identities if (one := book.find(kind, name)) is not None]
     return [shown for one in found if (shown := reveal.view(book, one, actor, now))]
 

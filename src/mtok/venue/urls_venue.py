@@ -9,6 +9,7 @@ from mtok.venue.accounts.home import home
 
 urlpatterns = [
     path("venue/", home, name="venue_home"),
+    path("venue/", include("mtok.venue.operators.urls")),
     path("account/", include("mtok.venue.accounts.urls")),
     *public.urlpatterns,
 ]

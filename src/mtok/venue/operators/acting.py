@@ -23,8 +23,7 @@ from mtok.errors import MtokError
 from mtok.settlement.machines import Refused
 from mtok.settlement.people import Role
 from mtok.venue import trading
-from mtok.venue.accounts.asking import see_other
-from mtok.venue.accounts.principals import Principal
+from mtok.venue.accounts.asking import has_just_stepped_up, see_other
 from mtok.venue.database.giving import Given
 from mtok.venue.database.transactions import transaction_of
 from mtok.venue.refusals import status_of, told
@@ -93,6 +92,18 @@ def answering(view: View) -> View:
     return answer
 
 
+def just_stepped_up(view: View) -> View:
+    """Return a view for forms of who has just shown a second factor; others are sent to show it, and back to the page."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        if not has_just_stepped_up(request.principal):
+            return to_second_factor(request)
+        return view(request, *args, **kwargs)
+
+    return answer
+
+
 def to_second_factor(request: HttpRequest) -> HttpResponse:
     """Return the way to show the second factor, and back to the page a form stood on."""
     messages.info(request, "Show your second factor, then send the form again. Nothing has been done yet.")
@@ -127,11 +138,7 @@ def _back(request: HttpRequest) -> str:
 
 _PAGES: Final[Mapping[str, str]] = {
     "desk_request_command": "desk_request",
+    "desk_request_suspend": "desk_request",
     "desk_proposal_command": "desk_proposal",
 }
 """The names of addresses that take a form and show nothing, and of the page it stands on."""
-
-
-def frame(principal: Principal, role: Role, title: str) -> dict[str, Any]:
-    """Return what every page of an operator is given."""
-    return {"title": title, "acting_role": str(role).replace("_", " "), "is_auditor": role == Role.AUDITOR}

@@ -99,9 +99,12 @@ def closing_words(one: Closing) -> str:
     if one.payer is None:
         said += " Nothing was left to be paid."
     else:
-        said += f" The {one.payer}er owes the last {usd(abs(one.open))} USD of it; {usd(one.paid)} USD come out of collateral."
+        said += f" The {one.payer}er owes the last {usd(abs(one.open))} USD of it;"
+        said += f" {usd(one.paid)} USD come out of collateral."
     if one.debtor is not None:
-        said += f" The collateral is not enough: the {one.debtor}er still owes {usd(one.claim)} USD, as a claim."
+        said += (
+            f" The collateral is not enough: the {one.debtor}er still owes {usd(one.claim)} USD, as a claim."
+        )
     return f"{said} Of the collateral {usd(one.to_long)} USD go to the buyer and {usd(one.to_short)} USD to the seller."
 
 
@@ -131,7 +134,10 @@ _FIELDS: Final[Mapping[str, tuple[str, Callable[[Any], str]]]] = {
     "reference": ("Reference", str),
     "methodology": ("Methodology", str),
     "side": ("Side", side),
-    "style": ("Settles on", lambda style: {"average": "the average of the month", "last": "its last day"}[style]),
+    "style": (
+        "Settles on",
+        lambda style: {"average": "the average of the month", "last": "its last day"}[style],
+    ),
     "asked": ("Size asked for", _lots),
     "lots": ("Size", _lots),
     "price": ("Price", price),

@@ -8,21 +8,23 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from mtok.calendar import SECOND
+from mtok.calendar import DAY, SECOND
 from mtok.canonical import sha256_hex
 from mtok.market import conduct
 from mtok.market.book import PROPOSAL, REQUEST
 from mtok.market.cycle import is_in_slot, last_run, next_run, slot_end
+from mtok.market.proposals import ENDED
 from mtok.settlement.people import Role
 from mtok.settlement.specification import specification
 from mtok.venue import place, trading
 from mtok.venue.accounts.asking import in_role
 from mtok.venue.database import books
-from mtok.venue.database.models import ProposalRow, Run
+from mtok.venue.database.models import Run
 from mtok.venue.operators.describing import instant
 from mtok.venue.operators.said import waiting
 from mtok.venue.pages.paging import page_of
@@ -90,19 +92,29 @@ def _place(one: Mapping[str, Any]) -> tuple[Any, ...]:
     return one["reference"], str(one["side"]), limit is not None, better, one["accepted_at"], one["id"]
 
 
-@in_role(Role.DESK, Role.AUDITOR)
+@in_role(Role.DESK)
 @require_safe
 def runs(request: HttpRequest) -> HttpResponse:
     """Return the runs, the last one first, with the digests of what they looked at and of what they found."""
+    return render(request, "venue/operators/runs_desk.html", _runs(request))
+
+
+@in_role(Role.AUDITOR)
+@require_safe
+def audited_runs(request: HttpRequest) -> HttpResponse:
+    """Return the same to an auditor."""
+    return render(request, "venue/operators/runs_audit.html", _runs(request))
+
+
+def _runs(request: HttpRequest) -> dict[str, Any]:
     page, pages = page_of(request.GET.get("page", ""), Run.objects.count(), PAGE_ROWS)
-    content = {
+    return {
         "title": "Runs",
         "clock": clock_words(place.now()),
         "runs": run_rows((page - 1) * PAGE_ROWS, page * PAGE_ROWS),
         "page": page,
         "pages": pages,
     }
-    return render(request, "venue/operators/runs.html", content)
 
 
 @in_role(Role.DESK)
@@ -110,9 +122,13 @@ def runs(request: HttpRequest) -> HttpResponse:
 def habits(request: HttpRequest) -> HttpResponse:
     """Return what a desk looks at twice."""
     now, rules = place.now(), specification()
-    since = now - _CONDUCT_DAYS * 24 * 3600 * SECOND
+    since = now - _CONDUCT_DAYS * DAY
     read = books.read(
-        books.nothing_of(REQUEST), *books.since(since), trading.surroundings(), now
+        Q(pk__in=()),
+        Q(run__gte=since, state__in=ENDED - {"dropped"}),
+        Q(booked_at__gte=since),
+        trading.surroundings(),
+        now,
     )
     content = {
         "title": "Conduct",
@@ -147,9 +163,5 @@ def clock_words(now: int) -> str:
         return said
     last = last_run(now, rules)
     left = duration((slot_end(last, rules) - now) // SECOND)
-    return f"The slot of the run of {instant(last)} is open for another {left}: terms are sent within it or not at all. {said}"
-
-
-def last_proposals(count: int) -> list[str]:
-    """Return the ids of the proposals of the last runs, the latest run first."""
-    return list(ProposalRow.objects.order_by("-run", "pk").values_list("pk", flat=True)[:count])
+    slot = f"The slot of the run of {instant(last)} is open for another {left}"
+    return f"{slot}: terms are sent within it or not at all. {said}"

@@ -67,9 +67,12 @@ def confirm(request: HttpRequest, identity: str) -> HttpResponse:
     who = request.principal
     found = Intention.objects.filter(pk=identity, party=None).first()
     role = None if found is None else _ROLES.get(found.kind)
-    if found is None or role not in who.roles:
+    if found is None or role is None or role not in who.roles:
         raise Refused("not_found", f"nothing waits to be confirmed under {identity[:40]}", "See the list.")
     page = reverse(_PAGES[found.kind], kwargs={"identity": found.object})
+    if "withdraw" in request.POST:
+        trading.withdraw(who, identity)
+        return done(request, "Taken back.", page)
     details = details_again(who, found)
     if request.method == "POST":
         trading.confirm(who, identity, request.POST.get("digest", ""), details)
@@ -86,7 +89,9 @@ def confirm(request: HttpRequest, identity: str) -> HttpResponse:
     return render(request, "venue/operators/confirm.html", content)
 
 
-def _rehearsed(who: Principal, role: Role, found: Intention, details: Any, before: dict[str, Any]) -> list[str]:
+def _rehearsed(
+    who: Principal, role: Role, found: Intention, details: Any, before: dict[str, Any]
+) -> list[str]:
     """Return in words what would happen; why not, where it would be refused."""
     try:
         after = trading.rehearsed(who, role, found.kind, found.command, found.object, details)

@@ -25,9 +25,9 @@ BOTH = (Role.PARTICIPANT_USER, Role.PARTICIPANT_APPROVER)
 
 
 @contextmanager
-def market(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[venues.Clock]:
+def market(path: Path, monkeypatch: pytest.MonkeyPatch, instant: int = venues.NOON) -> Iterator[venues.Clock]:
     """Give a venue whose only reference is `openai`, which printed every day and was last marked at 12.3456."""
-    with venues.sqlite(path), venues.clock() as clock:
+    with venues.sqlite(path), venues.clock(instant) as clock:
         from mtok.venue import clockwork, trading
 
         def references(names: Any, _: int) -> dict[str, Reference]:

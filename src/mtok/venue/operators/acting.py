@@ -93,7 +93,7 @@ def answering(view: View) -> View:
 
 
 def just_stepped_up(view: View) -> View:
-    """Return a view for forms of who has just shown a second factor; others are sent to show it, and back to the page."""
+    """Return a view for forms of who has just shown a second factor; others are sent to show it and come back."""
 
     @wraps(view)
     def answer(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:

@@ -35,11 +35,9 @@ class Cents(forms.CharField):
         super().__init__(max_length=30, **given)
         self.widget.attrs |= {"inputmode": "decimal", "autocomplete": "off", "data-width": "short"}
 
-    def to_python(self, value: Any) -> Any:
+    def clean(self, value: Any) -> Any:
         """Return cents of what was typed."""
-        text = super().to_python(value)
-        if text in self.empty_values:
-            return text
+        text = super().clean(value)
         try:
             return cents_of(text)
         except ValueError as error:

@@ -1,6 +1,7 @@
-"""The two secrets of a venue, each a file that its owner alone may read: for cookies, and for sealed contacts.
+"""The secrets of a venue, each a file that its owner alone may read: for cookies, and for what is sealed.
 
-Nothing else is derived from them. `mtok venue init` makes them; losing the second one loses every contact.
+Sealed are contacts and second factors; pseudonyms of the logs are made with the same key. `mtok venue init` makes both;
+losing the second one loses all of these.
 """
 
 from __future__ import annotations
@@ -45,6 +46,11 @@ def _make_key(folder: Path, name: str) -> None:
 def key_check(folder: Path) -> str:
     """Return what a master key is recognised by, and nothing else follows from. Raises EnvironmentFailed."""
     return sha256_hex(b"mtok venue master key " + master_key(folder))[:16]
+
+
+def pseudonym(person: str, folder: Path) -> str:
+    """Return the name a person has in logs: always the same one, which the master key alone leads back to."""
+    return sha256_hex(master_key(folder) + person.encode())[:32]
 
 
 def secret_key(folder: Path) -> str:

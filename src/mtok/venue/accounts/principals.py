@@ -6,13 +6,11 @@ a table allows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
 
 from mtok.settlement.machines import Machine, Refused
 from mtok.settlement.people import OPERATORS, PARTICIPANTS, Actor, Role
-
-NOBODY: Final = "nobody"
+from mtok.venue.accounts.models import Grant, Login
 
 SCOPES: Final = ("read", "requests", "approvals")
 """What a key of the API may be made for."""
@@ -48,12 +46,14 @@ class Principal:
     def actor(self, machine: Machine, command: str, state: str | None = None) -> Actor:
         """Return who gives a command: in the role that the table lists for it, else in any role of theirs.
 
-        The core refuses a role that may not; what is decided here is that a key gives no command beyond its scopes.
-        Raises Refused (`scope_missing`).
+        For a participant it is the same role whatever state the object is in, and whether there is one: of what is not
+        theirs nothing shows in the refusal. The core refuses a role that may not; what is decided here is that a key
+        gives no command beyond its scopes. Raises Refused (`scope_missing`).
         """
-        rows = [row for row in machine.rows if row.command == command and state in (None, row.state)]
-        may = [role for row in rows for role in row.who if role in self.roles]
-        role = may[0] if may else self.any_role()
+        rows = [row for row in machine.rows if row.command == command]
+        now = [row for row in rows if state in (None, row.state)]
+        may = [role for row in (*now, *rows) for role in row.who if role in self.roles]
+        role = next(iter([*may, *sorted(self.roles & machine.roles)]), None) or self.any_role()
         if self.scopes is not None and _SCOPE_OF.get(role) not in self.scopes:
             raise Refused(
                 "scope_missing",
@@ -70,3 +70,12 @@ class Principal:
         """Return the actor of this principal in a role."""
         party = self.party if role in PARTICIPANTS else None
         return Actor(person=self.person, role=role, party=party, stepped_up_at=self.stepped_up_at)
+
+
+def refreshed(principal: Principal) -> Principal:
+    """Return a principal with the rights it has now: none of a login that is disabled, none that were withdrawn."""
+    found = Login.objects.filter(pk=principal.login, is_active=True).first()
+    grants = [] if found is None else list(Grant.objects.filter(login=found))
+    now = {Role(one.role) for one in grants}
+    party = next((one.organisation_id for one in grants if one.organisation_id), None)
+    return replace(principal, roles=principal.roles & now, party=party)

@@ -1,0 +1,239 @@
+"""What pages and API do with the market: give a command as somebody, say half of one that takes two, look at objects.
+
+Nothing else writes the market's tables. Every command is given after the run that was due before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from mtok.calendar import DAY
+from mtok.canonical import sha256_hex
+from mtok.market import reveal
+from mtok.market.book import MACHINES, Book, advance
+from mtok.market.commands import Command
+from mtok.settlement.machines import NEW, Refused
+from mtok.settlement.people import PARTICIPANTS, Actor, Role
+from mtok.settlement.specification import specification
+from mtok.venue import place
+from mtok.venue.accounts.parties import parties
+from mtok.venue.accounts.principals import Principal, refreshed
+from mtok.venue.database import books, giving, ledger
+from mtok.venue.database.books import Change, Held, Surroundings
+from mtok.venue.database.giving import Given
+from mtok.venue.database.marks import note_uses
+from mtok.venue.database.models import Intention
+from mtok.venue.database.records import KINDS, details_of
+from mtok.venue.database.references import references
+from mtok.venue.database.transactions import Overtaken, transaction_of
+from mtok.venue.mail import outbox, telling
+
+_T = TypeVar("_T")
+
+INTENTION_LASTS: Final = DAY
+_OPEN: Final = "open"
+
+
+def follow(book: Book, changes: Sequence[Change], cause: Command) -> None:
+    """Do what follows from changes, in their transaction."""
+    note_uses(changes, cause)
+    ledger.post(changes, cause)
+    outbox.put(telling.told(book, changes, cause), place.now())
+
+
+def surroundings() -> Surroundings:
+    """Return what the book of this venue knows beyond the market's own objects."""
+    return Surroundings(rules=specification(), parties=parties, references=references, follow=follow)
+
+
+def give(
+    principal: Principal,
+    kind: str,
+    command: str,
+    identity: str,
+    details: Any = None,
+    *,
+    second: Actor | None = None,
+) -> Given:
+    """Give a command as a principal, whose rights are read again in the same transaction.
+
+    Raises Refused as the core does, EnvironmentFailed (`too_busy`).
+    """
+
+    def work() -> Given:
+        now = place.now()
+        who = refreshed(principal)
+        actor = who.actor(MACHINES[kind], command, _state(kind, identity))
+        asked = Command(
+            kind=kind, command=command, id=identity, actor=actor, at=now, second=second, details=details
+        )
+        return giving.give(asked, surroundings())
+
+    return in_time(work)
+
+
+def in_time(work: Callable[[], _T]) -> _T:
+    """Return what `work` returns, in one transaction in which commands are given: every run that is due comes before.
+
+    Raises as `transaction_of`.
+    """
+    from mtok.venue import clockwork
+
+    def after_runs() -> _T:
+        if not clockwork.is_run(place.now()):
+            raise Overtaken("a run is due")
+        return work()
+
+    return transaction_of(after_runs, before=lambda: clockwork.make_runs(place.now()))
+
+
+def _state(kind: str, identity: str) -> str:
+    row = KINDS[kind].table.objects.filter(pk=identity).values_list("state", flat=True).first()
+    return NEW if row is None else str(row)
+
+
+# ---- commands that take two
+
+
+def intend(principal: Principal, kind: str, command: str, identity: str, details: Any = None) -> Intention:
+    """Say half of a command that takes two persons; another one confirms it with `confirm`.
+
+    Raises Refused where the object is not theirs to know of, or its table does not list the command for them.
+    """
+
+    def work() -> Intention:
+        now, who, state = place.now(), refreshed(principal), _state(kind, identity)
+        actor = who.actor(MACHINES[kind], command, state)
+        _refuse_unseen(actor, kind, identity)
+        MACHINES[kind].step(state, command, actor)
+        said = details_of(details)
+        return Intention.objects.create(
+            kind=kind,
+            object=identity,
+            object_version=_version(kind, identity),
+            command=command,
+            details=said,
+            digest=sha256_hex(f"{kind}\n{identity}\n{command}\n{said}".encode()),
+            login_id=who.login,
+            person=who.person,
+            role=actor.role,
+            party=actor.party,
+            stepped_up_at=who.stepped_up_at,
+            made_at=now,
+            ends_at=now + INTENTION_LASTS,
+        )
+
+    return in_time(work)
+
+
+def intentions(principal: Principal, kind: str, identity: str) -> list[Intention]:
+    """Return what is half said of an object and can still be confirmed, as far as a principal may know of it."""
+    found = Intention.objects.filter(
+        kind=kind,
+        object=identity,
+        state=_OPEN,
+        ends_at__gt=place.now(),
+        object_version=_version(kind, identity),
+    )
+    return list(found.order_by("made_at"))
+
+
+def confirm(principal: Principal, intention: str, digest: str, details: Any = None) -> Given:
+    """Give the command that somebody else has said half of. details : the same, as it is to be given
+
+    Raises Refused: `not_found`, `intention_stale`, and as the core does.
+    """
+
+    def work() -> Given:
+        found = Intention.objects.select_for_update().filter(pk=intention).first()
+        who = refreshed(principal)
+        actor = (
+            None
+            if found is None
+            else who.actor(MACHINES[found.kind], found.command, _state(found.kind, found.object))
+        )
+        if found is None or actor is None:
+            raise Refused("not_found", "nothing waits to be confirmed under this id", "See the list.")
+        _refuse_unseen(actor, found.kind, found.object)
+        is_current = (
+            found.state == _OPEN
+            and place.now() < found.ends_at
+            and found.object_version == _version(found.kind, found.object)
+            and digest == found.digest
+            and details_of(details) == found.details
+        )
+        if not is_current:
+            raise Refused(
+                "intention_stale", "what was said first is no longer what stands there", "Say it again."
+            )
+        first = _said_by(found)
+        found.state = "given"
+        found.save(update_fields=["state"])
+        return give(principal, found.kind, found.command, found.object, details, second=first)
+
+    return in_time(work)
+
+
+def _said_by(intention: Intention) -> Actor:
+    """Return who has said the first half. A second factor that had just been shown then counts for what they said."""
+    first = Actor(
+        person=intention.person,
+        role=Role(intention.role),
+        party=intention.party,
+        stepped_up_at=intention.stepped_up_at,
+    )
+    if not first.has_stepped_up(intention.made_at, specification()):
+        return first
+    return msgspec.structs.replace(first, stepped_up_at=place.now())
+
+
+def _version(kind: str, identity: str) -> int:
+    row = KINDS[kind].table.objects.filter(pk=identity).values_list("version", flat=True).first()
+    return -1 if row is None else int(row)
+
+
+def _refuse_unseen(actor: Actor, kind: str, identity: str) -> None:
+    """Raise Refused (`not_found`) for what an actor must not know of, in the words of the core."""
+    held = around(kind, identity)
+    found = held.book.find(kind, identity)
+    hidden = found is not None and actor.role in PARTICIPANTS and actor.party not in held.book.owners(found)
+    if found is None or hidden:
+        raise Refused("not_found", f"there is no {kind} {identity}", "See the list of yours.")
+
+
+# ---- looking
+
+
+def around(kind: str, identity: str) -> Held:
+    """Return an object with all around it, to look at."""
+    asked = Command(
+        kind=kind, command="look", id=identity, actor=Actor(person="", role=Role.SYSTEM), at=place.now()
+    )
+    return books.of_command(asked, surroundings(), locked=False)
+
+
+def seen(principal: Principal, kind: str, identity: str, role: Role) -> dict[str, Any]:
+    """Return what a principal sees of an object in one of their roles. Raises Refused (`not_found`) of nothing."""
+    held, actor, now = around(kind, identity), principal.as_role(role), place.now()
+    book = advance(held.book, now)
+    found = book.find(kind, identity)
+    shown = {} if found is None else reveal.view(book, found, actor, now)
+    if not shown:
+        raise Refused("not_found", f"there is no {kind} {identity}", "See the list of yours.")
+    return shown
+
+
+def own(principal: Principal) -> dict[str, list[dict[str, Any]]]:
+    """Return all that a participant sees, by kind."""
+    assert principal.party is not None
+    held = books.of_party(principal.party, surroundings(), place.now())
+    return reveal.views(held.book, principal.as_role(Role.PARTICIPANT_USER), place.now())
+
+
+def all_open(principal: Principal, role: Role) -> dict[str, list[dict[str, Any]]]:
+    """Return what an operator sees of everything that is not over, by kind."""
+    held = books.of_all(surroundings(), place.now())
+    return reveal.views(held.book, principal.as_role(role), place.now())

@@ -28,7 +28,7 @@ from mtok.venue.accounts.principals import Principal
 from mtok.venue.database import references as published
 from mtok.venue.database.models import Intention
 from mtok.venue.environment import venue_environment
-from mtok.venue.participants import actions
+from mtok.venue.participants import actions, forecast
 
 Json = dict[str, Any]
 
@@ -56,6 +56,15 @@ def terms(principal: Principal, identity: str) -> Json:
 def canonical_terms(principal: Principal, identity: str) -> bytes:
     """Return the bytes that are approved. Raises Refused (`not_found`), of what has none to show too."""
     return _canonical(_seen(principal, PROPOSAL, identity), identity)
+
+
+def terms_margin(principal: Principal, identity: str) -> Json | None:
+    """Return what terms would cost one's side to hold, None of those that have ended. Raises Refused (`not_found`)."""
+    shown = _seen(principal, PROPOSAL, identity)
+    if not shown.get("terms"):
+        return None
+    found = trading.around(PROPOSAL, identity).book.proposals[identity].terms
+    return None if found is None else forecast.terms_preview(found, shown["own_side"])
 
 
 def contracts(principal: Principal) -> list[Json]:

@@ -32,6 +32,9 @@ HELD_BYTES_BESIDE: Final = 4096
 POST_COST: Final = 30
 """As many requests as reading somebody's usage export counts for."""
 
+PRIVATE_POST_COST: Final = 3
+"""As many as a form of the venue counts for; signing in has limits of its own."""
+
 _COMPRESSED_FROM: Final = 512
 _COMPRESSIBLE: Final = re.compile(r"text/|image/svg|application/(json|javascript|xml|toml|.*\+json|.*\+xml)")
 _TAG: Final = re.compile(r'(?:W/)?"([^"]*)"')
@@ -39,6 +42,7 @@ _REFUSED: Final = re.compile(r"q=0(\.0{0,3})?")
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})", re.IGNORECASE)
 _MAX_AGE: Final = re.compile(r"\bmax-age=([0-9]{1,9})")
 
+_PRIVATE: Final = re.compile(r"/(account|venue)(/|$)")
 _PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 _CORS: Final = [
@@ -102,6 +106,11 @@ class Answer:
         return min(int(age[1]), HELD_SECONDS_MAX)
 
 
+def is_private(path: str) -> bool:
+    """Return whether a path is one of accounts or of the venue: never held, never read by pages of other origins."""
+    return _PRIVATE.match(path) is not None
+
+
 class Front:
     """A WSGI application before another one.
 
@@ -132,20 +141,22 @@ class Front:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
         of_api = path.startswith("/v1")
-        beside: Headers = [*_CORS] if of_api or self._is_file(path) else []
+        private = is_private(path)
+        beside: Headers = [*_CORS] if not private and (of_api or self._is_file(path)) else []
         if method == "OPTIONS" and beside:
             self._counted(environ, "204", False)
             start_response("204 No Content", [*_PREFLIGHT])
             return [b""]
         refusal = None
         if of_api or method == "POST":
-            refusal, limits = self._rates.ask(environ, POST_COST if method == "POST" else 1)
+            cost = PRIVATE_POST_COST if private else POST_COST
+            refusal, limits = self._rates.ask(environ, cost if method == "POST" else 1)
             beside += limits
         if refusal is not None:
             return self._send(environ, start_response, _too_often(refusal), beside, held=False)
         if method not in ("GET", "HEAD"):
             return self._send(environ, start_response, self._ask(environ), beside, held=False)
-        held = self._held_answer(environ)
+        held = None if private else self._held_answer(environ)
         if held is None and not beside and path not in _PROBES:
             refusal, limits = self._rates.ask(environ)
             if refusal is not None:
@@ -167,7 +178,7 @@ class Front:
         """Return the answer to a GET as it is made, and hold it where it may be held."""
         version, at = self._version(), self._seconds()
         answer = self._ask({**environ, "REQUEST_METHOD": "GET"})
-        seconds = answer.seconds()
+        seconds = 0 if is_private(environ.get("PATH_INFO", "")) else answer.seconds()
         if seconds and len(answer.body) <= ANSWER_BYTES_MAX:
             self._hold(_key(environ), (version, at + seconds, answer))
         return answer

@@ -12,6 +12,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mtok.errors import AnswerIsNo, BadCall, BadInput, EnvironmentFailed, MtokError
+from mtok.settlement.machines import Refused
+from mtok.venue.front import is_private
+from mtok.venue.participants.given import FIELD_OF, FieldsInvalid
 from mtok.venue.place import opening
 
 PROBLEM: Final = "application/problem+json"
@@ -23,14 +26,28 @@ _STATUSES: Final = {
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "upload_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "export_too_long": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "form_forged": HTTPStatus.FORBIDDEN,
+    "origin_foreign": HTTPStatus.FORBIDDEN,
+    "attempts_exceeded": HTTPStatus.TOO_MANY_REQUESTS,
+    "key_invalid": HTTPStatus.UNAUTHORIZED,
+    "not_found": HTTPStatus.NOT_FOUND,
+    "not_yours": HTTPStatus.FORBIDDEN,
+    "scope_missing": HTTPStatus.FORBIDDEN,
+    "step_up": HTTPStatus.FORBIDDEN,
+    "idempotency_in_flight": HTTPStatus.CONFLICT,
+    "idempotency_key_reused": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "fields_invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
+    **dict.fromkeys(FIELD_OF, HTTPStatus.UNPROCESSABLE_ENTITY),
 }
 _KINDS: Final = {
+    Refused: HTTPStatus.CONFLICT,
     AnswerIsNo: HTTPStatus.NOT_FOUND,
     BadCall: HTTPStatus.BAD_REQUEST,
     BadInput: HTTPStatus.BAD_REQUEST,
     EnvironmentFailed: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
+_OF_APIS: Final = ("/v1", "/venue/api/")
 _POSTED: Final = frozenset({"bill"})
 """The names of the pages that take a file."""
 
@@ -46,7 +63,7 @@ def status_of(error: MtokError) -> HTTPStatus:
 
 
 def refused(request: HttpRequest, error: MtokError) -> HttpResponse:
-    """Return an error as the address asks for it: a problem document under /v1, else a page.
+    """Return an error as the address asks for it: a problem document under /v1 and /venue/api, else a page.
 
     A page cannot be made for a name that is not this server's: it says on what address it stands.
     """
@@ -60,7 +77,9 @@ def refused(request: HttpRequest, error: MtokError) -> HttpResponse:
         "remedy": told(error.remedy),
         "instance": request.path,
     }
-    if request.path.startswith("/v1") or error.code == "host_unknown":
+    if isinstance(error, FieldsInvalid):
+        content["fields"] = [one._asdict() for one in error.fields]
+    if request.path.startswith(_OF_APIS) or error.code == "host_unknown":
         response = HttpResponse(json.dumps(content), content_type=PROBLEM, status=status)
     else:
         response = render(
@@ -93,15 +112,20 @@ class Refusals:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
-        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and response.get("Allow") == "GET":
+        if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+            return response
+        if response.get("Allow") == "GET":
             return _not_allowed(request, "GET, HEAD, OPTIONS")
+        said = response.content if not request.path.startswith(_OF_APIS) else b""
+        if is_private(request.path) and response.get("Content-Type") != PROBLEM and not said:
+            return _not_allowed(request, response["Allow"])
         return response
 
     def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
-        """Return the refusal of a method that a page or a file has not; the API refuses its own."""
+        """Return the refusal of a method that a page or a file has not; the API and private views refuse their own."""
         match = request.resolver_match
         allowed = "GET, HEAD, POST" if match.url_name in _POSTED else "GET, HEAD"
-        if match.namespace or request.method in allowed.split(", "):
+        if match.namespace or is_private(request.path) or request.method in allowed.split(", "):
             return None
         return _not_allowed(request, allowed)
 
@@ -128,6 +152,24 @@ def bad(request: HttpRequest, exception: Any = None) -> HttpResponse:
     return refused(
         request, BadCall("request_invalid", "the request cannot be understood", "Begin again at /.")
     )
+
+
+def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Return that a form did not come from a page that this browser was given."""
+    error = BadCall(
+        "form_forged",
+        "this form was not made for your session, or the session has changed since",
+        "Go back, reload the page and send it again. Your browser must take cookies of this site.",
+    )
+    return refused(request, error)
+
+
+def too_often(request: HttpRequest, exception: Any = None) -> HttpResponse:
+    """Return that an account or an address has tried too often."""
+    error = BadCall("attempts_exceeded", "that was tried too often", "Wait some minutes and try again.")
+    response = refused(request, error)
+    response["Retry-After"] = "300"
+    return response
 
 
 def failed(request: HttpRequest) -> HttpResponse:

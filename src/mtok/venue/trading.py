@@ -5,13 +5,16 @@ Nothing else writes the market's tables. Every command is given after the run th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+import msgspec
+from django.db.models import Q
 
 from mtok.calendar import DAY
 from mtok.canonical import sha256_hex
 from mtok.market import reveal
-from mtok.market.book import MACHINES, Book
+from mtok.market.book import CONTRACT, MACHINES, PROPOSAL, REQUEST, Book, advance, apply
 from mtok.market.commands import Command
 from mtok.settlement.machines import NEW, Refused
 from mtok.settlement.people import PARTICIPANTS, Actor, Role
@@ -19,14 +22,17 @@ from mtok.settlement.specification import specification
 from mtok.venue import place
 from mtok.venue.accounts.parties import parties
 from mtok.venue.accounts.principals import Principal, refreshed
-from mtok.venue.database import books, giving
+from mtok.venue.database import books, giving, ledger
 from mtok.venue.database.books import Change, Held, Surroundings
 from mtok.venue.database.giving import Given
+from mtok.venue.database.marks import note_uses
 from mtok.venue.database.models import Intention
 from mtok.venue.database.records import KINDS, details_of
 from mtok.venue.database.references import references
-from mtok.venue.database.transactions import transaction_of
+from mtok.venue.database.transactions import Overtaken, transaction_of
 from mtok.venue.mail import outbox, telling
+
+_T = TypeVar("_T")
 
 INTENTION_LASTS: Final = DAY
 _OPEN: Final = "open"
@@ -34,6 +40,8 @@ _OPEN: Final = "open"
 
 def follow(book: Book, changes: Sequence[Change], cause: Command) -> None:
     """Do what follows from changes, in their transaction."""
+    note_uses(changes, cause)
+    ledger.post(changes, cause)
     outbox.put(telling.told(book, changes, cause), place.now())
 
 
@@ -55,9 +63,6 @@ def give(
 
     Raises Refused as the core does, EnvironmentFailed (`too_busy`).
     """
-    from mtok.venue import clockwork
-
-    clockwork.make_runs(place.now())
 
     def work() -> Given:
         now = place.now()
@@ -68,7 +73,22 @@ def give(
         )
         return giving.give(asked, surroundings())
 
-    return transaction_of(work)
+    return in_time(work)
+
+
+def in_time(work: Callable[[], _T]) -> _T:
+    """Return what `work` returns, in one transaction in which commands are given: every run that is due comes before.
+
+    Raises as `transaction_of`.
+    """
+    from mtok.venue import clockwork
+
+    def after_runs() -> _T:
+        if not clockwork.is_run(place.now()):
+            raise Overtaken("a run is due")
+        return work()
+
+    return transaction_of(after_runs, before=lambda: clockwork.make_runs(place.now()))
 
 
 def _state(kind: str, identity: str) -> str:
@@ -88,7 +108,7 @@ def intend(principal: Principal, kind: str, command: str, identity: str, details
     def work() -> Intention:
         now, who, state = place.now(), refreshed(principal), _state(kind, identity)
         actor = who.actor(MACHINES[kind], command, state)
-        _refuse_unseen(actor, kind, identity)
+        refuse_unseen(actor, kind, identity)
         MACHINES[kind].step(state, command, actor)
         said = details_of(details)
         return Intention.objects.create(
@@ -107,7 +127,7 @@ def intend(principal: Principal, kind: str, command: str, identity: str, details
             ends_at=now + INTENTION_LASTS,
         )
 
-    return transaction_of(work)
+    return in_time(work)
 
 
 def intentions(principal: Principal, kind: str, identity: str) -> list[Intention]:
@@ -138,7 +158,7 @@ def confirm(principal: Principal, intention: str, digest: str, details: Any = No
         )
         if found is None or actor is None:
             raise Refused("not_found", "nothing waits to be confirmed under this id", "See the list.")
-        _refuse_unseen(actor, found.kind, found.object)
+        refuse_unseen(actor, found.kind, found.object)
         is_current = (
             found.state == _OPEN
             and place.now() < found.ends_at
@@ -150,14 +170,45 @@ def confirm(principal: Principal, intention: str, digest: str, details: Any = No
             raise Refused(
                 "intention_stale", "what was said first is no longer what stands there", "Say it again."
             )
-        first = Actor(
-            person=found.person, role=Role(found.role), party=found.party, stepped_up_at=found.stepped_up_at
-        )
+        first = _said_by(found)
         found.state = "given"
         found.save(update_fields=["state"])
         return give(principal, found.kind, found.command, found.object, details, second=first)
 
-    return transaction_of(work)
+    return in_time(work)
+
+
+def _said_by(intention: Intention) -> Actor:
+    """Return who has said the first half. A second factor that had just been shown then counts for what they said."""
+    first = Actor(
+        person=intention.person,
+        role=Role(intention.role),
+        party=intention.party,
+        stepped_up_at=intention.stepped_up_at,
+    )
+    if not first.has_stepped_up(intention.made_at, specification()):
+        return first
+    return msgspec.structs.replace(first, stepped_up_at=place.now())
+
+
+def withdraw(principal: Principal, intention: str) -> None:
+    """Take back what one has said oneself. Raises Refused (`not_found`) of what nobody waits to confirm."""
+
+    def work() -> None:
+        found = Intention.objects.select_for_update().filter(pk=intention, state=_OPEN).first()
+        if found is None or found.person != principal.person:
+            raise Refused(
+                "not_found", "nothing of yours waits to be confirmed under this id", "See the list."
+            )
+        found.state = "withdrawn"
+        found.save(update_fields=["state"])
+
+    transaction_of(work)
+
+
+def is_current(intention: Intention) -> bool:
+    """Return whether the object is still the one that something was said of."""
+    return bool(intention.object_version == _version(intention.kind, intention.object))
 
 
 def _version(kind: str, identity: str) -> int:
@@ -165,7 +216,7 @@ def _version(kind: str, identity: str) -> int:
     return -1 if row is None else int(row)
 
 
-def _refuse_unseen(actor: Actor, kind: str, identity: str) -> None:
+def refuse_unseen(actor: Actor, kind: str, identity: str) -> None:
     """Raise Refused (`not_found`) for what an actor must not know of, in the words of the core."""
     held = around(kind, identity)
     found = held.book.find(kind, identity)
@@ -188,7 +239,7 @@ def around(kind: str, identity: str) -> Held:
 def seen(principal: Principal, kind: str, identity: str, role: Role) -> dict[str, Any]:
     """Return what a principal sees of an object in one of their roles. Raises Refused (`not_found`) of nothing."""
     held, actor, now = around(kind, identity), principal.as_role(role), place.now()
-    book = reveal.advance(held.book, now)
+    book = advance(held.book, now)
     found = book.find(kind, identity)
     shown = {} if found is None else reveal.view(book, found, actor, now)
     if not shown:
@@ -201,6 +252,53 @@ def own(principal: Principal) -> dict[str, list[dict[str, Any]]]:
     assert principal.party is not None
     held = books.of_party(principal.party, surroundings(), place.now())
     return reveal.views(held.book, principal.as_role(Role.PARTICIPANT_USER), place.now())
+
+
+def listed(
+    principal: Principal,
+    role: Role,
+    kind: str,
+    *,
+    states: Sequence[str] = (),
+    after: str = "",
+    size: int = 50,
+) -> list[dict[str, Any]]:
+    """Return what an operator sees of a kind of object, whatever has become of it, by id; those after an id alone.
+
+    states : only of these, all of them where none is named
+    """
+    rows = KINDS[kind].table.objects.filter(pk__gt=after).order_by("pk")
+    chosen = rows.filter(state__in=states) if states else rows
+    return some(principal, role, kind, list(chosen.values_list("pk", flat=True)[:size]))
+
+
+def some(principal: Principal, role: Role, kind: str, identities: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what an operator sees of some objects of a kind, in their order."""
+    chosen = {one: Q(pk__in=identities if one == kind else ()) for one in MACHINES}
+    now = place.now()
+    held = books.read(chosen[REQUEST], chosen[PROPOSAL], chosen[CONTRACT], surroundings(), now)
+    book, actor = advance(held.book, now), principal.as_role(role)
+    found = [one for name in identities if (one := book.find(kind, name)) is not None]
+    return [shown for one in found if (shown := reveal.view(book, one, actor, now))]
+
+
+def rehearsed(
+    principal: Principal, role: Role, kind: str, command: str, identity: str, details: Any = None
+) -> dict[str, Any]:
+    """Return an object as a command would leave it, as its giver would see it; nothing is given and nothing kept.
+
+    Of a command that takes two the other person is thought of as there. Raises Refused as the command would.
+    """
+    actor, now = principal.as_role(role), place.now()
+    other = Actor(person="the other person", role=role, stepped_up_at=now)
+    asked = Command(
+        kind=kind, command=command, id=identity, actor=actor, at=now, second=other, details=details
+    )
+    held = books.of_command(asked, surroundings(), locked=False)
+    after = apply(held.book, asked)
+    found = after.find(kind, identity)
+    assert found is not None
+    return reveal.view(after, found, actor, now)
 
 
 def all_open(principal: Principal, role: Role) -> dict[str, list[dict[str, Any]]]:

@@ -16,7 +16,8 @@ from mtok.market.contracts import RUNNING
 from mtok.market.cycle import last_run, slot_end
 from mtok.market.requests import Request
 from mtok.settlement.specification import Specification
-from mtok.venue.database.models import ContractRow, ProposalRow, RequestRow, Run, Telling
+from mtok.venue.database import runs
+from mtok.venue.database.models import ContractRow, ProposalRow, RequestRow, Telling
 from mtok.venue.database.records import KINDS
 from mtok.venue.database.transactions import transaction_of
 from mtok.venue.mail import outbox
@@ -55,9 +56,8 @@ def _runs_over(now: int, rules: Specification) -> list[int]:
 
     The first run of a venue is where it began; nothing was looked at.
     """
-    made = list(Run.objects.exclude(inputs="").order_by("pk").values_list("pk", flat=True))
     told = set(Telling.objects.filter(event__startswith="no_match:").values_list("pk", flat=True))
-    return [run for run in made if now >= slot_end(run, rules) and f"no_match:{run}" not in told]
+    return [run for run in runs.looked_at() if now >= slot_end(run, rules) and f"no_match:{run}" not in told]
 
 
 def _reconfirmations(run: int) -> Iterator[Told]:

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
 
 from mtok.bill import Bill, Fit, Step, bill_of
 from mtok.bill.export import BYTES_MAX, ROWS_MAX
@@ -63,6 +64,7 @@ class Row:
     effects: tuple[str, ...]
 
 
+@csrf_exempt
 @public
 def bill(request: HttpRequest) -> HttpResponse:
     """Return the form, or of what was sent the bill.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from mtok.calendar import parse_instant
@@ -77,7 +78,7 @@ def _links(path: str) -> list[dict[str, str]]:
             "address": address,
             "current": "page" if path == address else "true" if under == address else "",
         }
-        for name, address in _LINKS.items()
+        for name, address in {**_LINKS, **settings.LINKS_BESIDE}.items()
     ]
 
 

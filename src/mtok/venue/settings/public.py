@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from csp.constants import NONE, SELF
 
@@ -29,7 +30,8 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "mtok.venue.urls"
 APPEND_SLASH = False
-TEMPLATES = [
+LINKS_BESIDE: dict[str, str] = {}  # in the navigation of every page, beside those of the publication
+TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [_FOLDER / "templates"],

@@ -8,11 +8,14 @@ from mtok.venue.keys import secret_key
 from mtok.venue.settings.public import *  # noqa: F403
 from mtok.venue.settings.public import INSTALLED_APPS as _PUBLIC_APPS
 from mtok.venue.settings.public import MIDDLEWARE as _PUBLIC_MIDDLEWARE
+from mtok.venue.settings.public import TEMPLATES as _PUBLIC_TEMPLATES
+from mtok.venue.settings.signing_in import *  # noqa: F403
 
 _VENUE = venue_environment()
 
 SECRET_KEY = secret_key(_VENUE.place())
 ROOT_URLCONF = "mtok.venue.urls_venue"
+LINKS_BESIDE = {"Venue": "/venue/"}
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
@@ -32,9 +35,25 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "mtok.venue.accounts.guarded.Guarded",
+    "mtok.venue.accounts.sessions.Lifetimes",
     "allauth.account.middleware.AccountMiddleware",
     _PUBLIC_MIDDLEWARE[-1],
 ]
+TEMPLATES = [
+    _PUBLIC_TEMPLATES[0]
+    | {
+        "APP_DIRS": True,
+        "OPTIONS": _PUBLIC_TEMPLATES[0]["OPTIONS"]
+        | {
+            "context_processors": [
+                *_PUBLIC_TEMPLATES[0]["OPTIONS"]["context_processors"],
+                "django.template.context_processors.request",
+                "django.contrib.messages.context_processors.messages",
+                "mtok.venue.accounts.shown.beside",
+            ]
+        },
+    }
+]
 AUTH_USER_MODEL = "accounts.Login"
 DATABASES = {"default": database(_VENUE.database_url, _VENUE.place())}
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import people
@@ -148,10 +149,31 @@ class Story:
         """Take the margin of a day at a price, in the evening of the day after it; the same again takes nothing."""
         from mtok.venue import trading
         from mtok.venue.database import giving
+        from mtok.venue.database.models import ContractRow
 
         self.clock.instant = max(
             self.clock.instant, (parse_date(date) + 1) * 24 * 60 * MINUTE + 19 * 60 * MINUTE
         )
         mark = mark_of(date, price, reference="openai", methodology="1.0")
-        given, _ = giving.give_margin(trading.surroundings(), [mark], parse_date(date), self.clock())
+        keep_published(mark)
+        contracts = list(ContractRow.objects.values_list("pk", flat=True))
+        given, _ = giving.give_margin(
+            trading.surroundings(), [mark], parse_date(date), self.clock(), contracts
+        )
         return given
+
+
+def keep_published(mark: Any) -> None:
+    """Keep a mark as if two persons had approved it and it stood in the log; again, nothing."""
+    from django.db import transaction
+
+    from mtok.venue.database.books import by_time, keep_one
+    from mtok.venue.database.models import MarkRow
+
+    identity = f"{mark.reference}-{mark.date}"
+    if MarkRow.objects.filter(pk=identity).exists():
+        return
+    version = None
+    with transaction.atomic(durable=True):
+        for state in ("proposed", "approved", "published"):
+            version = keep_one(msgspec.structs.replace(mark, state=state), version, by_time(0), identity)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.http import HttpRequest
 from django.urls import reverse
 
-from mtok.settlement.people import Role
+from mtok.settlement.people import OPERATORS, Role
 from mtok.venue.accounts.asking import principal_of
 from mtok.venue.environment import venue_environment
 from mtok.venue.front import is_private
@@ -35,6 +35,12 @@ class Link:
 
 LINKS: Final[list[Link]] = [
     Link(name="Venue", url_name="venue_home", does="", needs_role=False),
+    Link(
+        name="Marks",
+        url_name="marks",
+        does="The values contracts settle on: prepare them, approve them, decide where one is disputed.",
+        roles=frozenset({*OPERATORS, Role.AUDITOR}),
+    ),
     Link(
         name="Account",
         url_name="account",

@@ -52,6 +52,12 @@ class Cluster:
             connection.execute(statement.format(Identifier(name), Identifier(template or "template1")))
         return self.url(name)
 
+    def has(self, name: str) -> bool:
+        """Return whether there is a database of a name."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+            return found.fetchone() is not None
+
     def start(self) -> None:
         """Start the cluster, which first recovers what was committed if it was stopped hard."""
         log = self._folder / "log"

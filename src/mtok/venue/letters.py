@@ -1,6 +1,6 @@
 """Mails as they leave: one recipient each, as text and as HTML, to a mail server or to files.
 
-Without a mail server they are written to the folder `mail` of the venue, so that whoever tries a venue out can read them.
+Without a mail server they are written to the folder `mail` of the venue, for whoever tries a venue out.
 """
 
 from __future__ import annotations

@@ -7,9 +7,11 @@ from django.urls import include, path
 from mtok.venue import urls as public
 from mtok.venue.accounts.home import home
 from mtok.venue.operators import marks
+from mtok.venue.participants.api.venue import api
 
 urlpatterns = [
     path("venue/", home, name="venue_home"),
+    path("venue/api/", api.urls),
     path("venue/marks/", marks.marks, name="marks"),
     path(
         "venue/marks/<date:date>/<str:methodology>/<path:reference>/give",

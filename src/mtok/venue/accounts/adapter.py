@@ -69,7 +69,9 @@ class Adapter(DefaultAccountAdapter):
         """
         base = site_address(allauth_context.request)
         mail = MAILS[template_prefix]
-        links = {name: base + urlsplit(context[name]).path for name in _LINKS if name in context}
+        links: dict[str, str] = {
+            name: base + urlsplit(context[name]).path for name in _LINKS if name in context
+        }
         given = {
             "site": base,
             "at": format_instant(place.now()),

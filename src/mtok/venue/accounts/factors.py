@@ -80,7 +80,7 @@ def _is_code_now(secret: str, code: str) -> bool:
 
 
 def taken(login: Login, code: str) -> Authenticator | None:
-    """Return what a code was taken for, the app's or one of the recovery codes, and see that it is never taken again."""
+    """Return what a code was taken for, app or recovery codes, and see that it is never taken again."""
     code = "".join(code.split())
     with transaction.atomic():
         kinds = (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
@@ -113,7 +113,7 @@ def on_added(sender: Any, authenticator: Authenticator, **_: Any) -> None:
         authenticator.save(update_fields=["data"])
 
 
-class _Code:
+class _Code(base.BaseAuthenticateForm):
     """What the forms for a code share: it is taken once, and few wrong ones are (limits as for passwords)."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Any
+from typing import Any, Final
 
 from allauth.account import forms as allauth
+from allauth.account.fields import EmailField
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.http import HttpRequest
 
 from mtok.venue.accounts.models import Login
 from mtok.venue.accounts.passwords import Length
+
+ADDRESS_MAX: Final = Login._meta.get_field("email").max_length
 
 _NEW_HELP = Length().get_help_text()
 
@@ -21,6 +25,9 @@ def _said(form: forms.Form, **labels: str) -> None:
     for name, field in form.fields.items():
         field.widget.attrs.pop("placeholder", None)
         field.label = labels.get(name, field.label)
+        if isinstance(field, EmailField):  # a longer one would be cut, and somebody else written to
+            field.validators.append(MaxLengthValidator(ADDRESS_MAX))
+            field.widget.attrs["maxlength"] = ADDRESS_MAX
 
 
 class SignIn(allauth.LoginForm):

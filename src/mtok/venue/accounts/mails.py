@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 _FOOT: Final = "\n\nmtok, {site}\nThis was sent by a program; answers to it are not read.\n"
-_NOT_YOU: Final = "\n\nIf this was not you, reset your password at {site}/account/password/reset/ and tell whoever runs the venue."
+_NOT_YOU: Final = (
+    "\n\nIf this was not you, reset your password at {site}/account/password/reset/ and tell whoever runs the "
+    "venue."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +30,8 @@ def _done(subject: str, what: str) -> Mail:
 
 _CONFIRM: Final = _mail(
     "confirm your address",
-    "Somebody, hopefully you, signed up at {site} with this address. To confirm that it is yours, open this page within "
-    "a day and press the button on it:\n\n{activate_url}\n\nIf it was not you, do nothing: without it the login cannot "
+    "Somebody, hopefully you, signed up at {site} with this address. To confirm that it is yours, open this page "
+    "within a day and press the button on it:\n\n{activate_url}\n\nIf it was not you, do nothing: without it the login cannot "
     "be used.",
 )
 
@@ -37,18 +40,18 @@ MAILS: Final = {
     "account/email/email_confirmation": _CONFIRM,
     "account/email/account_already_exists": _mail(
         "you have a login already",
-        "Somebody, hopefully you, tried to sign up at {site} with this address. It has a login already, and nothing was "
-        "changed. If you have forgotten its password, set a new one:\n\n{password_reset_url}",
+        "Somebody, hopefully you, tried to sign up at {site} with this address. It has a login already, and nothing "
+        "was changed. If you have forgotten its password, set a new one:\n\n{password_reset_url}",
     ),
     "account/email/password_reset_key": _mail(
         "set a new password",
-        "Somebody, hopefully you, asked for a new password of your login at {site}. To set one, open this page within an "
-        "hour:\n\n{password_reset_url}\n\nIf it was not you, do nothing: your password stays as it is.",
+        "Somebody, hopefully you, asked for a new password of your login at {site}. To set one, open this page within "
+        "an hour:\n\n{password_reset_url}\n\nIf it was not you, do nothing: your password stays as it is.",
     ),
     "account/email/unknown_account": _mail(
         "no login has this address",
-        "Somebody, hopefully you, asked for a new password at {site}, but no login has this address. You may have signed "
-        "up with another one. To sign up with this one:\n\n{signup_url}",
+        "Somebody, hopefully you, asked for a new password at {site}, but no login has this address. You may have "
+        "signed up with another one. To sign up with this one:\n\n{signup_url}",
     ),
     "account/email/password_changed": _done("your password was changed", "Your password was changed"),
     "account/email/password_reset": _done(

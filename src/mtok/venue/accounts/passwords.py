@@ -7,6 +7,7 @@ from threading import BoundedSemaphore
 from typing import Any, Final
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
+from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
 
 from mtok.errors import EnvironmentFailed
@@ -89,3 +90,17 @@ class OwnWords:
     def get_help_text(self) -> str:
         """Return what is asked."""
         return "Without the name of this site and the words of your address."
+
+
+class Common(CommonPasswordValidator):
+    """Not one of the 20,000 passwords that are used most, nor one piece over and over, which guessers try next."""
+
+    def validate(self, password: str, user: Any = None) -> None:
+        """Raise ValidationError for what would be guessed first."""
+        found = password.casefold()
+        if found in self.passwords or found in (found + found)[1:-1]:
+            raise ValidationError("This is one of the passwords that are tried first.", "password_common")
+
+    def get_help_text(self) -> str:
+        """Return what is asked."""
+        return "Nothing that many use, nothing repeated."

@@ -1,7 +1,7 @@
 """Sessions: when one begins and ends, where else one is signed in.
 
-A session ends 30 minutes after the last request of it (15 for whoever acts for the venue) and 12 hours after signing in,
-and all of a login end when its password changes or it is disabled.
+A session ends 30 minutes after its last request (15 for whoever acts for the venue) and 12 hours after signing in. All
+of a login end when its password changes or it is disabled.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from allauth.mfa.base import views as factor_views
 from allauth.mfa.recovery_codes import views as recovery_views
 from allauth.mfa.totp import views as totp_views
 from allauth.mfa.webauthn import views as webauthn_views
-from django.urls import path
+from django.urls import path, re_path
 
 from mtok.venue.accounts.home import account
 from mtok.venue.accounts.sessions import sessions
@@ -29,8 +29,8 @@ urlpatterns = [
         account_views.password_reset_from_key_done,
         name="account_reset_password_from_key_done",
     ),
-    path(
-        "password/reset/key/<slug:uidb36>-<str:key>/",
+    re_path(
+        r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[0-9A-Za-z-]+)/$",
         account_views.password_reset_from_key,
         name="account_reset_password_from_key",
     ),

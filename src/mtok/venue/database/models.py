@@ -113,7 +113,7 @@ class Event(models.Model):
     """What happened to an object, in order; insert-only. The last one of an object is the object.
 
     command : the cause, `kind.command`, given to the object `subject` by a person in a role with `details` (JSON)
-    version, state, record : of the object after it
+    version, state, record : of the object after it; of a run, kind `run` and its instant, what it looks at and finds
     """
 
     at = models.BigIntegerField()
@@ -135,17 +135,17 @@ class Event(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["kind", "object", "version"], name="one_event_a_version")
         ]
+        indexes = [models.Index(fields=["kind", "command", "at"], name="event_by_cause")]
 
 
-class Run(models.Model):
-    """A run: its instant, what was hashed before it and after it; insert-only."""
+class Logged(models.Model):
+    """Where an event stands in the private log; insert-only."""
 
-    at = models.BigIntegerField(primary_key=True)
-    inputs = models.TextField()
-    outputs = models.TextField()
+    index = models.BigIntegerField(primary_key=True)
+    event = models.OneToOneField(Event, on_delete=models.PROTECT, related_name="logged")
 
     class Meta:
-        db_table = "run"
+        db_table = "logged"
 
 
 class Intention(models.Model):
@@ -175,10 +175,10 @@ class Intention(models.Model):
 
 
 class LedgerTransaction(models.Model):
-    """`mtok.market.ledger.Transaction`; insert-only."""
+    """`mtok.market.ledger.Transaction`; insert-only. marks : what it rests on, JSON"""
 
     id = models.CharField(primary_key=True, max_length=22)
-    kind = models.CharField(max_length=20)
+    kind = models.CharField(max_length=24)
     business_key = models.CharField(max_length=160, unique=True)
     contract = models.ForeignKey(ContractRow, on_delete=models.PROTECT, related_name="transactions")
     effective_day = models.BigIntegerField()
@@ -186,6 +186,7 @@ class LedgerTransaction(models.Model):
     person = models.CharField(max_length=22)
     reverses = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="+")
     terms_sha256 = models.CharField(max_length=64)
+    marks = models.TextField()
 
     class Meta:
         db_table = "ledger_transaction"
@@ -225,25 +226,46 @@ class Answered(models.Model):
 class Message(models.Model):
     """A mail to one recipient, written in the transaction it tells of. id : of event and recipient, its Message-ID too
 
-    not_before : the slot of what may be told at a fixed time alone
+    login : whose address it is, None of an address that is nobody's yet · not_before : the slot of what may be told
+    at a fixed time alone · next_at : when it is tried next · given_up_at : since when the recipient counts as gone
+    is_secret : whether its text is erased once it is sent
     """
 
     id = models.CharField(primary_key=True, max_length=64)
-    event = models.CharField(max_length=120)
-    login = models.ForeignKey(Login, on_delete=models.PROTECT, related_name="+")
+    event = models.CharField(max_length=160)
+    login = models.ForeignKey(Login, null=True, on_delete=models.PROTECT, related_name="+")
     recipient = models.EmailField()
     subject = models.CharField(max_length=160)
     text = models.TextField()
     html = models.TextField()
+    is_secret = models.BooleanField(default=False)
     made_at = models.BigIntegerField()
     not_before = models.BigIntegerField()
     sent_at = models.BigIntegerField(null=True, db_index=True)
+    given_up_at = models.BigIntegerField(null=True)
     attempts = models.IntegerField(default=0)
     next_at = models.BigIntegerField()
     failure = models.TextField(blank=True)
 
     class Meta:
         db_table = "message"
+        indexes = [
+            models.Index(
+                name="message_waiting",
+                fields=["next_at"],
+                condition=Q(sent_at=None, given_up_at=None),
+            )
+        ]
+
+
+class Telling(models.Model):
+    """That what no change of an object tells has been told, once: «no match», a call that is overdue; insert-only."""
+
+    event = models.CharField(primary_key=True, max_length=160)
+    at = models.BigIntegerField()
+
+    class Meta:
+        db_table = "telling"
 
 
 class Notice(models.Model):

@@ -89,7 +89,7 @@ def record_of(one: object) -> str:
 
 
 def details_of(details: object) -> str:
-    """Return what a command said, as it is kept; marks by what they are marks of."""
+    """Return what a command said, as it is kept; what rests on marks says so in `mark_use`."""
     return msgspec.json.encode(_plain(details)).decode()
 
 
@@ -97,7 +97,7 @@ def _plain(details: object) -> object:
     if isinstance(details, Mark):
         return {"reference": details.reference, "date": details.date, "version": details.version}
     if isinstance(details, Marked):
-        return msgspec.structs.asdict(details) | {"marks": [_plain(mark) for mark in details.marks]}
+        return {"day": details.day, "reason": details.reason}
     if isinstance(details, msgspec.Struct):
         return {name: _plain(value) for name, value in msgspec.structs.asdict(details).items()}
     if isinstance(details, tuple):

@@ -32,7 +32,7 @@ PASSWORD_HASHERS = ["mtok.venue.accounts.passwords.Argon2id"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "mtok.venue.accounts.passwords.Length"},
     {"NAME": "mtok.venue.accounts.passwords.OwnWords"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "mtok.venue.accounts.passwords.Common"},
 ]
 PASSWORD_RESET_TIMEOUT = _HOUR
 

@@ -68,7 +68,7 @@ def hidden(page: str, name: str) -> str:
 def test_a_mark_is_made_by_two_on_the_pages(venue: MarkedVenue) -> None:
     venue.print(FIRST)
     anna, bert = browser(venue, "preparer"), browser(venue, "approver")
-    assert "1 waits for somebody" in seen(anna, "/venue/marks/")
+    assert "1 waits for somebody" in seen(anna, "/venue/marks")
     page = seen(anna, PAGE.format(FIRST))
     assert "Make it again and propose it" in page
     assert f'href="/series/{SERIES}/{FIRST}/0"' in page
@@ -82,7 +82,7 @@ def test_a_mark_is_made_by_two_on_the_pages(venue: MarkedVenue) -> None:
     venue.tick()
     page = seen(bert, PAGE.format(FIRST))
     assert "Anna" in page
-    assert "Nothing waits for anybody" in seen(bert, "/venue/marks/")
+    assert "Nothing waits for anybody" in seen(bert, "/venue/marks")
     venue.print(SECOND)
     sent(browser(venue, "preparer"), SECOND, "prepare")
     assert "+0.100000 (+0.81" in seen(browser(venue, "approver"), PAGE.format(SECOND)).replace(" ", " ")
@@ -171,7 +171,7 @@ def test_no_form_takes_a_number(venue: MarkedVenue) -> None:
 @pytest.mark.parametrize("name", ["buyer", "admin"])
 def test_who_has_no_business_with_marks_is_told_nothing(venue: MarkedVenue, name: str) -> None:
     client = browser(venue, name)
-    for address in ("/venue/marks/", PAGE.format(FIRST)):
+    for address in ("/venue/marks", PAGE.format(FIRST)):
         assert client.get(address).status_code == 404
     assert client.post(f"{PAGE.format(FIRST)}/give", {"command": "prepare"}).status_code == 404
 

@@ -12,7 +12,7 @@ from mtok.venue.participants.api.venue import api
 urlpatterns = [
     path("venue/", home, name="venue_home"),
     path("venue/api/", api.urls),
-    path("venue/marks/", marks.marks, name="marks"),
+    path("venue/marks", marks.marks, name="marks"),
     path(
         "venue/marks/<date:date>/<str:methodology>/<path:reference>/give",
         marks.mark_command,

@@ -17,8 +17,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from mtok.calendar import DAY, format_date, parse_date
-from mtok.errors import AnswerIsNo, MtokError
+from mtok.errors import AnswerIsNo, BadCall, MtokError
 from mtok.methodology.registry import VERSIONS
+from mtok.settlement.machines import Refused
 from mtok.settlement.people import OPERATORS, Role
 from mtok.settlement.review import REASON_MAX
 from mtok.venue import judging, marking, place
@@ -115,7 +116,7 @@ def _case(date: str, methodology: str, reference: str) -> Case:
         known = False
     if not known:
         raise AnswerIsNo(
-            "page_unknown", "there is no such day of marks", "The list of marks is at /venue/marks/."
+            "page_unknown", "there is no such day of marks", "The list of marks is at /venue/marks."
         )
     return look(reference, methodology, day, place.now())
 
@@ -221,14 +222,14 @@ _COMMANDS: Final[Mapping[str, Callable[[HttpRequest, Case], str]]] = {
 
 
 def _last(case: Case) -> str:
-    """Return the id of the mark of the day. Raises AnswerIsNo (`not_found`) without one."""
+    """Return the id of the mark of the day. Raises Refused (`not_found`) without one."""
     if case.last is None:
-        raise AnswerIsNo("not_found", "the day has no mark yet", "Prepare one.")
+        raise Refused("not_found", "the day has no mark yet", "Prepare one.")
     return case.last.id
 
 
 def _filled(kind: type[Reason], request: HttpRequest) -> dict[str, Any]:
-    """Return what a form says. Raises AnswerIsNo (`form_incomplete`) where something is missing."""
+    """Return what a form says. Raises BadCall (`form_incomplete`) where something is missing."""
     form = kind(request.POST)
     _refuse_unfilled(form)
     found: dict[str, Any] = form.cleaned_data
@@ -238,7 +239,7 @@ def _filled(kind: type[Reason], request: HttpRequest) -> dict[str, Any]:
 def _refuse_unfilled(form: forms.Form) -> None:
     if not form.is_valid():
         name, errors = next(iter(form.errors.items()))
-        raise AnswerIsNo(
+        raise BadCall(
             "form_incomplete",
             f"{name}: {' '.join(errors)}",
             "Nothing was changed. Fill it in and send it again.",

@@ -53,7 +53,11 @@ def seen(client: Any, address: str) -> str:
 
 
 def sent(client: Any, date: str, command: str, **fields: Any) -> str:
-    """Send a form and return the page it leads to."""
+    """Send a form, with the digest of what its page shows, and return the page it leads to."""
+    if "digest" not in fields and (
+        found := re.search(r'name="digest" value="(\w+)"', seen(client, PAGE.format(date)))
+    ):
+        fields["digest"] = found[1]
     response = client.post(f"{PAGE.format(date)}/give", {"command": command, **fields}, follow=True)
     assert [code for _, code in response.redirect_chain] == [303]
     return re.sub(r"\s+", " ", response.content.decode())
@@ -86,6 +90,20 @@ def test_a_mark_is_made_by_two_on_the_pages(venue: MarkedVenue) -> None:
     venue.print(SECOND)
     sent(browser(venue, "preparer"), SECOND, "prepare")
     assert "+0.100000 (+0.81" in seen(browser(venue, "approver"), PAGE.format(SECOND)).replace(" ", " ")
+
+
+def test_a_form_is_of_the_mark_that_its_page_has_shown(venue: MarkedVenue) -> None:
+    from mtok.venue import marking
+
+    venue.print(FIRST)
+    made = venue.prepared(FIRST)
+    shown = made.mark.digest
+    marking.hold(venue.who("preparer"), made.id, "Wait.")
+    marking.release(venue.who("preparer"), made.id, "It is right.", ("ab" * 32,))
+    for command in ("approve", "reject"):
+        page = sent(browser(venue, "approver"), FIRST, command, digest=shown, reason="No.")
+        assert "The mark is not what the page has shown any more" in page
+    assert venue.mark(FIRST).mark.state == "proposed"
 
 
 def test_approving_takes_the_second_factor(venue: MarkedVenue) -> None:

@@ -6,19 +6,12 @@ from django.urls import include, path
 
 from mtok.venue import urls as public
 from mtok.venue.accounts.home import home
-from mtok.venue.operators import marks
 from mtok.venue.participants.api.venue import api
 
 urlpatterns = [
     path("venue/", home, name="venue_home"),
     path("venue/api/", api.urls),
-    path("venue/marks", marks.marks, name="marks"),
-    path(
-        "venue/marks/<date:date>/<str:methodology>/<path:reference>/give",
-        marks.mark_command,
-        name="mark_command",
-    ),
-    path("venue/marks/<date:date>/<str:methodology>/<path:reference>", marks.mark_day, name="mark_day"),
+    path("venue/", include("mtok.venue.operators.urls")),
     path("account/", include("mtok.venue.accounts.urls")),
     *public.urlpatterns,
 ]

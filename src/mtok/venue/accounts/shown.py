@@ -47,6 +47,30 @@ LINKS: Final[list[Link]] = [
         does="Your address and password, second factor, and where you are signed in.",
         needs_role=False,
     ),
+    Link(
+        name="Desk",
+        url_name="desk",
+        does="Requests to screen, runs, terms to send.",
+        roles=frozenset({Role.DESK}),
+    ),
+    Link(
+        name="Treasury",
+        url_name="treasury",
+        does="Contracts, margin, calls, payments and defaults.",
+        roles=frozenset({Role.TREASURY}),
+    ),
+    Link(
+        name="Audit",
+        url_name="audit",
+        does="All that happened, and every object, to read.",
+        roles=frozenset({Role.AUDITOR}),
+    ),
+    Link(
+        name="Incidents",
+        url_name="operators_notices",
+        does="What went wrong, what participants complain of, and what was answered.",
+        roles=frozenset({*OPERATORS, Role.AUDITOR}),
+    ),
 ]
 
 

@@ -171,35 +171,35 @@ def _proposed(state: str) -> str:
 
 
 def _hold(request: HttpRequest, case: Case) -> str:
-    marking.hold(request.principal, _last(case), _filled(Reason, request)["reason"])
+    marking.hold(request.principal, _shown(request, case), _filled(Reason, request)["reason"])
     return "The mark is held."
 
 
 def _release(request: HttpRequest, case: Case) -> str:
     form = Evidence(request.POST, request.FILES)
     _refuse_unfilled(form)
-    marking.release(request.principal, _last(case), form.cleaned_data["reason"], (form.digest(),))
+    marking.release(request.principal, _shown(request, case), form.cleaned_data["reason"], (form.digest(),))
     return "The mark is proposed again. Another person has to approve it."
 
 
 def _approve(request: HttpRequest, case: Case) -> str:
-    marking.approve(request.principal, _last(case), request.POST.get("digest", ""))
+    marking.approve(request.principal, _shown(request, case), request.POST["digest"])
     return "The mark is approved. It is printed with the next tick of the clock."
 
 
 def _reject(request: HttpRequest, case: Case) -> str:
-    marking.reject(request.principal, _last(case), _filled(Reason, request)["reason"])
+    marking.reject(request.principal, _shown(request, case), _filled(Reason, request)["reason"])
     return "The mark is rejected. The value it rested on is ruled out for this day."
 
 
 def _uphold(request: HttpRequest, case: Case) -> str:
-    judging.intend(request.principal, _last(case), "uphold", _filled(Reason, request)["reason"])
+    judging.intend(request.principal, _shown(request, case), "uphold", _filled(Reason, request)["reason"])
     return "Said. Another operator has to confirm it within a day."
 
 
 def _correct(request: HttpRequest, case: Case) -> str:
     found = _filled(Choice, request)
-    judging.intend(request.principal, _last(case), "correct", found["reason"], found["source"])
+    judging.intend(request.principal, _shown(request, case), "correct", found["reason"], found["source"])
     return "Said. Another operator has to confirm it within a day."
 
 
@@ -221,10 +221,12 @@ _COMMANDS: Final[Mapping[str, Callable[[HttpRequest, Case], str]]] = {
 }
 
 
-def _last(case: Case) -> str:
-    """Return the id of the mark of the day. Raises Refused (`not_found`) without one."""
+def _shown(request: HttpRequest, case: Case) -> str:
+    """Return the id of the mark that the page of a form has shown. Raises Refused: `not_found`, `digest_stale`."""
     if case.last is None:
         raise Refused("not_found", "the day has no mark yet", "Prepare one.")
+    if request.POST.get("digest") != case.last.mark.digest:
+        raise Refused("digest_stale", "the mark is not what the page has shown any more", "Look at it again.")
     return case.last.id
 
 

@@ -67,6 +67,12 @@ LINKS: Final[list[Link]] = [
         needs_role=False,
     ),
     Link(
+        name="Marks",
+        url_name="marks",
+        does="The values contracts settle on: prepare them, approve them, decide where one is disputed.",
+        roles=frozenset({*OPERATORS, Role.AUDITOR}),
+    ),
+    Link(
         name="Account",
         url_name="account",
         does="Your address and password, second factor, and where you are signed in.",

@@ -44,7 +44,7 @@ def office() -> Iterator[Post]:
 
 @pytest.fixture
 def post(office: Post) -> Post:
-    office.letters.clear()
+    office.taken.clear()
     return office
 
 
@@ -450,39 +450,16 @@ def test_what_allauth_offers_beyond_is_no_address() -> None:
 # ---- mail
 
 
-def test_without_a_mail_server_mails_are_files() -> None:
-    from django.test import override_settings
+def test_without_a_mail_server_mails_are_files(office: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mtok.venue.accounts import adapter
+    from mtok.venue.environment import venue_environment
 
-    from mtok.venue.letters import mail_settings
-
-    folder = venues.configured() / "store" / "venue"
-    with override_settings(**mail_settings("", folder)):
-        Visitor().sign_up()
-    [*_, last] = sorted((folder / "mail").iterdir(), key=lambda path: path.stat().st_mtime)
+    monkeypatch.setattr(adapter, "venue_environment", venue_environment)
+    Visitor().sign_up()
+    folder = venues.configured() / "store" / "venue" / "mail"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    [*_, last] = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
+    assert last.suffix == ".eml"
     assert f"To: {ADDRESS}" in last.read_text()
-    page = Visitor().go("/account/confirm-email/").content.decode()
-    assert "no mail server" in page
-
-
-@pytest.mark.parametrize(
-    ("address", "said"),
-    [
-        ("smtp://h", {"EMAIL_PORT": 25, "EMAIL_USE_SSL": False, "EMAIL_USE_TLS": False}),
-        ("smtps://u:p%40ss@h:99", {"EMAIL_PORT": 99, "EMAIL_USE_SSL": True, "EMAIL_HOST_PASSWORD": "p@ss"}),
-        ("smtp://h:587?starttls=1", {"EMAIL_PORT": 587, "EMAIL_USE_TLS": True}),
-    ],
-)
-def test_which_mail_server(address: str, said: dict[str, object]) -> None:
-    from mtok.venue.letters import mail_settings
-
-    assert mail_settings(address, Path("/x")).items() >= said.items()
-
-
-@pytest.mark.parametrize("address", ["smtp://", "smtp://h:99999", "smtp://h?x=1", "smtp://:25"])
-def test_what_is_no_mail_server_is_refused(address: str) -> None:
-    from mtok.errors import BadCall
-    from mtok.venue.letters import mail_settings
-
-    with pytest.raises(BadCall) as caught:
-        mail_settings(address, Path("/x"))
-    assert caught.value.code == "setting_invalid"
+    assert "/account/confirm-email/" in last.read_text()
+    assert "no mail server" in Visitor().go("/account/confirm-email/").content.decode()

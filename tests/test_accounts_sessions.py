@@ -87,6 +87,19 @@ def test_signing_in_makes_a_new_session(post: Post) -> None:
     assert visitor.client.session.session_key != before
 
 
+def test_showing_again_who_one_is_makes_a_new_session_that_is_listed_as_the_old_one(post: Post) -> None:
+    visitor, other = registered(post), Visitor()
+    other.client.cookies["__Host-sid"] = before = visitor.client.session.session_key
+    visitor.go("/account/reauthenticate/?next=/account/")
+    visitor.send("password", password=PASSWORD)
+    assert is_signed_in(visitor)
+    assert visitor.client.session.session_key != before
+    assert not is_signed_in(other)
+    elsewhere = Visitor()
+    elsewhere.sign_in()
+    assert elsewhere.go("/account/sessions/").content.decode().count(">Sign out</button></form></td>") == 1
+
+
 def test_signing_out_ends_the_session_for_whoever_has_its_cookie(post: Post) -> None:
     visitor, other = registered(post), Visitor()
     other.client.cookies["__Host-sid"] = visitor.client.session.session_key

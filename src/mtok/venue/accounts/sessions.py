@@ -77,7 +77,7 @@ def on_signed_in(sender: Any, request: HttpRequest, user: Login, **_: Any) -> No
 
 
 def on_authentication(sender: Any, request: HttpRequest, **said: Any) -> None:
-    """Give the session of who has shown again who they are another id; it stays the same one in the list of sessions."""
+    """Give the session of who has shown again who they are another id; it stays the same one in their list."""
     if said.get("reauthenticated"):
         before = request.session.session_key
         request.session.cycle_key()

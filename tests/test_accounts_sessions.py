@@ -351,7 +351,7 @@ def test_two_who_show_a_code_at_once_are_not_both_let_in(post: Post, clock: venu
     def show() -> None:
         from django.db import connections
 
-        found.append(taken(login, code) is not None)
+        found.append(taken(login.pk, code) is not None)
         connections.close_all()
 
     threads = [threading.Thread(target=show) for _ in range(8)]

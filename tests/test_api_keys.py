@@ -23,14 +23,13 @@ SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 
 
 @pytest.fixture
-def venue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+def venue(tmp_path: Path) -> Iterator[Clock]:
     """A venue with a participant, whose app goes by the venue's clock."""
     from allauth.mfa.totp.internal import auth
     from django.core.cache import cache
 
     cache.clear()
     with founded(tmp_path) as clock:
-        monkeypatch.setattr(auth, "yield_hotp_counters_from_time", lambda: iter([clock() // 30_000_000]))
         admitted("pat@example.org", "Pat, pat@example.org")
         auth.TOTP.activate(login_of("pat@example.org"), SECRET)
         yield clock
@@ -239,5 +238,15 @@ def test_a_login_without_an_app_has_no_codes(venue: Clock) -> None:
     granted(named("mia@example.org", "Mia"), Role.AUDITOR)
     text = api_keys.make(acting("mia@example.org"), "bot", ["read"], 1)[1]
     found = api_keys.principal_of_key(text, one_time_code(venue()))
+    assert found is not None
+    assert found.stepped_up_at is None
+
+
+def test_a_code_that_was_shown_on_a_page_is_used_up_for_keys(venue: Clock) -> None:
+    from mtok.venue.accounts.factors import taken
+
+    text, code = made("approvals"), one_time_code(venue())
+    assert taken(login_of("pat@example.org").pk, code) is not None
+    found = api_keys.principal_of_key(text, code)
     assert found is not None
     assert found.stepped_up_at is None

@@ -20,6 +20,7 @@ from mtok.canonical import sha256_hex
 from mtok.settlement.machines import Refused
 from mtok.venue import place
 from mtok.venue.accounts.events import happened
+from mtok.venue.accounts.factors import taken
 from mtok.venue.accounts.holdings import rights_of
 from mtok.venue.accounts.kinds import written
 from mtok.venue.accounts.models import ApiKey
@@ -123,8 +124,8 @@ def _is_right(login: int, code: str) -> bool:
     cache.add(counter, 0, timeout=_WINDOW_SECONDS)
     if cache.get(counter, 0) >= _CODES_MAX:
         return False
-    found = Authenticator.objects.filter(user=login, type=Authenticator.Type.TOTP).first()
-    if found is None or not found.wrap().validate_code(code):
+    found = taken(login, code, [Authenticator.Type.TOTP])
+    if found is None:
         with suppress(ValueError):  # the window has just ended
             cache.incr(counter)
         return False

@@ -476,3 +476,62 @@ def test_without_a_mail_server_mails_are_files(office: Post, monkeypatch: pytest
     assert f"To: {ADDRESS}" in last.read_text()
     assert "/account/confirm-email/" in last.read_text()
     assert "no mail server" in Visitor().go("/account/confirm-email/").content.decode()
+
+
+# ---- what else is asked of passwords and of pages
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/account/login/", {"password": "current-password"}),
+        ("/account/signup/", {"password1": "new-password"}),
+        (
+            "/account/password/change/",
+            {"oldpassword": "current-password", "password1": "new-password", "password2": "new-password"},
+        ),
+    ],
+)
+def test_fields_for_passwords_are_masked_and_open_to_password_managers(
+    post: Post, path: str, names: dict[str, str]
+) -> None:
+    visitor = registered(post) if "change" in path else Visitor()
+    visitor.go(path)
+    for name, complete in names.items():
+        [field] = [tag for tag in visitor.text().split("<input") if f'name="{name}"' in tag]
+        assert 'type="password"' in field
+        assert f'autocomplete="{complete}"' in field
+    assert "onpaste" not in visitor.text()
+
+
+def test_a_password_is_good_after_years(post: Post, clock: venues.Clock) -> None:
+    registered(post)
+    clock.pass_seconds(5 * 366 * 86_400)
+    visitor = Visitor()
+    visitor.sign_in()
+    assert is_signed_in(visitor)
+
+
+def test_a_venue_begins_without_anybody() -> None:
+    assert not Login.objects.exists()
+
+
+def test_a_new_password_does_not_get_around_the_second_factor(post: Post, clock: venues.Clock) -> None:
+    secret = registered(post).enrol(clock)
+    visitor = Visitor()
+    visitor.go("/account/password/reset/")
+    visitor.send("email", email=ADDRESS)
+    visitor.go(post.last_link())
+    visitor.send("password1", password1="entirely new words", password2="entirely new words")
+    assert not is_signed_in(visitor)
+    visitor.sign_in(password="entirely new words")
+    assert not is_signed_in(visitor)
+    visitor.send("code", code=totp(secret, clock()))
+    assert is_signed_in(visitor)
+
+
+def test_signing_out_stands_on_every_page(post: Post) -> None:
+    visitor = registered(post)
+    for path in ("/venue/", "/account/", "/account/2fa/", "/account/sessions/", "/venue/nothing"):
+        visitor.go(path)
+        assert visitor.form("/account/logout/"), path

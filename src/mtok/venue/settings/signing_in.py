@@ -5,10 +5,18 @@ allauth does it; what it can do beyond what is listed in `mtok.venue.accounts.ur
 
 from __future__ import annotations
 
+from mtok.errors import BadCall
 from mtok.venue.environment import environment
 
 _ENVIRONMENT = environment()
 _HOUR = 3_600
+
+if "*" in _ENVIRONMENT.hosts and not _ENVIRONMENT.base_url:
+    raise BadCall(
+        "setting_invalid",
+        "MTOK_HOSTS admits any name and MTOK_BASE_URL is empty: links in mails would lead wherever a stranger says",
+        "Name the hosts, or the base address.",
+    )
 
 # cookies: two of them, for this host alone
 SESSION_COOKIE_NAME = "__Host-sid"

@@ -283,7 +283,11 @@ def test_a_venue_for_any_name_needs_an_address_of_its_own() -> None:
     command = [sys.executable, "-c", "import mtok.venue.settings.venue"]
     for base, status in (("", 1), ("https://prices.example.org", 0)):
         said = subprocess.run(
-            command, check=False, env={**os.environ, **settings, "MTOK_BASE_URL": base}, capture_output=True, text=True
+            command,
+            check=False,
+            env={**os.environ, **settings, "MTOK_BASE_URL": base},
+            capture_output=True,
+            text=True,
         )
         assert said.returncode == status, said.stderr
         assert ("links in mails" in said.stderr) is bool(status)

@@ -24,14 +24,14 @@ SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 
 @pytest.fixture
 def venue(tmp_path: Path) -> Iterator[Clock]:
-    """A venue with a participant, whose app goes by the venue's clock."""
-    from allauth.mfa.totp.internal import auth
+    """A venue with a participant who has an app."""
+    from allauth.mfa.totp.internal.auth import TOTP
     from django.core.cache import cache
 
     cache.clear()
     with founded(tmp_path) as clock:
         admitted("pat@example.org", "Pat, pat@example.org")
-        auth.TOTP.activate(login_of("pat@example.org"), SECRET)
+        TOTP.activate(login_of("pat@example.org"), SECRET)
         yield clock
 
 

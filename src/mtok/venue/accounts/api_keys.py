@@ -13,7 +13,6 @@ from typing import Final
 
 from allauth.mfa.models import Authenticator
 from django.core.cache import cache
-from django.db.transaction import atomic as transaction
 
 from mtok.calendar import DAY
 from mtok.canonical import sha256_hex
@@ -23,8 +22,9 @@ from mtok.venue.accounts.events import happened
 from mtok.venue.accounts.factors import taken
 from mtok.venue.accounts.holdings import rights_of
 from mtok.venue.accounts.kinds import written
-from mtok.venue.accounts.models import ApiKey
+from mtok.venue.accounts.models import ApiKey, Login
 from mtok.venue.accounts.principals import SCOPES, Principal
+from mtok.venue.database.transactions import transaction_of
 
 BEGINNING: Final = "mtok_"
 KEYS_MAX: Final = 10
@@ -55,7 +55,8 @@ def make(principal: Principal, name: str, scopes: Iterable[str], days: int) -> t
         )
     title = written({"name": name}, "name", _NAME_CHARS)
     text = BEGINNING + secrets.token_urlsafe(_SECRET_BYTES)
-    with transaction():
+
+    def work() -> ApiKey:
         if len(live(principal)) >= KEYS_MAX:
             raise Refused(
                 "keys_too_many", f"you have {KEYS_MAX} keys that are in use", "End one of them first."
@@ -70,17 +71,22 @@ def make(principal: Principal, name: str, scopes: Iterable[str], days: int) -> t
             expires_at=place.now() + days * DAY,
         )
         happened("key.made", key.id, principal, scopes=wanted, expires_at=key.expires_at)
-    return key, text
+        return key
+
+    return transaction_of(work), text
 
 
 def end(principal: Principal, key_id: str) -> None:
     """End a key of one's own. Raises Refused: `not_yours`, `key_unknown`"""
     _refuse_key(principal)
-    with transaction():
+
+    def work() -> None:
         ended = ApiKey.objects.filter(id=key_id, login=principal.login, ended_at=None)
         if not ended.update(ended_at=place.now()):
             raise Refused("key_unknown", "you have no such key in use", "The list shows those you have.")
         happened("key.ended", key_id, principal)
+
+    transaction_of(work)
 
 
 def live(principal: Principal) -> list[ApiKey]:
@@ -113,24 +119,22 @@ def principal_of_key(text: str, one_time_code: str | None = None) -> Principal |
         person=key.login.person_id,
         roles=roles,
         party=party,
-        stepped_up_at=now if one_time_code and _is_right(key.login_id, one_time_code) else None,
+        stepped_up_at=now if one_time_code and _is_right(key.login, one_time_code) else None,
         scopes=frozenset(key.scopes),
     )
 
 
-def _is_right(login: int, code: str) -> bool:
+def _is_right(login: Login, code: str) -> bool:
     """Return whether a code is one of the login's app and has not been used; after five wrong ones, for a while not."""
-    counter = f"mtok.one_time_code.wrong?login={login}"
+    counter = f"mtok.one_time_code.wrong?login={login.pk}"
     cache.add(counter, 0, timeout=_WINDOW_SECONDS)
     if cache.get(counter, 0) >= _CODES_MAX:
         return False
-    found = taken(login, code, [Authenticator.Type.TOTP])
-    if found is None:
+    if taken(login.pk, code, [Authenticator.Type.TOTP]) is None:
         with suppress(ValueError):  # the window has just ended
             cache.incr(counter)
         return False
     cache.delete(counter)
-    found.record_usage()
     return True
 
 

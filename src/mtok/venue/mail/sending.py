@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
+from functools import cache
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -91,21 +92,26 @@ class Server:
             raise NotSent(type(error).__name__) from None
 
     def _connected(self) -> smtplib.SMTP:
-        context = ssl.create_default_context()
         server: smtplib.SMTP
         if self.tls == "implicit":
-            server = smtplib.SMTP_SSL(self.host, self.port, timeout=TIMEOUT_SECONDS, context=context)
+            server = smtplib.SMTP_SSL(self.host, self.port, timeout=TIMEOUT_SECONDS, context=_trusted())
         else:
             server = smtplib.SMTP(self.host, self.port, timeout=TIMEOUT_SECONDS)
         try:
             if self.tls == "starttls":
-                server.starttls(context=context)
+                server.starttls(context=_trusted())
             if self.user:
                 server.login(self.user, self.password)
         except BaseException:
             server.close()
             raise
         return server
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Return what servers are verified against, read once: the authorities that this machine trusts."""
+    return ssl.create_default_context()
 
 
 def _part(server: smtplib.SMTP) -> None:

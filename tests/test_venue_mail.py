@@ -7,6 +7,7 @@ from mailbox import DIES, Mailbox, deliver, mailbox
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import people
@@ -446,6 +447,23 @@ def test_every_event_has_words_in_one_line_of_subject() -> None:
         if is_role:
             assert not [value for value in ("openai", "2026-08", "Birch", "1.00") if value in made.text]
     assert {name for name, _ in names} == {path.stem for path in TEMPLATES.glob("*.txt")} - {"frame"}
+
+
+def test_links_lead_to_pages() -> None:
+    """Every address that a mail leads to is one of the venue's own."""
+    venues.configured()
+    from django.urls import Resolver404, resolve
+
+    from mtok.venue.mail import telling, writing
+
+    told = telling.Told(event="e", name="n", not_before=0, object="A" * 22)
+    people_led = [msgspec.structs.replace(told, party="p", kind=kind) for kind in writing._PAGES]
+    roles_led = [msgspec.structs.replace(told, role=role) for role in writing._DESKS]
+    for one in people_led + roles_led:
+        try:
+            resolve(writing.page_of(one))
+        except Resolver404:
+            pytest.fail(f"no page at {writing.page_of(one)}")
 
 
 def test_states_of_the_table_are_states_of_the_core() -> None:

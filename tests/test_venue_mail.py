@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from mailbox import DIES, Mailbox, deliver, mailbox
 from pathlib import Path
@@ -477,3 +478,37 @@ def test_states_of_the_table_are_states_of_the_core() -> None:
         for before in row.before:
             pairs = {(one.state, after) for one in machine.rows for after in one.to}
             assert (before, row.after) in pairs, f"{row.name}: no command leads from {before} to {row.after}"
+
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "mail.md"
+
+
+def events_table() -> str:
+    """Return the events of the document as the program has them."""
+    from mtok.venue.mail import telling
+    from mtok.venue.mail.writing import TEMPLATES
+
+    rows = [(row.name, row.readers, row.hour.value) for row in telling.TABLE]
+    rows += [
+        ("margin_call", (telling.Reader.CALLED,), "at once"),
+        ("calls_made", (Role.TREASURY,), "at once"),
+        ("call_overdue", (telling.Reader.CALLED,), "when it is overdue"),
+        ("overdue_waits", (Role.TREASURY,), "when a call is overdue"),
+        ("reconfirm", (telling.Reader.OWNER,), "at 15:00, of a request that is not firm for the next run"),
+        ("no_match", (telling.Reader.OWNER,), "at the end of the slot"),
+        ("undeliverable", (Role.DESK,), "a day after it was due"),
+    ]
+    lines = ["| event | who is told | when | subject |", "| --- | --- | --- | --- |"]
+    for name, readers, hour in rows:
+        subject = (TEMPLATES / f"{name}.txt").read_text("utf-8").split("\n")[0]
+        subject = re.sub(r"{% if \w+ %}(.*?){% else %}(.*?){% endif %}", r"\1 · to a role: \2", subject)
+        who = ", ".join(f"`{one}`" if isinstance(one, Role) else one for one in readers)
+        lines.append(f"| `{name}` | {who} | {hour} | {subject} |")
+    return "\n".join(lines)
+
+
+def test_the_document_lists_every_event() -> None:
+    venues.configured()
+    page = DOCUMENT.read_text("utf-8")
+    written = page.partition("<!-- events -->\n")[2].partition("\n<!-- end -->")[0]
+    assert written == events_table(), f"docs/mail.md should say\n{events_table()}"

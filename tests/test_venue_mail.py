@@ -330,17 +330,39 @@ def test_what_is_refused_tells_nobody(clock: venues.Clock) -> None:
     assert len(kept()) == before
 
 
-def test_a_secret_is_erased_once_it_is_sent(clock: venues.Clock, box: Mailbox) -> None:
-    from mtok.venue.mail import outbox
-    from mtok.venue.mail.writing import composed
+@pytest.mark.parametrize(
+    ("address", "port", "tls"),
+    [
+        ("smtp://mail.example", 25, "starttls"),
+        ("smtp://mail.example:587?starttls=1", 587, "starttls"),
+        ("smtp://localhost:2525", 2525, ""),
+        ("smtp://localhost?starttls=1", 25, "starttls"),
+        ("smtps://me:p%40ss@mail.example", 465, "implicit"),
+    ],
+)
+def test_which_server(address: str, port: int, tls: str) -> None:
+    """Nothing goes to another machine in the clear, whatever the address leaves out."""
+    venues.configured()
+    from mtok.venue.environment import VenueEnvironment
+    from mtok.venue.mail.sending import Server
 
-    words = composed("Confirm your address", ["Follow the link."], "https://localhost/account/confirm/secret")
-    message = outbox.message("account:1", "new@example.com", words, clock(), is_secret=True)
-    message.save()
-    deliver(box, clock())
-    assert b"secret" in box.raw[0]
-    message.refresh_from_db()
-    assert (message.text, message.html, message.sent_at) == ("", "", clock())
+    found = Server.of(VenueEnvironment(mail=address, mail_from="v@mtok.example"))
+    assert found is not None
+    assert (found.port, found.tls) == (port, tls)
+    assert "p@ss" not in repr(found)
+    assert Server.of(VenueEnvironment(mail="")) is None
+
+
+def test_a_server_without_tls_is_not_spoken_to(clock: venues.Clock, box: Mailbox) -> None:
+    from dataclasses import replace
+
+    from mtok.venue.mail.work import deliver_due
+
+    story = Story(clock)
+    story.ask(story.buyer, "b", Side.BUY)
+    assert deliver_due(replace(box.server(), tls="starttls").send, clock, 100) == 0
+    assert box.raw == []
+    assert {one.failure for one in kept()} == {"SMTPNotSupportedError"}
 
 
 def test_notifications_say_the_same(clock: venues.Clock) -> None:

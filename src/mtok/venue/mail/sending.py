@@ -25,9 +25,7 @@ from mtok.venue.environment import VenueEnvironment
 TIMEOUT_SECONDS: Final = 10
 """Of each of the about ten exchanges of a delivery; all of them end before the mail is tried again."""
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-_SMTPS_PORT: Final = 465
-_SUBMISSION_PORT: Final = 587
-_SMTP_PORT: Final = 25
+_PORTS: Final = {"smtp": 25, "smtps": 465}
 _PERMANENT: Final = range(500, 600)
 
 
@@ -57,11 +55,11 @@ class Server:
             return None
         parts = urlsplit(said.mail)
         host = parts.hostname or ""
-        tls = "implicit" if parts.scheme == "smtps" else "" if host in _LOOPBACK else "starttls"
-        usual = {"implicit": _SMTPS_PORT, "starttls": _SUBMISSION_PORT, "": _SMTP_PORT}[tls]
+        is_plain = host in _LOOPBACK and not parts.query
+        tls = "implicit" if parts.scheme == "smtps" else "" if is_plain else "starttls"
         return cls(
             host=host,
-            port=parts.port or usual,
+            port=parts.port or _PORTS[parts.scheme],
             tls=tls,
             sender=said.mail_from,
             user=unquote(parts.username or ""),

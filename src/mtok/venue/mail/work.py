@@ -80,8 +80,7 @@ def late(now: int) -> list[Message]:
 
 
 def _sent(message: Message, now: int) -> None:
-    erased = {"text": "", "html": ""} if message.is_secret else {}
-    Message.objects.filter(pk=message.pk).update(sent_at=now, failure="", **erased)
+    Message.objects.filter(pk=message.pk).update(sent_at=now, failure="")
 
 
 def _failed(message: Message, error: NotSent, now: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.http import HttpRequest
 from django.urls import reverse
 
-from mtok.settlement.people import OPERATORS, Role
+from mtok.settlement.people import OPERATORS, PARTICIPANTS, Role
 from mtok.venue.accounts.asking import principal_of
 from mtok.venue.environment import venue_environment
 from mtok.venue.front import is_private
@@ -40,6 +40,42 @@ LINKS: Final[list[Link]] = [
         url_name="account",
         does="Your address and password, second factor, and where you are signed in.",
         needs_role=False,
+    ),
+    Link(
+        name="Organisation",
+        url_name="organisation",
+        does="What the venue has of your company: its contact, and with whom it deals.",
+        roles=frozenset(PARTICIPANTS),
+    ),
+    Link(
+        name="Keys",
+        url_name="api_keys",
+        does="Keys with which your programs use the API.",
+        roles=frozenset(PARTICIPANTS),
+    ),
+    Link(
+        name="Changes",
+        url_name="admin_changes",
+        does="What another admin has proposed, and what was decided.",
+        roles=frozenset({Role.ADMIN}),
+    ),
+    Link(
+        name="People",
+        url_name="admin_people",
+        does="Logins, whose they are, and their roles.",
+        roles=frozenset({Role.ADMIN}),
+    ),
+    Link(
+        name="Organisations",
+        url_name="admin_organisations",
+        does="Applications, and what participants are admitted as.",
+        roles=frozenset({Role.ADMIN}),
+    ),
+    Link(
+        name="Account log",
+        url_name="audit_accounts",
+        does="What happened to accounts.",
+        roles=frozenset({Role.ADMIN}),
     ),
     Link(
         name="Desk",

@@ -20,6 +20,7 @@ from peopled import (
     contacts,
     derived,
     founded,
+    founding,
     granted,
     login_of,
     models,
@@ -262,3 +263,25 @@ def test_pages_need_no_script_and_no_style_of_their_own(venue: Clock) -> None:
             assert " style=" not in page
             assert "<style" not in page
             assert "Paper contracts" in page
+
+
+def test_a_founding_admin_comes_in_by_the_link_once(venue: Clock) -> None:
+    """The link sets a password, once; whoever sends it again, or another one, is told that it is of no use."""
+    from django.test import Client
+
+    login = login_of("eve@example.org")
+    link = founding.entrance(login)
+    assert [one.email for one in founding.not_yet_in()] == ["eve@example.org", "fay@example.org"]
+    client = Client(headers={"host": "localhost"})
+    opened = client.get(link, follow=True)
+    where, words = opened.request["PATH_INFO"], "correct horse battery staple"
+    sent = client.post(where, {"password1": words, "password2": words})
+    assert sent.status_code == 302
+    login.refresh_from_db()
+    assert login.check_password(words)
+    assert [one.email for one in founding.not_yet_in()] == ["fay@example.org"]
+    other = Client(headers={"host": "localhost"})
+    refused = other.get(link, follow=True)
+    assert 'name="password1"' not in text_of(refused)
+    signed_in = other.post("/account/login/", {"login": "Eve@example.org", "password": words}, follow=True)
+    assert "/account/2fa/" in text_of(signed_in) or "second factor" in text_of(signed_in)

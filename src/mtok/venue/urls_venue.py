@@ -13,6 +13,7 @@ urlpatterns = [
     path("venue/api/", api.urls),
     path("venue/", include("mtok.venue.operators.urls")),
     path("venue/", include("mtok.venue.accounts.urls_venue")),
+    path("venue/", include("mtok.venue.participants.urls")),
     path("account/", include("mtok.venue.accounts.urls")),
     *public.urlpatterns,
 ]

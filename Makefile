@@ -38,6 +38,7 @@ check: $(VENV)/test.stamp  ## style, types, layers, lock files
 bench: $(VENV)/test.stamp  ## ratios side by side in one run; publishing, verifying: scripts/bench.py --only publish, verify
 	@$(BIN)/python scripts/bench.py
 	@$(BIN)/python scripts/bench_market.py
+	@$(BIN)/python scripts/bench_venue.py
 
 soak: $(VENV)/test.stamp  ## random histories, flipped bytes and half-hourly days, half an hour; what it found is in docs/evidence
 	@$(PYTEST) -m soak

@@ -15,6 +15,16 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="Telling",
+            fields=[
+                ("event", models.CharField(max_length=160, primary_key=True, serialize=False)),
+                ("at", models.BigIntegerField()),
+            ],
+            options={
+                "db_table": "telling",
+            },
+        ),
+        migrations.CreateModel(
             name="Answered",
             fields=[
                 (
@@ -83,6 +93,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "event",
+                "indexes": [models.Index(fields=["kind", "command", "at"], name="event_by_cause")],
                 "constraints": [
                     models.UniqueConstraint(fields=("kind", "object", "version"), name="one_event_a_version")
                 ],
@@ -204,34 +215,6 @@ class Migration(migrations.Migration):
                         name="mark_two_persons",
                     ),
                 ],
-            },
-        ),
-        migrations.CreateModel(
-            name="Message",
-            fields=[
-                ("id", models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ("event", models.CharField(max_length=120)),
-                ("recipient", models.EmailField(max_length=254)),
-                ("subject", models.CharField(max_length=160)),
-                ("text", models.TextField()),
-                ("html", models.TextField()),
-                ("made_at", models.BigIntegerField()),
-                ("not_before", models.BigIntegerField()),
-                ("sent_at", models.BigIntegerField(db_index=True, null=True)),
-                ("attempts", models.IntegerField(default=0)),
-                ("next_at", models.BigIntegerField()),
-                ("failure", models.TextField(blank=True)),
-                (
-                    "login",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-            options={
-                "db_table": "message",
             },
         ),
         migrations.CreateModel(
@@ -415,6 +398,44 @@ class Migration(migrations.Migration):
                 "db_table": "mark_use",
                 "constraints": [
                     models.UniqueConstraint(fields=("contract", "mark", "use"), name="one_use_a_mark")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Message",
+            fields=[
+                ("id", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("event", models.CharField(max_length=160)),
+                ("recipient", models.EmailField(max_length=254)),
+                ("subject", models.CharField(max_length=160)),
+                ("text", models.TextField()),
+                ("html", models.TextField()),
+                ("is_secret", models.BooleanField(default=False)),
+                ("made_at", models.BigIntegerField()),
+                ("not_before", models.BigIntegerField()),
+                ("sent_at", models.BigIntegerField(db_index=True, null=True)),
+                ("given_up_at", models.BigIntegerField(null=True)),
+                ("attempts", models.IntegerField(default=0)),
+                ("next_at", models.BigIntegerField()),
+                ("failure", models.TextField(blank=True)),
+                (
+                    "login",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "db_table": "message",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("given_up_at", None), ("sent_at", None)),
+                        fields=["next_at"],
+                        name="message_waiting",
+                    )
                 ],
             },
         ),

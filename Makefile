@@ -13,13 +13,13 @@ demo: $(VENV)/run.stamp  ## the whole run on the bundled sample
 
 test: $(VENV)/test.stamp  ## all tests that need nothing but Python
 	@$(PYTEST) -m "not root and not machine and not long and not soak"
-	@echo "left out, see make test-all: a disk that is full (needs root), a simulated month, long property and crash"
-	@echo "runs, the built wheel; and style, types and layers (make check)"
+	@echo "left out, see make test-all: a disk that is full (needs root), a browser, LibreOffice, PostgreSQL, a simulated"
+	@echo "month, long property and crash runs, the built wheel; and style, types and layers (make check)"
 
 test-all: test check  ## everything, as CI runs it (Debian, root)
 	@test "$$(id -u)" = 0 || { echo "make test-all needs root: it mounts a small file system and fills it" >&2; exit 2; }
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	  chromium libreoffice-calc-nogui >/dev/null
+	  chromium libreoffice-calc-nogui postgresql >/dev/null
 	@MTOK_SCREENSHOTS=dist/screenshots $(PYTEST) -m "(root or long or machine) and not soak"
 	@rm -rf dist/*.whl dist/venv dist/demo && $(BIN)/python -m hatchling build -t wheel && $(BIN)/python -m zipfile -t dist/*.whl
 	@$(PYTHON) -m venv --without-pip dist/venv
@@ -38,6 +38,7 @@ check: $(VENV)/test.stamp  ## style, types, layers, lock files
 bench: $(VENV)/test.stamp  ## ratios side by side in one run; publishing, verifying: scripts/bench.py --only publish, verify
 	@$(BIN)/python scripts/bench.py
 	@$(BIN)/python scripts/bench_market.py
+	@$(BIN)/python scripts/bench_venue.py
 
 soak: $(VENV)/test.stamp  ## random histories, flipped bytes and half-hourly days, half an hour; what it found is in docs/evidence
 	@$(PYTEST) -m soak

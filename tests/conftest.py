@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +15,9 @@ from mtok.archive import Store
 from mtok.replay import Recording, collect_recorded
 from once import once_a_run
 from presses import Begin, Desk, begun_desk
+
+if TYPE_CHECKING:
+    from databases import Cluster
 
 CopyStore = Callable[[Path], Store]
 """What returns a copy of a store, at a path where there is nothing."""
@@ -88,3 +92,12 @@ def site(published_sample: Path) -> Iterator[str]:
 
     with serving(published_sample) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """A PostgreSQL cluster of this worker. Each module or test makes databases of its own names in it."""
+    from databases import postgresql_cluster
+
+    with postgresql_cluster() as cluster:
+        yield cluster

@@ -7,17 +7,20 @@ brings is sometimes left undone in the database until a command looks at an obje
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from market_driving import Drive
-from market_world import DAY, HOUR, LAST, Pick, next_run
+from market_model import DAY, HOUR
+from market_world import LAST, Pick, next_run
 from mtok.market import book as market
+from mtok.market.book import Book
 from mtok.market.commands import Command
 from mtok.market.parties import Party
 from mtok.market.references import Reference
+from mtok.market.trial_balance import check
 from mtok.settlement.machines import Refused
 from mtok.settlement.people import Actor
 
@@ -31,7 +34,7 @@ class KeptDrive(Drive):
 
         self._chance = random.Random(seed)
         self._surroundings = Surroundings(
-            rules=self.book.rules, parties=self._parties, references=self._references
+            rules=self.book.rules, parties=self._parties, references=self._references, follow=_follow
         )
 
     def _parties(self, names: Iterable[str]) -> dict[str, Party]:
@@ -70,16 +73,16 @@ class KeptDrive(Drive):
 
     def run(self) -> None:
         """Make a run in all three."""
-        from mtok.venue.database import giving
-        from mtok.venue.database.models import Run
+        from mtok.venue.database import giving, runs
 
         at = self.now if (self.now - 15 * HOUR) % DAY == 0 else next_run(self.now)
         if at >= LAST:
             return
         first = int(repr(self.names)[6:-1])
         names = [f"m{first + number}" for number in range(40)]
-        if Run.objects.filter(pk=at).exists():
+        if runs.is_made(at):
             return
+        giving.look_at_run(self._surroundings, at)
         giving.give_run(self._surroundings, at, iter(names))
         super().run()
         self.compare_kept()
@@ -98,6 +101,7 @@ class KeptDrive(Drive):
 
     def compare_kept(self) -> None:
         """Raise AssertionError where what is kept differs from the book, or from its own history."""
+        from mtok.venue.database import ledger
         from mtok.venue.database.models import Event
         from mtok.venue.database.records import KINDS
 
@@ -112,7 +116,16 @@ class KeptDrive(Drive):
                 assert found == one, f"{kind} {name}: {found} is kept, {one} is in the book"
                 assert msgspec.json.encode(found) == msgspec.json.encode(one)
                 assert rows[name].state == one.state
-        last = {(event.kind, event.object): event for event in Event.objects.order_by("pk")}
+        last = {
+            (event.kind, event.object): event for event in Event.objects.exclude(kind="run").order_by("pk")
+        }
         for (kind, name), event in last.items():
             row = KINDS[kind].table.objects.get(pk=name)
             assert (event.version, event.state, event.record) == (row.version, row.state, row.record)
+        assert check(ledger.transactions(), book.contracts.values()) == []
+
+
+def _follow(_: Book, changes: Sequence[Any], cause: Command) -> None:
+    from mtok.venue.database import ledger
+
+    ledger.post(changes, cause)

@@ -47,22 +47,20 @@ def submitted(principal: Any, name: str, side: Side, lots: int = 25, **fields: A
     """Draft and submit a request."""
     from mtok.venue import trading
 
-    request = Request(
-        **{
-            "id": name,
-            "party": "",
-            "person": "",
-            "reference": "openai",
-            "methodology": "1.0",
-            "side": side,
-            "lots": lots,
-            "maturity": month_number("2026-08"),
-            "expires": parse_instant("2026-07-20T15:00:00Z"),
-            "firm_until": parse_instant("2026-07-20T15:00:00Z"),
-            "limit": PRICE,
-        }
-        | fields
-    )
+    usual: dict[str, Any] = {
+        "id": name,
+        "party": "",
+        "person": "",
+        "reference": "openai",
+        "methodology": "1.0",
+        "side": side,
+        "lots": lots,
+        "maturity": month_number("2026-08"),
+        "expires": parse_instant("2026-07-20T15:00:00Z"),
+        "firm_until": parse_instant("2026-07-20T15:00:00Z"),
+        "limit": PRICE,
+    }
+    request = Request(**usual | fields)
     trading.give(principal, "request", "draft", name, request)
     trading.give(principal, "request", "submit", name)
 

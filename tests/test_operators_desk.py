@@ -198,11 +198,12 @@ def test_a_candidate_that_is_dropped_is_never_heard_of(clock: venues.Clock) -> N
 
 def test_a_run_is_shown_by_its_digests(clock: venues.Clock) -> None:
     from mtok.canonical import sha256_hex
-    from mtok.venue.database.models import Run
+    from mtok.venue.database import runs
 
     *_, who, _ = with_candidate(clock)
     page = text_of(client(who, clock()).get("/venue/desk/runs"))
-    run = Run.objects.get(pk=RUN)
+    run = runs.last_runs(1)[0]
+    assert run.at == RUN
     assert sha256_hex(run.inputs.encode()) in page
     assert sha256_hex(run.outputs.encode()) in page
     assert '<td class="n">1</td>' in page

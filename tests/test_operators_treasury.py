@@ -311,7 +311,7 @@ def test_what_two_parties_owe_each_other_is_one_payment(clock: venues.Clock) -> 
     margined(clock, "2026-07-30", mark_of("2026-07-30", micro("12.4")))
     held = books.of_all(trading.surroundings(), clock())
     found = owed(list(held.book.contracts.values()), parse_date("2026-07-30"))
-    usual = {"currency": "USD", "amount": 136_000}
+    usual: dict[str, Any] = {"currency": "USD", "amount": 136_000}
     assert list(found.margin) == [
         Payment(payer=BUYER, payee=SELLER, contracts=(NAME, "other"), **usual),
         Payment(payer="third-party", payee=BUYER, contracts=("third",), **usual),

@@ -459,6 +459,7 @@ def test_the_statement_lists_every_mark_and_every_total() -> None:
         assert row["source_index"] == str(parse_date(value_date) * 10)
         assert row["source_sha256"] == mark.source.sha256 == f"{parse_date(value_date) * 10:064x}"
         assert row["log_index"] == str(parse_date(line.date) * 10 + 5)
+        assert row["proof"] == f"proofs/marks/openai/{line.date}.0.locked.tlog-proof"
     totals = {
         "type": "settlement_statement",
         "contract": "proposal-1",

@@ -126,6 +126,7 @@ def test_from_prints_to_a_payment_and_back(begin: Begin) -> None:
             row["source_sha256"],
         )
         assert {entry["preparer_pseudonym"], entry["approver_pseudonym"]} == {"amber-heron", "cobalt-finch"}
+        assert (place.folder / row["proof"]).is_file(), "its path leads to a published proof"
     assert [entry["state"] for entry in place.entries("mark")].count("locked") == len(DAYS)
     assert not place.findings()
     for party in (agreed.buyer, agreed.seller, "buyer-1", "seller-1"):

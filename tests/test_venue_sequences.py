@@ -22,7 +22,7 @@ STEPS = 24
 def drive(seed: int, steps: int) -> KeptDrive:
     """Drive one sequence of a seed."""
     made = KeptDrive(random.Random(seed).choice, seed)
-    rules = [rule for weight, rule in RULES for _ in range(weight)]
+    rules = [getattr(KeptDrive, rule.__name__) for weight, rule in RULES for _ in range(weight)]
     made.pair()
     while made.steps < steps or made.pick(range(8)):
         made.pick(rules)(made)

@@ -23,26 +23,39 @@ RUN = parse_instant("2026-06-23T15:00:00Z")
 PRICE = 12_345_600
 
 
+def published(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let one series have printed every day, and checkpoints follow at once."""
+    from mtok.venue import clockwork, place, trading
+
+    def references(names: Any, _: int) -> dict[str, Reference]:
+        return {
+            name: Reference(reference=name, methodology="1.0", printed=60, mark=PRICE)
+            for name in names
+            if name == "openai"
+        }
+
+    monkeypatch.setattr(trading, "references", references)
+    monkeypatch.setattr(clockwork, "first_root", lambda *_: "ab" * 32)
+    clockwork.begin(place.now())
+
+
 @pytest.fixture
 def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[venues.Clock]:
     with venues.sqlite(tmp_path / "venue.sqlite3"), venues.clock() as clock:
-        from mtok.venue import clockwork, trading
-
-        def references(names: Any, _: int) -> dict[str, Reference]:
-            return {
-                name: Reference(reference=name, methodology="1.0", printed=60, mark=PRICE)
-                for name in names
-                if name == "openai"
-            }
-
-        monkeypatch.setattr(trading, "references", references)
-        monkeypatch.setattr(clockwork, "first_root", lambda *_: "ab" * 32)
-        clockwork.begin(clock())
+        published(monkeypatch)
         yield clock
 
 
 def submitted(principal: Any, name: str, side: Side, lots: int = 25) -> None:
     """Draft and submit a request."""
+    from mtok.venue import trading
+
+    drafted(principal, name, side, lots)
+    trading.give(principal, "request", "submit", name)
+
+
+def drafted(principal: Any, name: str, side: Side, lots: int = 25) -> None:
+    """Draft a request."""
     from mtok.venue import trading
 
     request = Request(
@@ -59,7 +72,6 @@ def submitted(principal: Any, name: str, side: Side, lots: int = 25) -> None:
         limit=PRICE,
     )
     trading.give(principal, "request", "draft", name, request)
-    trading.give(principal, "request", "submit", name)
 
 
 def test_two_requests_become_a_contract(clock: venues.Clock) -> None:
@@ -144,9 +156,9 @@ def test_two_persons_suspend(clock: venues.Clock) -> None:
 
 def test_runs_that_were_missed_are_made_in_order(clock: venues.Clock) -> None:
     from mtok.venue import clockwork
-    from mtok.venue.database.models import Run
+    from mtok.venue.database import runs
 
     clock.instant = RUN + 3 * 24 * 3600 * 10**6
     assert len(clockwork.make_runs(clock())) == 5
     assert clockwork.make_runs(clock()) == []
-    assert Run.objects.count() == 6
+    assert len(runs.last_runs(9)) == 6

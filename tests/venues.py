@@ -8,6 +8,7 @@ does asks for `serving()`, the whole WSGI application on a port of loopback.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tempfile
 import threading
@@ -21,10 +22,12 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 
+from databases import Cluster
 from mtok.calendar import parse_instant
 
 NOON = parse_instant("2026-06-22T12:00:00Z")
 """Where the clock of a venue stands unless a test says otherwise."""
+_TEMPLATE = "migrated"
 
 
 class Clock:
@@ -123,6 +126,32 @@ def sqlite(path: Path) -> Iterator[Path]:
     shutil.copy(folder / "template.sqlite3", path)
     with _using(dict(connections.databases["default"]) | {"NAME": str(path)}):
         yield path
+
+
+@contextmanager
+def postgresql(cluster: Cluster) -> Iterator[str]:
+    """Give the venue a fresh database of a cluster; give its address."""
+    from django.core.management import call_command
+    from django.db import connections
+
+    from mtok.venue.database.addresses import database
+
+    folder = configured()
+    if not cluster.has(_TEMPLATE):
+        with _using(_settings(database(cluster.create(_TEMPLATE), folder))):
+            call_command("migrate", verbosity=0)
+    address = cluster.create(f"venue_{secrets.token_hex(6)}", _TEMPLATE)
+    with _using(_settings(database(address, folder))):
+        assert connections["default"].vendor == "postgresql"
+        yield address
+
+
+def _settings(database: dict[str, Any]) -> dict[str, Any]:
+    """Return a database's settings as Django completes them."""
+    from django.db.utils import ConnectionHandler
+
+    completed: dict[str, Any] = ConnectionHandler({"default": database}).settings["default"]
+    return completed
 
 
 @contextmanager

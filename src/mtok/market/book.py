@@ -160,11 +160,17 @@ def interests(book: Book, at: int) -> list[Interest]:
     return [_interest(one, parties[one.party].group, refuses[one.party]) for one in firm]
 
 
+def last_marks(book: Book, taking_part: Iterable[Interest]) -> dict[str, int]:
+    """Return the last published mark of each reference of a run that has one."""
+    named = {one.reference: book.references[one.reference].mark for one in taking_part}
+    return {name: mark for name, mark in named.items() if mark is not None}
+
+
 def run(book: Book, at: int, identities: Iterator[str]) -> tuple[Book, Run]:
     """Return the book after a run, its matches reserved as candidates. identities : new ids, made by the caller"""
     after = advance(book, at)
     taking_part = interests(after, at)
-    marks = {name: one.mark for name, one in after.references.items() if one.mark is not None}
+    marks = last_marks(after, taking_part)
     matches = match(taking_part, marks)
     after.put(*(requests.took_part(after.requests[one.id], at) for one in taking_part))
     for found in matches:

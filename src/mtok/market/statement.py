@@ -10,7 +10,7 @@ from mtok.canonical import canonical_bytes
 from mtok.market.contracts import Contract
 from mtok.settlement.business_days import business_day_after
 from mtok.settlement.machines import Refused
-from mtok.settlement.marks import Level, Mark, last_versions
+from mtok.settlement.marks import Level, Mark, last_versions, print_of
 from mtok.settlement.values import amount_text, price_text
 
 
@@ -76,6 +76,7 @@ def _mark_row(mark: Mark | None, day: int, agreed: int | None) -> dict[str, Any]
         "version": mark.version,
         "state": mark.state,
         "log_index": mark.log_index,
+        "proof": print_of(mark, lambda _: "").proof,
         "source_date": mark.source.date,
         "source_index": mark.source.index,
         "source_sha256": mark.source.sha256,

@@ -15,37 +15,60 @@ from mtok.market.cycle import last_run
 from mtok.proofs import Tree, leaf_hash
 from mtok.settlement.people import SYSTEM
 from mtok.settlement.specification import specification
-from mtok.venue import place, trading
+from mtok.venue import place, private_log, trading
 from mtok.venue.accounts.models import new_id
-from mtok.venue.database import giving
-from mtok.venue.database.models import RequestRow, Run
+from mtok.venue.database import giving, runs
+from mtok.venue.database.models import RequestRow
 from mtok.venue.database.records import KINDS
+from mtok.venue.database.transactions import transaction_of
+from mtok.venue.environment import venue_environment
 from mtok.venue.opened import Opened
 
 
 def begin(now: int) -> None:
     """Let the venue begin with the first run after now; one that has begun goes on."""
-    if not Run.objects.exists():
-        Run.objects.get_or_create(pk=last_run(now, specification()), defaults={"inputs": "", "outputs": ""})
+
+    def work() -> None:
+        if runs.last_made() is None:
+            runs.keep(last_run(now, specification()), runs.OUTPUTS, "")
+
+    transaction_of(work)
+
+
+def is_run(now: int) -> bool:
+    """Return whether every run that was due by now was made, and none later: whether a command may be given at now."""
+    return runs.last_made() == last_run(now, specification())
 
 
 def make_runs(now: int) -> list[int]:
-    """Make every run that was due and has not been made, in order, each as of its own instant; return which."""
-    due = last_run(now, specification())
-    if Run.objects.filter(pk=due).exists():
+    """Make every run that was due and has not been made, in order, each as of its own instant; return which.
+
+    What a run looks at is in the private log before anything is matched, and what it found afterwards.
+    """
+    if is_run(now):
         return []
     begin(now)
-    done = Run.objects.order_by("-pk").values_list("pk", flat=True).first()
+    done = runs.last_made()
     assert done is not None
-    missed = list(range(done + DAY, due + 1, DAY))
+    missed = list(range(done + DAY, last_run(now, specification()) + 1, DAY))
     for at in missed:
         draw_roots(at)
-        giving.give_run(trading.surroundings(), at, (new_id() for _ in itertools.count()))
+        while not runs.is_made(at):
+            giving.look_at_run(trading.surroundings(), at)
+            log_events(now)
+            giving.give_run(trading.surroundings(), at, (new_id() for _ in itertools.count()))
+        log_events(now)
     return missed
 
 
+def log_events(now: int) -> int:
+    """Put what happened into the private log; return how many events."""
+    folder = venue_environment().place()
+    return private_log.append(folder, now) if private_log.is_kept(folder) else 0
+
+
 def draw_roots(now: int) -> int:
-    """Give every live request its draw: the root of the first checkpoint published after its acceptance, once there is one."""
+    """Give live requests their draw, the root of the first checkpoint after acceptance; return how many got one."""
     count = 0
     for row in RequestRow.objects.filter(state="live").order_by("pk"):
         request = KINDS[REQUEST].read(row.record)

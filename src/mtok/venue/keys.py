@@ -1,6 +1,7 @@
-"""The two secrets of a venue, each a file that its owner alone may read: for cookies, and for sealed contacts.
+"""The secrets of a venue, each a file that its owner alone may read: for cookies, for sealed contacts, for its log.
 
-Nothing else is derived from them. `mtok venue init` makes them; losing the second one loses every contact.
+Nothing else is derived from them but pseudonyms, from the second. `mtok venue init` makes them; losing the second one
+loses every contact.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from mtok.canonical import sha256_hex
 from mtok.errors import EnvironmentFailed
 
 SECRET: Final = "secret_key"
@@ -29,6 +31,11 @@ def make_keys(folder: Path) -> None:
             file.write(secrets.token_hex(_BYTES) + "\n")
             file.flush()
             os.fsync(file.fileno())
+
+
+def pseudonym(person: str, folder: Path) -> str:
+    """Return the name a person has in logs: always the same one, which the master key alone leads back to."""
+    return sha256_hex(master_key(folder) + person.encode())[:32]
 
 
 def secret_key(folder: Path) -> str:

@@ -5,8 +5,8 @@ Nothing else writes the market's tables. Every command is given after the run th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 from django.db.models import Q
 
@@ -21,13 +21,15 @@ from mtok.settlement.specification import specification
 from mtok.venue import place
 from mtok.venue.accounts.parties import parties
 from mtok.venue.accounts.principals import Principal, refreshed
-from mtok.venue.database import books, giving
+from mtok.venue.database import books, giving, ledger
 from mtok.venue.database.books import Change, Held, Surroundings
 from mtok.venue.database.giving import Given
 from mtok.venue.database.models import Intention
 from mtok.venue.database.records import KINDS, details_of
 from mtok.venue.database.references import references
-from mtok.venue.database.transactions import transaction_of
+from mtok.venue.database.transactions import Overtaken, transaction_of
+
+_T = TypeVar("_T")
 
 INTENTION_LASTS: Final = DAY
 _OPEN: Final = "open"
@@ -35,6 +37,7 @@ _OPEN: Final = "open"
 
 def follow(book: Book, changes: Sequence[Change], cause: Command) -> None:
     """Do what follows from changes, in their transaction."""
+    ledger.post(changes, cause)
 
 
 def surroundings() -> Surroundings:
@@ -55,9 +58,6 @@ def give(
 
     Raises Refused as the core does, EnvironmentFailed (`too_busy`).
     """
-    from mtok.venue import clockwork
-
-    clockwork.make_runs(place.now())
 
     def work() -> Given:
         now = place.now()
@@ -68,7 +68,22 @@ def give(
         )
         return giving.give(asked, surroundings())
 
-    return transaction_of(work)
+    return in_time(work)
+
+
+def in_time(work: Callable[[], _T]) -> _T:
+    """Return what `work` returns, in one transaction in which commands are given: every run that is due comes before.
+
+    Raises as `transaction_of`.
+    """
+    from mtok.venue import clockwork
+
+    def after_runs() -> _T:
+        if not clockwork.is_run(place.now()):
+            raise Overtaken("a run is due")
+        return work()
+
+    return transaction_of(after_runs, before=lambda: clockwork.make_runs(place.now()))
 
 
 def _state(kind: str, identity: str) -> str:
@@ -107,7 +122,7 @@ def intend(principal: Principal, kind: str, command: str, identity: str, details
             ends_at=now + INTENTION_LASTS,
         )
 
-    return transaction_of(work)
+    return in_time(work)
 
 
 def intentions(principal: Principal, kind: str, identity: str) -> list[Intention]:
@@ -157,7 +172,7 @@ def confirm(principal: Principal, intention: str, digest: str, details: Any = No
         found.save(update_fields=["state"])
         return give(principal, found.kind, found.command, found.object, details, second=first)
 
-    return transaction_of(work)
+    return in_time(work)
 
 
 def withdraw(principal: Principal, intention: str) -> None:

@@ -28,7 +28,7 @@ class Person(models.Model):
     made_at = models.BigIntegerField()
 
 
-class Logins(BaseUserManager):  # type: ignore[type-arg]
+class Logins(BaseUserManager):
     """Makes logins. Addresses are compared in small letters."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> Login:

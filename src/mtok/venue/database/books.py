@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
 from django.db.models import Q
 
 from mtok.market.book import CONTRACT, MACHINES, PROPOSAL, REQUEST, Book

@@ -1,4 +1,4 @@
-"""A command of the core, given to what is kept: read what it concerns, apply it, keep what is new, in one transaction."""
+"""A command of the core, given to what is kept: read what it concerns, apply it, keep what is new; one transaction."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import msgspec
 
-from mtok.market.book import Book, advance, apply, margin_run, run
+from mtok.market.book import Book, advance, apply, interests, last_marks, margin_run, run
 from mtok.market.commands import Command
+from mtok.market.contracts import Marked
+from mtok.market.matching import inputs_bytes
 from mtok.settlement.machines import Refused
 from mtok.settlement.marks import Mark
-from mtok.venue.database import books
+from mtok.venue.database import books, runs
 from mtok.venue.database.books import Change, Held, Surroundings, by_time
-from mtok.venue.database.models import Run
 from mtok.venue.database.transactions import transaction_of
 
 
@@ -47,19 +48,32 @@ def let_time_pass(surroundings: Surroundings, at: int) -> Given:
     return transaction_of(work)
 
 
-def give_run(surroundings: Surroundings, at: int, identities: Iterator[str]) -> Given:
-    """Make the run of an instant, once: what it looked at and what it found is kept with it.
+def look_at_run(surroundings: Surroundings, at: int) -> None:
+    """Keep what the run of an instant looks at, before anything is matched; the same again keeps nothing twice."""
 
-    The same again does nothing. identities : new ids
+    def work() -> None:
+        held = books.of_all(surroundings, at, locked=True)
+        _passed(held, at, surroundings)
+        said = _inputs(held.book, at)
+        if said != runs.inputs_of(at):
+            runs.keep(at, runs.INPUTS, said)
+
+    transaction_of(work)
+
+
+def give_run(surroundings: Surroundings, at: int, identities: Iterator[str]) -> Given | None:
+    """Make the run of an instant; None, and nothing, unless it looks at the very bytes that were kept.
+
+    identities : new ids
     """
 
-    def work() -> Given:
-        if Run.objects.filter(pk=at).exists():
-            return Given(book=books.of_all(surroundings, at).book, changes=())
+    def work() -> Given | None:
         held = books.of_all(surroundings, at, locked=True)
         changes = _passed(held, at, surroundings)
+        if runs.is_made(at) or _inputs(held.book, at) != runs.inputs_of(at):
+            return None
         after, made = run(held.book, at, identities)
-        Run.objects.create(at=at, inputs=made.inputs.decode(), outputs=made.outputs.decode())
+        runs.keep(at, runs.OUTPUTS, made.outputs.decode())
         cause = msgspec.structs.replace(by_time(at), kind="proposal", command="match")
         changes += _kept(held, after, cause, surroundings)
         return Given(changes=tuple(changes), book=held.book)
@@ -67,17 +81,23 @@ def give_run(surroundings: Surroundings, at: int, identities: Iterator[str]) -> 
     return transaction_of(work)
 
 
+def _inputs(book: Book, at: int) -> str:
+    taking_part = interests(book, at)
+    return inputs_bytes(taking_part, last_marks(book, taking_part)).decode()
+
+
 def give_margin(
     surroundings: Surroundings, marks: Iterable[Mark], day: int, at: int
 ) -> tuple[Given, dict[str, Refused]]:
-    """Take the margin of a day of every contract that has any; return why some have none. The same again takes the rest."""
+    """Take the margin of a day of every contract that has any; return why some have none. Again, it takes the rest."""
     found = tuple(marks)
 
     def work() -> tuple[Given, dict[str, Refused]]:
         held = books.of_all(surroundings, at, locked=True)
         changes = _passed(held, at, surroundings)
         after, refused = margin_run(held.book, found, day, at)
-        cause = msgspec.structs.replace(by_time(at), kind="contract", command="margin")
+        said = Marked(marks=found, day=day)
+        cause = msgspec.structs.replace(by_time(at), kind="contract", command="margin", details=said)
         changes += _kept(held, after, cause, surroundings)
         return Given(changes=tuple(changes), book=held.book), refused
 

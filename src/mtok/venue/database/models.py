@@ -1,8 +1,8 @@
 """The tables of the market.
 
-An object of the core is kept whole as its record (JSON, msgspec); the columns beside it are read out of it, for what the
-database itself looks for and holds. Amounts are BIGINT cents, prices BIGINT 10⁻⁶ USD per million tokens, instants BIGINT
-microseconds since 1970 UTC. What is called insert-only below is so by triggers (`mtok.venue.database.triggers`).
+An object of the core is kept whole as its record (JSON, msgspec); the columns beside it are read out of it, for what
+the database itself looks for and holds. Amounts are BIGINT cents, prices BIGINT 10⁻⁶ USD per million tokens, instants
+BIGINT microseconds since 1970 UTC. What is called insert-only below is so by `mtok.venue.database.triggers`.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Event(models.Model):
     """What happened to an object, in order; insert-only. The last one of an object is the object.
 
     command : the cause, `kind.command`, given to the object `subject` by a person in a role with `details` (JSON)
-    version, state, record : of the object after it
+    version, state, record : of the object after it; of a run, kind `run` and its instant, what it looks at and finds
     """
 
     at = models.BigIntegerField()
@@ -135,17 +135,17 @@ class Event(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["kind", "object", "version"], name="one_event_a_version")
         ]
+        indexes = [models.Index(fields=["kind", "command", "at"], name="event_by_cause")]
 
 
-class Run(models.Model):
-    """A run: its instant, what was hashed before it and after it; insert-only."""
+class Logged(models.Model):
+    """Where an event stands in the private log; insert-only."""
 
-    at = models.BigIntegerField(primary_key=True)
-    inputs = models.TextField()
-    outputs = models.TextField()
+    index = models.BigIntegerField(primary_key=True)
+    event = models.OneToOneField(Event, on_delete=models.PROTECT, related_name="logged")
 
     class Meta:
-        db_table = "run"
+        db_table = "logged"
 
 
 class Intention(models.Model):
@@ -175,10 +175,10 @@ class Intention(models.Model):
 
 
 class LedgerTransaction(models.Model):
-    """`mtok.market.ledger.Transaction`; insert-only."""
+    """`mtok.market.ledger.Transaction`; insert-only. marks : what it rests on, JSON"""
 
     id = models.CharField(primary_key=True, max_length=22)
-    kind = models.CharField(max_length=20)
+    kind = models.CharField(max_length=24)
     business_key = models.CharField(max_length=160, unique=True)
     contract = models.ForeignKey(ContractRow, on_delete=models.PROTECT, related_name="transactions")
     effective_day = models.BigIntegerField()
@@ -186,13 +186,14 @@ class LedgerTransaction(models.Model):
     person = models.CharField(max_length=22)
     reverses = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="+")
     terms_sha256 = models.CharField(max_length=64)
+    marks = models.TextField()
 
     class Meta:
         db_table = "ledger_transaction"
 
 
 class LedgerTransfer(models.Model):
-    """A transfer from one account to another, cents; insert-only. Both legs are one row: it is zero-sum as it stands."""
+    """A transfer from one account to another, cents; insert-only. Both legs are one row: zero-sum as it stands."""
 
     transaction = models.ForeignKey(LedgerTransaction, on_delete=models.PROTECT, related_name="transfers")
     debit = models.CharField(max_length=64, db_index=True)

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
+from mtok.canonical import sha256_hex
 from mtok.market.book import CONTRACT, PROPOSAL, REQUEST
 from mtok.market.contracts import Contract, Marked
 from mtok.market.proposals import Proposal
 from mtok.market.requests import Request
 from mtok.settlement import marks
 from mtok.settlement.marks import Mark
-from mtok.venue.database.models import ContractRow, Kept, MarkRow, ProposalRow, RequestRow
+from mtok.venue.database.models import ContractRow, MarkRow, ProposalRow, RequestRow
 
 MARK: Final = marks.MACHINE.name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A kind of object: its type, its table, and its columns beside id, state, version and record."""
+    """A kind of object. of : its type · table : its model · columns : its columns beside id, state, version, record"""
 
-    type: type[Any]
-    table: type[Kept]
+    of: type[Any]
+    table: type[Any]
     columns: Callable[[Any], dict[str, Any]]
 
     def read(self, record: str) -> Any:
         """Return the object of a record."""
-        return msgspec.json.decode(record, type=self.type)
+        return msgspec.json.decode(record, type=self.of)
 
 
 def _of_request(one: Request) -> dict[str, Any]:
@@ -70,10 +71,10 @@ def _of_mark(one: Mark) -> dict[str, Any]:
 
 
 KINDS: Final[Mapping[str, Kind]] = {
-    REQUEST: Kind(type=Request, table=RequestRow, columns=_of_request),
-    PROPOSAL: Kind(type=Proposal, table=ProposalRow, columns=_of_proposal),
-    CONTRACT: Kind(type=Contract, table=ContractRow, columns=_of_contract),
-    MARK: Kind(type=Mark, table=MarkRow, columns=_of_mark),
+    REQUEST: Kind(of=Request, table=RequestRow, columns=_of_request),
+    PROPOSAL: Kind(of=Proposal, table=ProposalRow, columns=_of_proposal),
+    CONTRACT: Kind(of=Contract, table=ContractRow, columns=_of_contract),
+    MARK: Kind(of=Mark, table=MarkRow, columns=_of_mark),
 }
 """In the order in which new ones are written: what is referred to first."""
 
@@ -89,7 +90,7 @@ def record_of(one: object) -> str:
 
 
 def details_of(details: object) -> str:
-    """Return what a command said, as it is kept; marks by what they are marks of."""
+    """Return what a command said, as it is kept; which marks it rests on is in `mark_use`, here their digest."""
     return msgspec.json.encode(_plain(details)).decode()
 
 
@@ -97,9 +98,17 @@ def _plain(details: object) -> object:
     if isinstance(details, Mark):
         return {"reference": details.reference, "date": details.date, "version": details.version}
     if isinstance(details, Marked):
-        return msgspec.structs.asdict(details) | {"marks": [_plain(mark) for mark in details.marks]}
+        return {"day": details.day, "reason": details.reason, "marks_sha256": _digest(details.marks)}
     if isinstance(details, msgspec.Struct):
         return {name: _plain(value) for name, value in msgspec.structs.asdict(details).items()}
     if isinstance(details, tuple):
         return [_plain(one) for one in details]
     return details
+
+
+def _digest(rested_on: Iterable[Mark]) -> str:
+    """Return the digest of which marks these are, each in its state."""
+    lines = sorted(
+        f"{one.reference} {one.methodology} {one.date} {one.version} {one.state}" for one in rested_on
+    )
+    return sha256_hex("\n".join(lines).encode())

@@ -23,7 +23,7 @@ ISOLATION: Final = "SERIALIZABLE"
 _FIRST_WAIT_SECONDS: Final = 0.02
 _CAME_BETWEEN: Final = frozenset({"40001", "40P01"})
 _SAME_ROW: Final = frozenset(
-    {"one_event_a_version", "one_answer_a_key", "one_version_a_mark", "one_use_a_mark", "run_pkey"}
+    {"one_event_a_version", "one_answer_a_key", "one_version_a_mark", "one_use_a_mark"}
 )
 """Constraints that only something at the same time can break: whoever runs again sees the other's row."""
 
@@ -32,14 +32,17 @@ class Overtaken(Exception):
     """An object has changed since it was read."""
 
 
-def transaction_of(work: Callable[[], _T]) -> _T:
+def transaction_of(work: Callable[[], _T], *, before: Callable[[], object] | None = None) -> _T:
     """Return what `work` returns, done whole or not at all; within another one it is a part of that.
 
+    before : what is done before each attempt, in transactions of its own
     Raises EnvironmentFailed (`too_busy`) after so many attempts, and whatever `work` raises.
     """
     if connection.in_atomic_block:
         return work()
     for attempt in range(ATTEMPTS):
+        if before is not None:
+            before()
         try:
             with transaction.atomic(durable=True):
                 if connection.vendor == "postgresql":

@@ -22,7 +22,6 @@ from mtok.settlement.machines import Refused
 from mtok.settlement.people import Role
 from mtok.venue import place, trading
 from mtok.venue.accounts.asking import in_role, stepped_up
-from mtok.venue.database.transactions import transaction_of
 from mtok.venue.operators.acting import (
     SHOWN,
     ReasonForm,
@@ -163,7 +162,7 @@ def _of_two(request: HttpRequest, identity: str, command: str) -> HttpResponse:
             trading.rehearsed(request.principal, Role.TREASURY, CONTRACT, command, identity, details)
             trading.intend(request.principal, CONTRACT, command, identity, details)
 
-        transaction_of(work)
+        trading.in_time(work)
         said = "Said. Nothing happens until another operator of the treasury confirms it."
         return done(request, said, _address(identity))
     details = details_of_command(command, shown, "as written below")

@@ -21,6 +21,8 @@ from mtok.settlement.people import Role
 
 RUN = parse_instant("2026-06-23T15:00:00Z")
 PRICE = 12_345_600
+FIRM_UNTIL = parse_instant("2026-07-19T15:00:00Z")
+"""A canary: it is in no page of an operator."""
 BOTH = (Role.PARTICIPANT_USER, Role.PARTICIPANT_APPROVER)
 
 
@@ -57,7 +59,7 @@ def submitted(principal: Any, name: str, side: Side, lots: int = 25, **fields: A
         "lots": lots,
         "maturity": month_number("2026-08"),
         "expires": parse_instant("2026-07-20T15:00:00Z"),
-        "firm_until": parse_instant("2026-07-20T15:00:00Z"),
+        "firm_until": FIRM_UNTIL,
         "limit": PRICE,
     }
     request = Request(**usual | fields)

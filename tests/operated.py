@@ -88,6 +88,22 @@ def client(principal: Any, at: int | None = None) -> Any:
     return made
 
 
+class Signing:
+    """Somebody who signs in anew for every page, second factor and all: sessions end while a market goes on."""
+
+    def __init__(self, principal: Any, clock: venues.Clock) -> None:
+        self._principal = principal
+        self._clock = clock
+
+    def get(self, address: str) -> Any:
+        """Ask for a page."""
+        return client(self._principal, self._clock()).get(address)
+
+    def post(self, address: str, fields: dict[str, str]) -> Any:
+        """Send a form."""
+        return client(self._principal, self._clock()).post(address, fields)
+
+
 def text_of(response: Any) -> str:
     """Return a page as text."""
     return str(response.content.decode())

@@ -18,7 +18,7 @@ from mtok.calendar import format_instant
 from mtok.market import reveal
 from mtok.market.margin import Side
 from mtok.settlement.people import Role
-from operated import BOTH, RUN, client, submitted, text_of, words_of
+from operated import BOTH, RUN, Signing, client, submitted, text_of, words_of
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -31,7 +31,7 @@ def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[venues.Cl
 
 @pytest.fixture
 def auditor(clock: venues.Clock) -> Any:
-    return client(people.person("Audrey", Role.AUDITOR), clock())
+    return Signing(people.person("Audrey", Role.AUDITOR), clock)
 
 
 def booked(clock: venues.Clock) -> str:
@@ -120,7 +120,6 @@ def test_who_confirmed_is_told_once_the_run_is_over(clock: venues.Clock, auditor
         assert "request.confirm" not in text_of(auditor.get(f"/venue/{address}"))
     clock.instant = RUN
     clockwork.make_runs(clock())
-    auditor = client(people.person("Anton", Role.AUDITOR), clock())
     assert "request.confirm" in text_of(auditor.get("/venue/audit/"))
 
 

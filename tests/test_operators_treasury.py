@@ -22,7 +22,7 @@ from mtok.market.netting import Payment
 from mtok.market.terms import Terms
 from mtok.settlement.people import SYSTEM, Role
 from mtok.settlement.values import Style
-from operated import client, form_of, text_of, words_of
+from operated import Signing, client, form_of, text_of, words_of
 from settling import RULES, mark_of, micro, new_contract
 
 BOOKED = parse_instant("2026-07-29T16:00:00Z")
@@ -95,12 +95,14 @@ def kept_marks(*marks: Any) -> None:
 
 
 def margined(clock: venues.Clock, date: str, *marks: Any) -> None:
-    """Take the margin of a day at 19:00 of the day after."""
+    """Take the margin of a day of every contract at 19:00 of the day after."""
     from mtok.venue import trading
     from mtok.venue.database import giving
+    from mtok.venue.database.models import ContractRow
 
     clock.instant = max(clock(), (parse_date(date) + 1) * DAY + 19 * 3_600 * 1_000_000)
-    _, refused = giving.give_margin(trading.surroundings(), marks, parse_date(date), clock())
+    names = set(ContractRow.objects.values_list("pk", flat=True))
+    _, refused = giving.give_margin(trading.surroundings(), marks, parse_date(date), clock(), names)
     assert not refused
 
 
@@ -121,7 +123,7 @@ def test_the_worked_example_from_margin_to_the_last_payment(clock: venues.Clock)
 
     booked()
     who = people.person("Tess", Role.TREASURY)
-    page = client(who, clock())
+    page = Signing(who, clock)
     short = typed(page, "activate", "9,259.19", "9,259.20")
     assert "It would be refused now: one side's initial margin is not there" in words_of(short)
     looked = typed(page, "activate", "9259.20", "9,259.20")
@@ -157,7 +159,6 @@ def test_the_worked_example_from_margin_to_the_last_payment(clock: venues.Clock)
         ),
         trading.surroundings(),
     )
-    page = client(who, clock())
     looked = page.get(f"{CONTRACT}/settle")
     assert (
         "At 12.326000 USD per Mtok the contract is worth −490.00 USD to the buyer. The seller owes the last "

@@ -42,7 +42,15 @@ class Reveal(NamedTuple):
 _ASKED: Final = tuple(
     "id reference methodology side style asked min_lots tail limit maturity tolerance expires state filled".split()
 )
-_TERMS: Final = ("id", "shown_state", "terms", "terms_sha256", "counterparty_class", "own_approval")
+_TERMS: Final = (
+    "id",
+    "own_side",
+    "shown_state",
+    "terms",
+    "terms_sha256",
+    "counterparty_class",
+    "own_approval",
+)
 _MONEY: Final = ("id", "state", "terms", "account", "days", "calls", "closing", "agreed", "noticed_at")
 
 TABLE: Final = (
@@ -66,7 +74,7 @@ TABLE: Final = (
         ("id", "state", "buy", "sell", "run", "lots", "price", "maturity", "terms_sha256"),
     ),
     Reveal(PROPOSAL, Relation.PARTY, ("terms_sent", "amended", "one_approved"), _TERMS),
-    Reveal(PROPOSAL, Relation.PARTY, ("declined", "lapsed"), ("id", "shown_state")),
+    Reveal(PROPOSAL, Relation.PARTY, ("declined", "lapsed"), ("id", "own_side", "shown_state")),
     Reveal(PROPOSAL, Relation.PARTY, ("booked",), (*_TERMS, "counterparty")),
     Reveal(
         PROPOSAL,
@@ -74,7 +82,7 @@ TABLE: Final = (
         ("any",),
         ("id", "state", "buy", "sell", "run", "lots", "price", "maturity", "terms"),
     ),
-    Reveal(CONTRACT, Relation.PARTY, ("any",), (*_MONEY, "counterparty")),
+    Reveal(CONTRACT, Relation.PARTY, ("any",), (*_MONEY, "own_side", "counterparty")),
     Reveal(CONTRACT, Relation.TREASURY, ("any",), (*_MONEY, "buyer", "seller")),
     Reveal(CONTRACT, Relation.DESK, ("any",), ("id", "state")),
     Reveal(CONTRACT, Relation.AUDITOR, ("any",), (*_MONEY, "buyer", "seller", "approvals")),
@@ -194,6 +202,7 @@ def _own_side(book: Book, found: Proposal | Contract, viewer: Actor) -> Side:
 _SHOWN: Final[Mapping[str, Callable[[Book, Any, Actor, int], Any]]] = {
     "last_run": _last_run,
     "in_terms": _in_terms,
+    "own_side": lambda book, found, viewer, _: _own_side(book, found, viewer),
     "shown_state": _shown_state,
     "terms": _terms,
     "terms_sha256": _terms_sha256,

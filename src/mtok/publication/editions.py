@@ -119,16 +119,8 @@ def make_edition(
     date, due = format_date(determined.day), determined.due
     records = [record for record in determined.records if record.series in vintages]
     name = _name(date, due.stage, stages)
-    rows = list(_prices(records))
-    table = {
-        "date": date,
-        "as_of": format_instant(due.as_of),
-        "methodology": records[0].methodology,
-        "stage": due.stage,
-        "prices": rows,
-    }
     files: Files = {
-        f"prices/{name}.json": canonical_bytes(table),
+        f"prices/{name}.json": prices_table(records, due.as_of, due.stage),
         f"observations/{name}.parquet": facts_bytes(determined.facts),
     }
     prices, observations = (File(path=path, sha256=sha256_hex(raw)) for path, raw in files.items())
@@ -146,10 +138,22 @@ def make_edition(
         raw=raw_list(captures, determined.day),
         records=published,
         prices=prices,
-        constituents=len(rows),
+        constituents=len(list(_prices(records))),
         files=files,
         name=name,
     )
+
+
+def prices_table(records: Sequence[Determination], as_of: int, stage: str) -> bytes:
+    """Return the table of posted prices of one date as it is published. as_of : instant"""
+    table = {
+        "date": records[0].date,
+        "as_of": format_instant(as_of),
+        "methodology": records[0].methodology,
+        "stage": stage,
+        "prices": list(_prices(records)),
+    }
+    return canonical_bytes(table)
 
 
 def _name(date: str, stage: str, stages: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ import msgspec
 
 from mtok.archive import Capture, Store
 from mtok.archive.files import write_file
-from mtok.calendar import day_of, parse_date, parse_instant
+from mtok.calendar import day_of, format_instant, parse_date, parse_instant
 from mtok.canonical import canonical_bytes, plain, sha256_hex
 from mtok.determination.assembly import Request
 from mtok.determination.inputs import Evidence, Observed
@@ -27,15 +27,16 @@ from mtok.methodology import load
 from mtok.notes import Checkpoint, PublicKey
 from mtok.observations import Observations
 from mtok.observations.tables import TABLES, parquet_bytes
-from mtok.progress import Progress
+from mtok.progress import Progress, silent
 from mtok.proofs import Tree, bundle_path, bundles_of, leaf_hash
+from mtok.publication.editions import prices_table
 from mtok.publication.facts import Facts
 from mtok.publication.facts_evidence import facts_of, redetermine
-from mtok.publication.facts_file import read_facts
+from mtok.publication.facts_file import facts_bytes, read_facts
 from mtok.publication.policy import load_policy
 from mtok.publication.published import Published
 from mtok.publication.remaking import remake
-from mtok.records import Determination, PublishedRecord
+from mtok.records import Determination, File, PublishedRecord
 
 _SHOWN_MAX: Final = 80
 
@@ -94,6 +95,49 @@ def redecode(folder: Path, store: Store, progress: Progress) -> Recomputed:
                 differences.append(Difference(where=record.observations.path, found=found))
         progress("decoding", len(facts), len(facts))
     return Recomputed(records=sum(map(len, editions)), differences=tuple(differences))
+
+
+def source_again(folder: Path, store: Store, index: int) -> str:
+    """Return the digest of what entry `index` of the log names, a record or a table of prices, made again.
+
+    The raw objects behind its edition are decoded, and the rules run over what they give. Raises BadInput
+    (`source_unknown`) for an entry of another type, and whatever a missing or damaged object raises.
+    """
+    published = Published(folder)
+    entry = published.entries[index] if 0 <= index < published.size else {"type": "none"}
+    together = [
+        vintage
+        for vintage in published.vintages.all()
+        if (vintage.date, format_instant(vintage.known_at)) == (entry.get("date"), entry.get("time"))
+    ]
+    if not together or entry["type"] not in ("point", "nodata", "prices"):
+        raise BadInput("source_unknown", f"entry {index} is no published value", "Name one of a point.")
+    records = [published.record(vintage) for vintage in together]
+    known = _facts(published, records[0])
+    with TemporaryDirectory(prefix="mtok-again-") as temporary:
+        observations = Observations(_store_of(store, set(_named(known)), Path(temporary)))
+        observations.refresh(silent)
+        facts = _decoded(_Seen(observations, known, Path(temporary) / "captures.parquet"), records[0])
+    found = {one.series: one for one in redetermine(facts, _before(published, records[0]))}
+    as_of = parse_instant(records[0].as_of or "")
+    prices = prices_table([found[one.series] for one in records], as_of, records[0].stage)
+    if entry["type"] == "prices":
+        return sha256_hex(prices)
+    [record] = [one for one, vintage in zip(records, together, strict=True) if vintage.index == index]
+    files = {"prices": sha256_hex(prices)} | (
+        {} if facts == known else {"observations": sha256_hex(facts_bytes(facts))}
+    )
+    return _published_again(record, found[record.series], files).sha256
+
+
+def _published_again(
+    record: PublishedRecord, found: Determination, files: Mapping[str, str]
+) -> PublishedRecord:
+    """Return a published record as it would be of another determination. files : digests of what lies beside it"""
+    fields = {name: getattr(record, name) for name in PublishedRecord.__struct_fields__}
+    fields |= {name: getattr(found, name) for name in Determination.__struct_fields__}
+    fields |= {name: File(path=fields[name].path, sha256=sha256) for name, sha256 in files.items()}
+    return PublishedRecord(**fields | {"determination_sha256": found.sha256})
 
 
 def fetch(read: Callable[[str], bytes], folder: Path, head: Checkpoint, progress: Progress) -> None:
@@ -163,23 +207,12 @@ def remade(folder: Path, read: Callable[[str], bytes], key: PublicKey) -> list[D
 
 def _compare(published: Published, records: list[PublishedRecord]) -> Iterator[Difference]:
     first = records[0]
-    where = first.observations.path
-    day, as_of, known_at = (
-        parse_date(first.date),
-        parse_instant(first.as_of or ""),
-        parse_instant(first.known_at),
-    )
-    version = load(first.methodology)
-    days = version.parameters.number("averages", "previous_days")
-    before = {
-        entry.series: published.before(entry.series, first.methodology, day, as_of, days, known_at=known_at)
-        for entry in version.series
-    }
+    where, day, as_of = first.observations.path, parse_date(first.date), parse_instant(first.as_of or "")
     try:
         facts = _facts(published, first)
         if (facts.day, facts.as_of, facts.methodology) != (day, as_of, first.methodology):
             raise ValueError("they are of another date, as_of or methodology")
-        found = {record.series: record for record in redetermine(facts, before)}
+        found = {record.series: record for record in redetermine(facts, _before(published, first))}
     except (MtokError, OSError, ValueError) as error:
         yield Difference(where=where, found=str(error).splitlines()[0])
         return
@@ -188,6 +221,18 @@ def _compare(published: Published, records: list[PublishedRecord]) -> Iterator[D
         if again.canonical != mine.canonical:
             path = f"records/{record.series}/{record.date}.{record.vintage}.json"
             yield Difference(where=path, found=_first_difference(mine, again))
+
+
+def _before(published: Published, record: PublishedRecord) -> dict[str, list[Determination]]:
+    """Return what the records of an edition link to, by series, as it was when that was published."""
+    version = load(record.methodology)
+    days = version.parameters.number("averages", "previous_days")
+    day, as_of = parse_date(record.date), parse_instant(record.as_of or "")
+    known_at = parse_instant(record.known_at)
+    return {
+        entry.series: published.before(entry.series, record.methodology, day, as_of, days, known_at=known_at)
+        for entry in version.series
+    }
 
 
 def _first_difference(published: Determination, again: Determination) -> str:

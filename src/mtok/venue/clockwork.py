@@ -6,22 +6,27 @@ Whoever gives a command makes the runs that were due before it; the worker (`mto
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 from mtok.calendar import DAY, parse_instant
+from mtok.errors import MtokError
 from mtok.market.book import REQUEST
 from mtok.market.commands import Command
 from mtok.market.cycle import last_run
 from mtok.proofs import Tree, leaf_hash
+from mtok.publication.press import Outside, nowhere
 from mtok.settlement.people import SYSTEM
 from mtok.settlement.specification import specification
-from mtok.venue import place, private_log, trading
+from mtok.venue import place, printing, private_log, settling, trading
 from mtok.venue.accounts.models import new_id
 from mtok.venue.database import giving, runs
 from mtok.venue.database.models import RequestRow
 from mtok.venue.database.records import KINDS
 from mtok.venue.database.transactions import transaction_of
 from mtok.venue.environment import venue_environment
+from mtok.venue.mail import due
 from mtok.venue.opened import Opened
 
 
@@ -82,10 +87,54 @@ def draw_roots(now: int) -> int:
     return count
 
 
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What a tick has done of one kind. count : how often · refused : what could not be, in words"""
+
+    name: str
+    count: int = 0
+    refused: tuple[str, ...] = ()
+
+
+def tick(now: int, outside: Outside = nowhere) -> list[Step]:
+    """Do everything that is due at an instant, in order, and return what was done.
+
+    What fails for a while, as where another process holds the store, keeps nothing after it from being done; the next
+    tick takes it up. outside : where the head of the log is remembered outside the store, by origin
+    """
+    doings: list[tuple[str, Callable[[], Step]]] = [
+        ("draws", lambda: Step(name="draws", count=draw_roots(now))),
+        ("runs", lambda: Step(name="runs", count=len(make_runs(now)))),
+        ("time", lambda: Step(name="time", count=len(let_time_pass(now).changes))),
+        ("lapsed", lambda: Step(name="lapsed", count=printing.let_lapse(now))),
+        ("marks", lambda: _of_marks(printing.publish_due(now, outside))),
+        ("margin", lambda: _of_margin(settling.take_margin(now))),
+        ("matured", lambda: Step(name="matured", count=settling.mature(now))),
+    ]
+    return [_tried(name, do) for name, do in doings]
+
+
+def _tried(name: str, do: Callable[[], Step]) -> Step:
+    try:
+        return do()
+    except MtokError as error:
+        return Step(name=name, refused=(f"{error.code}: {error.found}",))
+
+
+def _of_marks(done: printing.Printed) -> Step:
+    return Step(name="marks", count=done.count, refused=done.refused)
+
+
+def _of_margin(done: settling.Taken) -> Step:
+    return Step(name="margin", count=done.count, refused=done.refused)
+
+
 def let_time_pass(now: int) -> giving.Given:
-    """Make the runs that are due, then do what is due by now."""
+    """Make the runs that are due, then do what is due by now, then tell what has to be told by now."""
     make_runs(now)
-    return giving.let_time_pass(trading.surroundings(), now)
+    given = giving.let_time_pass(trading.surroundings(), now)
+    due.tell_due(now, specification())
+    return given
 
 
 @lru_cache(1024)

@@ -1,7 +1,7 @@
-"""The secrets of a venue, each a file that its owner alone may read: for cookies, for sealed contacts, for its log.
+"""The secrets of a venue, each a file that its owner alone may read: for cookies, and for what is sealed.
 
-Nothing else is derived from them but pseudonyms, from the second. `mtok venue init` makes them; losing the second one
-loses every contact.
+Sealed are contacts and second factors; pseudonyms of the logs are made with the same key. `mtok venue init` makes both;
+losing the second one loses all of these.
 """
 
 from __future__ import annotations

@@ -12,7 +12,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from mtok.errors import AnswerIsNo, BadCall, BadInput, EnvironmentFailed, MtokError
+from mtok.settlement.machines import Refused
 from mtok.venue.front import is_private
+from mtok.venue.participants.given import FIELD_OF, FieldsInvalid
 from mtok.venue.place import opening
 
 PROBLEM: Final = "application/problem+json"
@@ -27,14 +29,25 @@ _STATUSES: Final = {
     "form_forged": HTTPStatus.FORBIDDEN,
     "origin_foreign": HTTPStatus.FORBIDDEN,
     "attempts_exceeded": HTTPStatus.TOO_MANY_REQUESTS,
+    "key_invalid": HTTPStatus.UNAUTHORIZED,
+    "not_found": HTTPStatus.NOT_FOUND,
+    "not_yours": HTTPStatus.FORBIDDEN,
+    "scope_missing": HTTPStatus.FORBIDDEN,
+    "step_up": HTTPStatus.FORBIDDEN,
+    "idempotency_in_flight": HTTPStatus.CONFLICT,
+    "idempotency_key_reused": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "fields_invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
+    **dict.fromkeys(FIELD_OF, HTTPStatus.UNPROCESSABLE_ENTITY),
 }
 _KINDS: Final = {
+    Refused: HTTPStatus.CONFLICT,
     AnswerIsNo: HTTPStatus.NOT_FOUND,
     BadCall: HTTPStatus.BAD_REQUEST,
     BadInput: HTTPStatus.BAD_REQUEST,
     EnvironmentFailed: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
+_OF_APIS: Final = ("/v1", "/venue/api/")
 _POSTED: Final = frozenset({"bill"})
 """The names of the pages that take a file."""
 
@@ -50,7 +63,7 @@ def status_of(error: MtokError) -> HTTPStatus:
 
 
 def refused(request: HttpRequest, error: MtokError) -> HttpResponse:
-    """Return an error as the address asks for it: a problem document under /v1, else a page.
+    """Return an error as the address asks for it: a problem document under /v1 and /venue/api, else a page.
 
     A page cannot be made for a name that is not this server's: it says on what address it stands.
     """
@@ -64,7 +77,9 @@ def refused(request: HttpRequest, error: MtokError) -> HttpResponse:
         "remedy": told(error.remedy),
         "instance": request.path,
     }
-    if request.path.startswith("/v1") or error.code == "host_unknown":
+    if isinstance(error, FieldsInvalid):
+        content["fields"] = [one._asdict() for one in error.fields]
+    if request.path.startswith(_OF_APIS) or error.code == "host_unknown":
         response = HttpResponse(json.dumps(content), content_type=PROBLEM, status=status)
     else:
         response = render(
@@ -101,7 +116,8 @@ class Refusals:
             return response
         if response.get("Allow") == "GET":
             return _not_allowed(request, "GET, HEAD, OPTIONS")
-        if is_private(request.path) and response.get("Content-Type") != PROBLEM and not response.content:
+        said = response.content if not request.path.startswith(_OF_APIS) else b""
+        if is_private(request.path) and response.get("Content-Type") != PROBLEM and not said:
             return _not_allowed(request, response["Allow"])
         return response
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
+import msgspec
 from django.db.models import Q
 
 from mtok.calendar import DAY
@@ -24,10 +25,12 @@ from mtok.venue.accounts.principals import Principal, refreshed
 from mtok.venue.database import books, giving, ledger
 from mtok.venue.database.books import Change, Held, Surroundings
 from mtok.venue.database.giving import Given
+from mtok.venue.database.marks import note_uses
 from mtok.venue.database.models import Intention
 from mtok.venue.database.records import KINDS, details_of
 from mtok.venue.database.references import references
 from mtok.venue.database.transactions import Overtaken, transaction_of
+from mtok.venue.mail import outbox, telling
 
 _T = TypeVar("_T")
 
@@ -37,7 +40,9 @@ _OPEN: Final = "open"
 
 def follow(book: Book, changes: Sequence[Change], cause: Command) -> None:
     """Do what follows from changes, in their transaction."""
+    note_uses(changes, cause)
     ledger.post(changes, cause)
+    outbox.put(telling.told(book, changes, cause), place.now())
 
 
 def surroundings() -> Surroundings:
@@ -165,14 +170,25 @@ def confirm(principal: Principal, intention: str, digest: str, details: Any = No
             raise Refused(
                 "intention_stale", "what was said first is no longer what stands there", "Say it again."
             )
-        first = Actor(
-            person=found.person, role=Role(found.role), party=found.party, stepped_up_at=found.stepped_up_at
-        )
+        first = _said_by(found)
         found.state = "given"
         found.save(update_fields=["state"])
         return give(principal, found.kind, found.command, found.object, details, second=first)
 
     return in_time(work)
+
+
+def _said_by(intention: Intention) -> Actor:
+    """Return who has said the first half. A second factor that had just been shown then counts for what they said."""
+    first = Actor(
+        person=intention.person,
+        role=Role(intention.role),
+        party=intention.party,
+        stepped_up_at=intention.stepped_up_at,
+    )
+    if not first.has_stepped_up(intention.made_at, specification()):
+        return first
+    return msgspec.structs.replace(first, stepped_up_at=place.now())
 
 
 def withdraw(principal: Principal, intention: str) -> None:

@@ -6,9 +6,11 @@ from django.urls import include, path
 
 from mtok.venue import urls as public
 from mtok.venue.accounts.home import home
+from mtok.venue.participants.api.venue import api
 
 urlpatterns = [
     path("venue/", home, name="venue_home"),
+    path("venue/api/", api.urls),
     path("venue/", include("mtok.venue.operators.urls")),
     path("account/", include("mtok.venue.accounts.urls")),
     *public.urlpatterns,

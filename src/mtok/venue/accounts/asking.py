@@ -34,11 +34,11 @@ View = Callable[..., HttpResponse]
 
 
 def principal_of(request: HttpRequest) -> Principal | None:
-    """Return who is asking, None for a stranger. Looked up once a request."""
-    if not hasattr(request, "_principal"):
-        request._principal = _principal(request)
-    found: Principal | None = request._principal
-    return found
+    """Return who is asking, None for a stranger. Looked up once a request and login: signing out within one counts."""
+    kept: tuple[int | None, Principal | None] | None = getattr(request, "_principal", None)
+    if kept is None or kept[0] != request.user.pk:
+        kept = request._principal = (request.user.pk, _principal(request))
+    return kept[1]
 
 
 def _principal(request: HttpRequest) -> Principal | None:
@@ -128,7 +128,7 @@ def stepped_up(view: View) -> View:
     @wraps(view)
     def answer(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         if not has_just_stepped_up(request.principal):
-            return see_other(f"{reverse('mfa_reauthenticate')}?{_back_to(request)}")
+            return to_step_up(request)
         return view(request, *args, **kwargs)
 
     return answer
@@ -156,6 +156,13 @@ def to_enrol(request: HttpRequest) -> HttpResponse:
     """Return the way to add a second factor, and why."""
     messages.warning(request, "Add a second factor first: an app that shows codes, or a passkey.")
     return see_other(reverse("mfa_index"))
+
+
+def to_step_up(request: HttpRequest) -> HttpResponse:
+    """Return the way to show a second factor, and back: a code where there is an app, else a passkey."""
+    has_app = Authenticator.objects.filter(user=request.user, type=Authenticator.Type.TOTP).exists()
+    name = "mfa_reauthenticate" if has_app else "mfa_reauthenticate_webauthn"
+    return see_other(f"{reverse(name)}?{_back_to(request)}")
 
 
 def _without_person(request: HttpRequest) -> HttpResponse:

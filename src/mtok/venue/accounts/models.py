@@ -90,7 +90,8 @@ class Change(models.Model):
     """A change that two persons make: one proposes it, another one decides. Insert-only.
 
     kind : `grant`, `withdraw` a role of a login; `admit`, `refuse`, `suspend`, `resume` an organisation; `name` whose a
-    login is; `disable`, `enable` a login · content : what exactly, JSON, as it was shown to both
+    login is; `disable`, `enable` a login · content : what exactly, JSON, as it was shown to both, with what the subject
+    was `before` · proposer : the person; nobody proposed what founded the venue
     """
 
     id = models.CharField(primary_key=True, max_length=22, default=new_id, editable=False)
@@ -101,15 +102,22 @@ class Change(models.Model):
     )
     content = models.JSONField()
     proposed_by = models.ForeignKey(Login, null=True, on_delete=models.PROTECT, related_name="+")
+    proposer = models.CharField(max_length=22, blank=True)
     proposed_at = models.BigIntegerField()
 
 
 class Decision(models.Model):
-    """What the second person said to a change. Insert-only."""
+    """What the second person said to a change. Insert-only.
+
+    number : 1, 2, 3 … without a gap, the order in which decisions took effect; no two are made at once
+    decider : the person
+    """
 
     change = models.OneToOneField(Change, primary_key=True, on_delete=models.PROTECT, related_name="decision")
+    number = models.BigIntegerField(unique=True)
     is_approved = models.BooleanField()
     decided_by = models.ForeignKey(Login, null=True, on_delete=models.PROTECT, related_name="+")
+    decider = models.CharField(max_length=22, blank=True)
     decided_at = models.BigIntegerField()
 
 

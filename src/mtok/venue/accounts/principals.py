@@ -7,10 +7,17 @@ a table allows.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
-from mtok.settlement.machines import Machine
+from mtok.settlement.machines import Machine, Refused
 from mtok.settlement.people import OPERATORS, PARTICIPANTS, Actor, Role
 from mtok.venue.accounts.models import Grant, Login
+
+SCOPES: Final = ("read", "requests", "approvals")
+"""What a key of the API may be made for."""
+
+_SCOPE_OF: Final = {Role.PARTICIPANT_USER: "requests", Role.PARTICIPANT_APPROVER: "approvals"}
+"""The scope without which a key gives no command in a role; operators give theirs on pages alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +47,21 @@ class Principal:
     def actor(self, machine: Machine, command: str, state: str | None = None) -> Actor:
         """Return who gives a command: in the role that the table lists for it, else in any role of theirs.
 
-        The core refuses a role that may not; nothing is decided here.
+        For a participant it is the same role whatever state the object is in, and whether there is one: of what is not
+        theirs nothing shows in the refusal. The core refuses a role that may not; what is decided here is that a key
+        gives no command beyond its scopes. Raises Refused (`scope_missing`).
         """
-        rows = [row for row in machine.rows if row.command == command and state in (None, row.state)]
-        may = [role for row in rows for role in row.who if role in self.roles]
-        return self.as_role(may[0] if may else self.any_role())
+        rows = [row for row in machine.rows if row.command == command]
+        now = [row for row in rows if state in (None, row.state)]
+        may = [role for row in (*now, *rows) for role in row.who if role in self.roles]
+        role = next(iter([*may, *sorted(self.roles & machine.roles)]), None) or self.any_role()
+        if self.scopes is not None and _SCOPE_OF.get(role) not in self.scopes:
+            raise Refused(
+                "scope_missing",
+                f"the key was not made for {command} as {role}",
+                f"Make one with the scope {_SCOPE_OF[role]}." if role in _SCOPE_OF else "Do it on the page.",
+            )
+        return self.as_role(role)
 
     def any_role(self) -> Role:
         """Return one of its roles, always the same one; the least powerful where it has none."""

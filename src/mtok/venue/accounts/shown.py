@@ -76,6 +76,7 @@ def beside(request: HttpRequest) -> dict[str, Any]:
     return {
         "frame": "venue/base.html",
         "paper": venue_environment().paper,
+        "mails_are_files": not venue_environment().mail,
         "signed_in_as": user.email if user.is_authenticated else "",
         "venue_links": shown_links(request),
     }

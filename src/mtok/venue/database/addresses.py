@@ -14,9 +14,10 @@ _SECONDS_BUSY: Final = 20
 SQLITE_OPTIONS: Final = {
     "transaction_mode": "IMMEDIATE",
     "timeout": _SECONDS_BUSY,
-    "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
+    "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; "
+    "PRAGMA secure_delete = ON;",
 }
-"""One writer at a time, and what is committed is on the disk."""
+"""One writer at a time; what is committed is on the disk, and what is overwritten, such as a key, is off it."""
 
 
 def database(address: str, folder: Path) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
+from django.db.models import Q
 
 from mtok.market.book import Book, advance, apply, interests, last_marks, margin_run, run
 from mtok.market.commands import Command
@@ -87,13 +88,13 @@ def _inputs(book: Book, at: int) -> str:
 
 
 def give_margin(
-    surroundings: Surroundings, marks: Iterable[Mark], day: int, at: int
+    surroundings: Surroundings, marks: Iterable[Mark], day: int, at: int, contracts: Collection[str]
 ) -> tuple[Given, dict[str, Refused]]:
-    """Take the margin of a day of every contract that has any; return why some have none. Again, it takes the rest."""
-    found = tuple(marks)
+    """Take the margin of a day of contracts; return why some have none. Again, it takes the rest."""
+    found, none = tuple(marks), Q(pk__in=())
 
     def work() -> tuple[Given, dict[str, Refused]]:
-        held = books.of_all(surroundings, at, locked=True)
+        held = books.read(none, none, Q(pk__in=contracts), surroundings, at, locked=True)
         changes = _passed(held, at, surroundings)
         after, refused = margin_run(held.book, found, day, at)
         said = Marked(marks=found, day=day)

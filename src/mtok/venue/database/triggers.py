@@ -16,6 +16,8 @@ _TABLES: Final = {**MACHINES, marks.MACHINE.name: marks.MACHINE}
 """The machines by the name of their table."""
 _PASSED_THROUGH: Final = "both_approved"
 """A state that nothing is ever kept in: the second approval books the contract in the same step."""
+_CORRECTED: Final = "corrected"
+"""A corrected mark is a version, and so a row, of its own; the one before stays as it was."""
 _IN_MARGIN: Final = sorted(marks.IN_MARGIN | {marks.DISPUTED})
 _IN_SETTLEMENT: Final = sorted(marks.IN_SETTLEMENT)
 
@@ -94,7 +96,7 @@ def steps() -> set[tuple[str, str, str]]:
     for name, machine in _TABLES.items():
         found |= {(name, before, after) for before, after in _kept(machine)}
         found |= {(name, state, state) for state in machine.states if state != NEW}
-    return found
+    return found | {(marks.MACHINE.name, NEW, _CORRECTED)}
 
 
 def _kept(machine: Machine) -> set[tuple[str, str]]:

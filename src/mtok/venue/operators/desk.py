@@ -24,7 +24,7 @@ from mtok.settlement.specification import specification
 from mtok.venue import place, trading
 from mtok.venue.accounts.asking import in_role
 from mtok.venue.database import books
-from mtok.venue.database import runs as runs_kept
+from mtok.venue.database.runs import how_many, last_runs
 from mtok.venue.operators.describing import instant
 from mtok.venue.operators.said import waiting
 from mtok.venue.pages.paging import page_of
@@ -107,7 +107,7 @@ def audited_runs(request: HttpRequest) -> HttpResponse:
 
 
 def _runs(request: HttpRequest) -> dict[str, Any]:
-    page, pages = page_of(request.GET.get("page", ""), runs_kept.count_made(), PAGE_ROWS)
+    page, pages = page_of(request.GET.get("page", ""), how_many(), PAGE_ROWS)
     return {
         "title": "Runs",
         "clock": clock_words(place.now()),
@@ -150,7 +150,7 @@ def run_rows(first: int, end: int) -> list[RunRow]:
             outputs=sha256_hex(run.outputs.encode()) if run.outputs else "",
             matches=len(json.loads(run.outputs)) if run.outputs else 0,
         )
-        for run in runs_kept.last_runs(end)[first:]
+        for run in last_runs(first, end)
     ]
 
 

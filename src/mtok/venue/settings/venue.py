@@ -36,6 +36,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "mtok.venue.accounts.guarded.Guarded",
+    "mtok.venue.accounts.sessions.Lifetimes",
     "allauth.account.middleware.AccountMiddleware",
     _PUBLIC_MIDDLEWARE[-1],
 ]

@@ -1,0 +1,106 @@
+"""How a venue gets its first admins: the one change that nobody proposed and nobody decided, as it stands recorded.
+
+Every later change takes two admins, so the first two are made together, by whoever holds the machine, and only while
+there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from allauth.account.forms import default_token_generator
+from allauth.account.models import EmailAddress
+from allauth.account.utils import user_pk_to_url_str
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db.transaction import atomic as transaction
+from django.urls import reverse
+
+from mtok.errors import BadCall
+from mtok.settlement.people import Role
+from mtok.venue import place
+from mtok.venue.accounts.changes import record, subject
+from mtok.venue.accounts.holdings import ADMINS_MIN
+from mtok.venue.accounts.kinds import NAME_CHARS
+from mtok.venue.accounts.models import Change, Grant, Login, new_id
+
+Named = tuple[str, str]
+"""A person's name and address."""
+
+_LAST: Final = ">"
+
+
+def read_admins(texts: Sequence[str]) -> list[Named]:
+    """Return names and addresses of texts `Name <address>`.
+
+    Raises BadCall: `admin_invalid` for another form, `admins_two` for fewer than two, or one address twice.
+    """
+    named = [_named(text) for text in texts]
+    if len(named) < ADMINS_MIN or len({address for _, address in named}) < len(named):
+        raise BadCall(
+            "admins_two",
+            f"{len(named)} admins are named, and every change takes two persons",
+            'Give --admin "Name <address>" twice or more, of persons with addresses of their own.',
+        )
+    return named
+
+
+def _named(text: str) -> Named:
+    name, _, address = text.rpartition("<")
+    address = address.removesuffix(_LAST).strip().casefold()
+    try:
+        validate_email(address)
+    except ValidationError:
+        address = ""
+    if not text.endswith(_LAST) or not address or len(name.strip()) not in NAME_CHARS:
+        raise BadCall(
+            "admin_invalid",
+            f"{text!r} is no name and address",
+            'Write --admin "Ada Example <ada@example.org>".',
+        )
+    return name.strip(), address
+
+
+def found(admins: Sequence[Named]) -> bool:
+    """Make the first admins; return whether there were none. All are made or nobody is.
+
+    Raises BadCall (`login_exists`) where an address has a login: whoever it is, nobody has checked it.
+    """
+    with transaction():
+        if Grant.objects.filter(role=Role.ADMIN).exists():
+            return False
+        for name, address in admins:
+            if Login.objects.filter(email=address).exists():
+                raise BadCall(
+                    "login_exists",
+                    f"{address} has signed up already",
+                    "Name an address that nobody has used.",
+                )
+            login = Login.objects.create_user(address, made_at=place.now())
+            EmailAddress.objects.create(user=login, email=address, verified=True, primary=True)
+            _record("name", login, {"person": new_id(), "name": name})
+            _record("grant", login, {"role": Role.ADMIN})
+    return True
+
+
+def _record(kind: str, login: Login, content: dict[str, str]) -> None:
+    change = Change(kind=kind, login=login, content=content, proposed_at=place.now())
+    change.content["before"] = subject(change)
+    change.save(force_insert=True)
+    record(change, is_approved=True, by=None)
+
+
+def not_yet_in() -> list[Login]:
+    """Return the founding admins who have set no password yet."""
+    founding = Grant.objects.filter(role=Role.ADMIN, change__proposed_by=None).order_by("login")
+    return [grant.login for grant in founding if not grant.login.has_usable_password()]
+
+
+def entrance(login: Login) -> str:
+    """Return the path of a page on which a login sets its password, once; it lasts as a forgotten password's does."""
+    key = default_token_generator.make_token(login)
+    path: str = reverse(
+        "account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(login), "key": key}
+    )
+    return path

@@ -1,0 +1,70 @@
+"""Operations on contracts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from mtok.venue.participants import actions, told
+from mtok.venue.participants.api.asking import body, done, object_of, reader, shown
+from mtok.venue.participants.api.described import sent, with_code
+from mtok.venue.participants.api.schemas import Contact, Contract, DayValue, Half, Termination
+
+router = Router(tags=["Contracts"])
+
+
+@router.get("/contracts", response=list[Contract], summary="Your contracts")
+def contracts(request: HttpRequest) -> HttpResponse:
+    """Return every contract of your organisation, by id, with its margin days and calls."""
+    return shown(told.contracts(reader(request)))
+
+
+@router.get("/contracts/{identity}", response=Contract, summary="A contract")
+def one_contract(request: HttpRequest, identity: str) -> HttpResponse:
+    """Return a contract with its margin days and calls."""
+    return shown(told.contract(reader(request), object_of(identity)))
+
+
+@router.get("/contracts/{identity}/contact", response=Contact, summary="Whom to reach at the other side")
+def contact(request: HttpRequest, identity: str) -> HttpResponse:
+    """Return the other side's contact for settlement. That it was opened is written down for the other side to see."""
+    return shown({"contact": told.counterparty_contact(reader(request), object_of(identity))})
+
+
+@router.get("/contracts/{identity}/statement", response=dict[str, Any], summary="The settlement statement")
+def statement(request: HttpRequest, identity: str) -> HttpResponse:
+    """Return every mark a matured contract rests on, and every cent (docs/market.md)."""
+    return shown(told.settlement_statement(reader(request), object_of(identity)))
+
+
+@router.post(
+    "/contracts/{identity}/agree",
+    response=Half,
+    summary="Agree on a day",
+    openapi_extra=with_code(sent(DayValue)),
+)
+def agree(request: HttpRequest, identity: str) -> HttpResponse:
+    """Say what a day of the window without a mark is worth (F4); it counts once the other side has said the same."""
+    return _said(request, identity, actions.agree)
+
+
+@router.post(
+    "/contracts/{identity}/terminate",
+    response=Half,
+    summary="End by agreement",
+    openapi_extra=with_code(sent(Termination)),
+)
+def terminate(request: HttpRequest, identity: str) -> HttpResponse:
+    """Say at which price to end a contract; it ends once the other side has said the same."""
+    return _said(request, identity, actions.terminate)
+
+
+def _said(request: HttpRequest, identity: str, act: Any) -> HttpResponse:
+    one, given = object_of(identity), body(request)
+
+    def work(principal: Any) -> Any:
+        return {"is_agreed": act(principal, one, given), "contract": told.contract(principal, one)}
+
+    return done(request, work)

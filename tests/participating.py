@@ -1,0 +1,108 @@
+"""Two participants, a desk and a treasury on a venue of a test's own: the path from a request to a contract.
+
+The reference `openai` prints and has a last mark; `qwen` has printed too seldom; nothing is published beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import people
+import venues
+from mtok.calendar import parse_instant
+from mtok.market.contracts import Posted
+from mtok.market.proposals import Nonces
+from mtok.market.references import Reference
+from mtok.settlement.people import Role
+
+RUN = parse_instant("2026-06-22T15:00:00Z")
+MINUTE = 60_000_000
+PRICE = 12_345_600
+ASKED = {"reference": "openai", "side": "buy", "lots": "25", "month": "2026-08", "limit": "12.3456"}
+"""A request as a form gives it; the buyer's. It is firm until its end in `FIRM`."""
+FIRM = {"firm_until": "2026-07-20", "expires": "2026-07-20"}
+BOTH = (Role.PARTICIPANT_USER, Role.PARTICIPANT_APPROVER)
+
+REFERENCES = {
+    "openai": Reference(
+        reference="openai",
+        methodology="1.0",
+        printed=60,
+        mark=PRICE,
+        moves=tuple(range(10_000, 900_000, 10_000)),
+    ),
+    "qwen": Reference(reference="qwen", methodology="1.0", printed=51, mark=369_365),
+}
+
+
+@contextmanager
+def trading_venue(path: Path, patch: pytest.MonkeyPatch) -> Iterator[venues.Clock]:
+    """Give a venue with references and a clock; its market has begun."""
+    with venues.sqlite(path / "venue.sqlite3"), venues.clock() as clock:
+        from mtok.venue import clockwork, trading
+        from mtok.venue.database import references
+
+        def found(names: Any, _: int) -> dict[str, Reference]:
+            return {name: REFERENCES[name] for name in names if name in REFERENCES}
+
+        patch.setattr(trading, "references", found)
+        patch.setattr(references, "series", lambda: sorted(REFERENCES))
+        patch.setattr(clockwork, "first_root", lambda *_: "ab" * 32)
+        clockwork.begin(clock())
+        yield clock
+
+
+def everybody() -> SimpleNamespace:
+    """Make a buyer, a seller, somebody else, and operators."""
+    alder, birch = people.organisation("Alder"), people.organisation("Birch", people.LEIS[1])
+    return SimpleNamespace(
+        buyer=people.person("Buyer", *BOTH, organisation=alder),
+        seller=people.person("Seller", *BOTH, organisation=birch),
+        other=people.person("Other", *BOTH, organisation=people.organisation("Cedar", people.LEIS[2])),
+        desk=people.person("Desk", Role.DESK),
+        treasury=people.person("Till", Role.TREASURY),
+    )
+
+
+def accepted(who: Any, *requests: str) -> None:
+    """Let the desk accept requests."""
+    from mtok.venue import trading
+
+    for one in requests:
+        trading.give(who.desk, "request", "accept", one)
+
+
+def matched(clock: venues.Clock, who: Any, buy: str, sell: str) -> str:
+    """Accept two requests, let the run come, send the terms; return the id of the proposal."""
+    from mtok.venue import clockwork, trading
+    from mtok.venue.database.models import ProposalRow
+
+    accepted(who, buy, sell)
+    clock.instant = RUN + MINUTE
+    clockwork.make_runs(clock())
+    [proposal] = ProposalRow.objects.all()
+    trading.give(who.desk, "proposal", "send", proposal.pk, Nonces(buyer="11" * 32, seller="22" * 32))
+    return str(proposal.pk)
+
+
+def booked(clock: venues.Clock, who: Any) -> str:
+    """Bring two requests to a contract that is active; return its id."""
+    from mtok.venue import trading
+    from mtok.venue.participants import actions, told
+
+    buy = actions.submit(who.buyer, ASKED | FIRM)
+    sell = actions.submit(who.seller, ASKED | FIRM | {"side": "sell"})
+    identity = matched(clock, who, buy, sell)
+    digest = told.terms(who.buyer, identity)["digest"]
+    for one in (who.buyer, who.seller):
+        actions.approve(people.shown(one, clock()), identity, {"digest": digest})
+    margin = told.terms(who.buyer, identity)["terms"]["initial_margin"].replace(".", "")
+    posted = Posted(buyer=int(margin), seller=int(margin))
+    trading.give(who.treasury, "contract", "activate", identity, posted)
+    return identity

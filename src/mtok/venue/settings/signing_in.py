@@ -5,11 +5,9 @@ allauth does it; what it can do beyond what is listed in `mtok.venue.accounts.ur
 
 from __future__ import annotations
 
-from mtok.venue.environment import environment, venue_environment
-from mtok.venue.letters import mail_settings
+from mtok.venue.environment import environment
 
 _ENVIRONMENT = environment()
-_VENUE = venue_environment()
 _HOUR = 3_600
 
 # cookies: two of them, for this host alone
@@ -94,7 +92,3 @@ MFA_TOTP_ISSUER = "mtok"
 MFA_TOTP_PERIOD = 30
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_WEBAUTHN_USER_VERIFICATION = "preferred"
-
-# mail
-DEFAULT_FROM_EMAIL = _VENUE.mail_from
-globals().update(mail_settings(_VENUE.mail, _VENUE.place()))

@@ -225,6 +225,22 @@ def test_every_field_an_operator_is_given_has_words() -> None:
     assert given - _FIELDS.keys() == {"terms", "days"}, "tables of their own"
 
 
+def test_the_account_log_tells_auditors_no_names(clock: venues.Clock, auditor: Any) -> None:
+    """An auditor sees every party by its id; whose id it is would open the whole market to them."""
+    from mtok.venue.accounts.events import happened
+
+    happened("applied", "party-id", None, legal_name="Alder & Sons", lei=people.LEIS[0])
+    happened("change.proposed", "change-id", None, kind="grant", role="desk", login=7)
+    page = words_of(auditor.get("/venue/audit/accounts"))
+    assert "party-id" in page
+    assert '{"kind": "grant", "role": "desk", "login": 7}' in page
+    assert "Alder" not in page
+    assert people.LEIS[0] not in page
+    admin = words_of(client(people.person("Ada", Role.ADMIN), clock()).get("/venue/audit/accounts"))
+    assert "Alder & Sons" in admin
+    assert "Proposals" not in admin
+
+
 def test_an_admin_reads_of_accounts_alone(clock: venues.Clock) -> None:
     admin = client(people.person("Ada", Role.ADMIN), clock())
     assert admin.get("/venue/audit/accounts").status_code == 200

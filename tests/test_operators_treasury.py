@@ -267,6 +267,21 @@ def test_one_person_closes_nothing_out(clock: venues.Clock) -> None:
     assert stale["Location"].startswith("/account/2fa/reauthenticate/?next=")
 
 
+def test_what_the_treasury_said_is_not_the_desks_to_know(clock: venues.Clock) -> None:
+    from mtok.venue import trading
+
+    one, _ = in_default(clock)
+    said = trading.intend(one, "contract", "notice", NAME)
+    desk = client(people.person("Dora", Role.DESK), clock())
+    for identity in (said.pk, "missing"):
+        for answer in (
+            desk.get(f"/venue/desk/said/{identity}"),
+            desk.post(f"/venue/desk/said/{identity}", {"digest": said.digest}),
+        ):
+            assert answer.status_code == 404
+            assert f"nothing waits to be confirmed under {identity}" in words_of(answer)
+
+
 def test_what_was_said_lapses_when_a_mark_changes(clock: venues.Clock) -> None:
     """Two persons mean the same close-out only while it rests on the same marks."""
     from mtok.venue.database.models import Intention

@@ -8,7 +8,7 @@ from django.db import migrations
 
 from mtok.venue.database import triggers
 
-INSERT_ONLY = ("event", "logged", "mark_use", "ledger_transaction", "ledger_transfer", "answered", "telling")
+INSERT_ONLY = ("event", "logged", "mark_use", "ledger_transaction", "ledger_transfer", "answered", "telling", "notice")
 STEPWISE = ("request", "proposal", "contract", "mark")
 
 

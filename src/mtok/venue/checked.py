@@ -9,20 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mtok.market import trial_balance
+from mtok.market.book import CONTRACT
+from mtok.venue import private_log
 from mtok.venue.accounts import derived
-from mtok.venue.database.models import (
-    ContractRow,
-    Event,
-    LedgerTransaction,
-    LedgerTransfer,
-    MarkRow,
-    ProposalRow,
-    RequestRow,
-)
-
-_TABLES: Final = {"request": RequestRow, "proposal": ProposalRow, "contract": ContractRow, "mark": MarkRow}
-_CLEARING: Final = "vm:"
-"""What the accounts begin with that money goes through and stays in none of."""
+from mtok.venue.database.ledger import transactions
+from mtok.venue.database.models import ContractRow, Event
+from mtok.venue.database.records import KINDS
+from mtok.venue.environment import venue_environment
 
 _CHUNK: Final = 1_000
 
@@ -44,9 +38,9 @@ def findings() -> Iterator[Finding]:
 
 def _objects() -> Iterator[str]:
     """Yield which objects of the market are not what their last event says, or have events that are missing."""
-    for kind, table in _TABLES.items():
+    for kind, of_kind in KINDS.items():
         last = _last_events(kind)
-        for row in table.objects.order_by("id").iterator(_CHUNK):
+        for row in of_kind.table.objects.order_by("id").iterator(_CHUNK):
             event = last.pop(row.id, None)
             if event is None:
                 yield f"{kind} {row.id} has no event"
@@ -73,21 +67,15 @@ def _gaps() -> Iterator[str]:
 
 
 def _ledger() -> Iterator[str]:
-    """Yield where the ledger does not add up: a clearing account that is not empty, a reversal that is not exact."""
-    balances: dict[str, int] = {}
-    for transfer in LedgerTransfer.objects.order_by("id").iterator(_CHUNK):
-        balances[transfer.debit] = balances.get(transfer.debit, 0) + transfer.amount
-        balances[transfer.credit] = balances.get(transfer.credit, 0) - transfer.amount
-    for account, balance in sorted(balances.items()):
-        if account.startswith(_CLEARING) and balance:
-            yield f"account {account} holds {balance} cents and has to be empty"
-    for reversal in LedgerTransaction.objects.exclude(reverses=None).order_by("id"):
-        legs = sorted((one.credit, one.debit, one.amount) for one in reversal.transfers.all())
-        reversed_legs = sorted(
-            (one.debit, one.credit, one.amount) for one in reversal.reverses.transfers.all()
-        )
-        if legs != reversed_legs:
-            yield f"transaction {reversal.id} is not the exact reversal of {reversal.reverses_id}"
+    """Yield which invariants of the ledger do not hold."""
+    contracts = [KINDS[CONTRACT].read(row.record) for row in ContractRow.objects.order_by("id")]
+    for violation in trial_balance.check(transactions(), contracts):
+        yield f"{violation.invariant}: {violation.words}"
+
+
+def _private_log() -> Iterator[str]:
+    """Yield where the private log and the database differ. Raises EnvironmentFailed where the log is damaged."""
+    yield from private_log.check(venue_environment().place())
 
 
 PARTS: Final[dict[str, Callable[[], Iterator[str]]]] = {
@@ -95,5 +83,6 @@ PARTS: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "objects": _objects,
     "history": _gaps,
     "ledger": _ledger,
+    "private log": _private_log,
 }
 """What is checked, by its name."""

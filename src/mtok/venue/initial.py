@@ -6,6 +6,7 @@ Each step is found done by the next run, so a run that was interrupted is comple
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ _MISSING: Final = '`mtok venue init --admin "Name <address>" --admin "Name <addr
 
 @dataclass(frozen=True, kw_only=True)
 class Entrance:
-    """The way in of a founding admin who has set no password yet. link : good once, and for three days"""
+    """The way in of a founding admin who has set no password yet. link : good once, and for an hour"""
 
     address: str
     link: str
@@ -69,9 +70,11 @@ def initialise(store: Path, admins: Sequence[str]) -> Initial:
     from django.core.management import call_command
 
     from mtok.venue.accounts import founding
+    from mtok.venue.private_log import make_key
 
     try:
         call_command("migrate", verbosity=0, interactive=False)
+        make_key(folder, f"venue-{secrets.token_hex(4)}/events")
         is_new = not founding.is_founded()
         if is_new:
             founding.found(founding.read_admins(admins))

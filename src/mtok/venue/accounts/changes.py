@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.db.transaction import atomic as transaction
-
 from mtok.calendar import DAY
 from mtok.settlement.guards import refuse_same_person, refuse_without_step_up
 from mtok.settlement.machines import Refused
@@ -22,6 +20,7 @@ from mtok.venue.accounts.events import happened
 from mtok.venue.accounts.kinds import KINDS, Kind
 from mtok.venue.accounts.models import Change, Decision, Grant, Login, Organisation, new_id
 from mtok.venue.accounts.principals import Principal
+from mtok.venue.database.transactions import transaction_of
 
 CHANGE_DAYS: Final = 7
 """Days after which a change that nobody has decided has lapsed."""
@@ -53,7 +52,8 @@ def propose(
     Of a new person or group its name alone is given; its id is made here. Raises Refused: `not_yours`, `kind_unknown`,
     and whatever would refuse the change itself.
     """
-    with transaction():
+
+    def work() -> Change:
         refuse_unless_admin(principal)
         change = Change(
             kind=kind,
@@ -69,7 +69,9 @@ def propose(
         change.content["before"] = subject(change)
         change.save(force_insert=True)
         happened("change.proposed", change.id, principal, **_told(change))
-    return change
+        return change
+
+    return transaction_of(work)
 
 
 def decide(principal: Principal, change_id: str, *, is_approved: bool) -> Change:
@@ -78,7 +80,8 @@ def decide(principal: Principal, change_id: str, *, is_approved: bool) -> Change
     Raises Refused: `not_yours`, `step_up`, `change_unknown`, `decided`, `same_person`, `own_person`; to approve also
     `proposer_gone`, `lapsed`, `stale`, and whatever refuses the change itself.
     """
-    with transaction():
+
+    def work() -> Change:
         refuse_unless_admin(principal)
         refuse_without_step_up(principal.as_role(Role.ADMIN), place.now(), specification())
         change = _undecided(change_id)
@@ -88,7 +91,9 @@ def decide(principal: Principal, change_id: str, *, is_approved: bool) -> Change
             _refuse_lapsed(change)
             KINDS[change.kind].check(change)
         record(change, is_approved=is_approved, by=principal)
-    return change
+        return change
+
+    return transaction_of(work)
 
 
 def record(change: Change, *, is_approved: bool, by: Principal | None) -> None:

@@ -23,7 +23,15 @@ ISOLATION: Final = "SERIALIZABLE"
 _FIRST_WAIT_SECONDS: Final = 0.02
 _CAME_BETWEEN: Final = frozenset({"40001", "40P01"})
 _SAME_ROW: Final = frozenset(
-    {"one_event_a_version", "one_answer_a_key", "one_version_a_mark", "one_use_a_mark", "telling_pkey"}
+    {
+        "one_event_a_version",
+        "one_answer_a_key",
+        "one_version_a_mark",
+        "one_use_a_mark",
+        "telling_pkey",
+        "one_decision_a_number",
+        "one_grant_a_role",
+    }
 )
 """Constraints that only something at the same time can break: whoever runs again sees the other's row."""
 

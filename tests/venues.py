@@ -141,9 +141,18 @@ def postgresql(cluster: Cluster) -> Iterator[str]:
         with _using(_settings(database(cluster.create(_TEMPLATE), folder))):
             call_command("migrate", verbosity=0)
     address = cluster.create(f"venue_{secrets.token_hex(6)}", _TEMPLATE)
-    with _using(_settings(database(address, folder))):
+    with at(address):
         assert connections["default"].vendor == "postgresql"
         yield address
+
+
+@contextmanager
+def at(address: str) -> Iterator[None]:
+    """Let the venue use a database that is there."""
+    from mtok.venue.database.addresses import database
+
+    with _using(_settings(database(address, configured()))):
+        yield
 
 
 def _settings(database: dict[str, Any]) -> dict[str, Any]:

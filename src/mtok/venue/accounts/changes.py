@@ -22,6 +22,7 @@ from mtok.venue.accounts.events import happened
 from mtok.venue.accounts.kinds import KINDS, Kind
 from mtok.venue.accounts.models import Change, Decision, Grant, Login, Organisation, new_id
 from mtok.venue.accounts.principals import Principal
+from mtok.venue.database.transactions import transaction_of
 
 CHANGE_DAYS: Final = 7
 """Days after which a change that nobody has decided has lapsed."""
@@ -78,7 +79,8 @@ def decide(principal: Principal, change_id: str, *, is_approved: bool) -> Change
     Raises Refused: `not_yours`, `step_up`, `change_unknown`, `decided`, `same_person`, `own_person`; to approve also
     `proposer_gone`, `lapsed`, `stale`, and whatever refuses the change itself.
     """
-    with transaction():
+
+    def work() -> Change:
         refuse_unless_admin(principal)
         refuse_without_step_up(principal.as_role(Role.ADMIN), place.now(), specification())
         change = _undecided(change_id)
@@ -88,7 +90,9 @@ def decide(principal: Principal, change_id: str, *, is_approved: bool) -> Change
             _refuse_lapsed(change)
             KINDS[change.kind].check(change)
         record(change, is_approved=is_approved, by=principal)
-    return change
+        return change
+
+    return transaction_of(work)
 
 
 def record(change: Change, *, is_approved: bool, by: Principal | None) -> None:
@@ -170,12 +174,7 @@ def _make_ids(change: Change) -> None:
 
 
 def _undecided(change_id: str) -> Change:
-    change = (
-        Change.objects.select_for_update(of=("self",))
-        .select_related("login", "organisation")
-        .filter(id=change_id)
-        .first()
-    )
+    change = Change.objects.select_related("login", "organisation").filter(id=change_id).first()
     if change is None:
         raise Refused("change_unknown", "there is no such change", "The list shows those that are open.")
     if Decision.objects.filter(change=change).exists():

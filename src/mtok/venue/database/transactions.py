@@ -23,7 +23,14 @@ ISOLATION: Final = "SERIALIZABLE"
 _FIRST_WAIT_SECONDS: Final = 0.02
 _CAME_BETWEEN: Final = frozenset({"40001", "40P01"})
 _SAME_ROW: Final = frozenset(
-    {"one_event_a_version", "one_answer_a_key", "one_version_a_mark", "one_use_a_mark"}
+    {
+        "one_event_a_version",
+        "one_answer_a_key",
+        "one_version_a_mark",
+        "one_use_a_mark",
+        "accounts_decision_pkey",
+        "accounts_decision_number_key",
+    }
 )
 """Constraints that only something at the same time can break: whoever runs again sees the other's row."""
 

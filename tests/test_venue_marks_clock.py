@@ -1,4 +1,4 @@
-"""What the clock does with marks: nothing twice, everything in the end, whatever broke off in between; a month of it."""
+"""What the clock does with marks: nothing twice, everything in the end, whatever broke off in between; a month."""
 
 from __future__ import annotations
 

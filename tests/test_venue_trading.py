@@ -161,4 +161,4 @@ def test_runs_that_were_missed_are_made_in_order(clock: venues.Clock) -> None:
     clock.instant = RUN + 3 * 24 * 3600 * 10**6
     assert len(clockwork.make_runs(clock())) == 5
     assert clockwork.make_runs(clock()) == []
-    assert len(runs.last_runs(9)) == 6
+    assert len(runs.last_runs(0, 9)) == 6

@@ -26,6 +26,7 @@ from mtok.venue.database.models import RequestRow
 from mtok.venue.database.records import KINDS
 from mtok.venue.database.transactions import transaction_of
 from mtok.venue.environment import venue_environment
+from mtok.venue.mail import due
 from mtok.venue.opened import Opened
 
 
@@ -129,9 +130,11 @@ def _of_margin(done: settling.Taken) -> Step:
 
 
 def let_time_pass(now: int) -> giving.Given:
-    """Make the runs that are due, then do what is due by now."""
+    """Make the runs that are due, then do what is due by now, then tell what has to be told by now."""
     make_runs(now)
-    return giving.let_time_pass(trading.surroundings(), now)
+    given = giving.let_time_pass(trading.surroundings(), now)
+    due.tell_due(now, specification())
+    return given
 
 
 @lru_cache(1024)

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
+from django.db.models import Q
 
 from mtok.calendar import DAY
 from mtok.canonical import sha256_hex
 from mtok.market import reveal
-from mtok.market.book import MACHINES, Book, advance
+from mtok.market.book import CONTRACT, MACHINES, PROPOSAL, REQUEST, Book, advance, apply
 from mtok.market.commands import Command
 from mtok.settlement.machines import NEW, Refused
 from mtok.settlement.people import PARTICIPANTS, Actor, Role
@@ -29,6 +30,7 @@ from mtok.venue.database.models import Intention
 from mtok.venue.database.records import KINDS, details_of
 from mtok.venue.database.references import references
 from mtok.venue.database.transactions import Overtaken, transaction_of
+from mtok.venue.mail import outbox, telling
 
 _T = TypeVar("_T")
 
@@ -40,6 +42,7 @@ def follow(book: Book, changes: Sequence[Change], cause: Command) -> None:
     """Do what follows from changes, in their transaction."""
     note_uses(changes, cause)
     ledger.post(changes, cause)
+    outbox.put(telling.told(book, changes, cause), place.now())
 
 
 def surroundings() -> Surroundings:
@@ -105,7 +108,7 @@ def intend(principal: Principal, kind: str, command: str, identity: str, details
     def work() -> Intention:
         now, who, state = place.now(), refreshed(principal), _state(kind, identity)
         actor = who.actor(MACHINES[kind], command, state)
-        _refuse_unseen(actor, kind, identity)
+        refuse_unseen(actor, kind, identity)
         MACHINES[kind].step(state, command, actor)
         said = details_of(details)
         return Intention.objects.create(
@@ -155,7 +158,7 @@ def confirm(principal: Principal, intention: str, digest: str, details: Any = No
         )
         if found is None or actor is None:
             raise Refused("not_found", "nothing waits to be confirmed under this id", "See the list.")
-        _refuse_unseen(actor, found.kind, found.object)
+        refuse_unseen(actor, found.kind, found.object)
         is_current = (
             found.state == _OPEN
             and place.now() < found.ends_at
@@ -188,12 +191,32 @@ def _said_by(intention: Intention) -> Actor:
     return msgspec.structs.replace(first, stepped_up_at=place.now())
 
 
+def withdraw(principal: Principal, intention: str) -> None:
+    """Take back what one has said oneself. Raises Refused (`not_found`) of what nobody waits to confirm."""
+
+    def work() -> None:
+        found = Intention.objects.select_for_update().filter(pk=intention, state=_OPEN).first()
+        if found is None or found.person != principal.person:
+            raise Refused(
+                "not_found", "nothing of yours waits to be confirmed under this id", "See the list."
+            )
+        found.state = "withdrawn"
+        found.save(update_fields=["state"])
+
+    transaction_of(work)
+
+
+def is_current(intention: Intention) -> bool:
+    """Return whether the object is still the one that something was said of."""
+    return bool(intention.object_version == _version(intention.kind, intention.object))
+
+
 def _version(kind: str, identity: str) -> int:
     row = KINDS[kind].table.objects.filter(pk=identity).values_list("version", flat=True).first()
     return -1 if row is None else int(row)
 
 
-def _refuse_unseen(actor: Actor, kind: str, identity: str) -> None:
+def refuse_unseen(actor: Actor, kind: str, identity: str) -> None:
     """Raise Refused (`not_found`) for what an actor must not know of, in the words of the core."""
     held = around(kind, identity)
     found = held.book.find(kind, identity)
@@ -229,6 +252,53 @@ def own(principal: Principal) -> dict[str, list[dict[str, Any]]]:
     assert principal.party is not None
     held = books.of_party(principal.party, surroundings(), place.now())
     return reveal.views(held.book, principal.as_role(Role.PARTICIPANT_USER), place.now())
+
+
+def listed(
+    principal: Principal,
+    role: Role,
+    kind: str,
+    *,
+    states: Sequence[str] = (),
+    after: str = "",
+    size: int = 50,
+) -> list[dict[str, Any]]:
+    """Return what an operator sees of a kind of object, whatever has become of it, by id; those after an id alone.
+
+    states : only of these, all of them where none is named
+    """
+    rows = KINDS[kind].table.objects.filter(pk__gt=after).order_by("pk")
+    chosen = rows.filter(state__in=states) if states else rows
+    return some(principal, role, kind, list(chosen.values_list("pk", flat=True)[:size]))
+
+
+def some(principal: Principal, role: Role, kind: str, identities: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what an operator sees of some objects of a kind, in their order."""
+    chosen = {one: Q(pk__in=identities if one == kind else ()) for one in MACHINES}
+    now = place.now()
+    held = books.read(chosen[REQUEST], chosen[PROPOSAL], chosen[CONTRACT], surroundings(), now)
+    book, actor = advance(held.book, now), principal.as_role(role)
+    found = [one for name in identities if (one := book.find(kind, name)) is not None]
+    return [shown for one in found if (shown := reveal.view(book, one, actor, now))]
+
+
+def rehearsed(
+    principal: Principal, role: Role, kind: str, command: str, identity: str, details: Any = None
+) -> dict[str, Any]:
+    """Return an object as a command would leave it, as its giver would see it; nothing is given and nothing kept.
+
+    Of a command that takes two the other person is thought of as there. Raises Refused as the command would.
+    """
+    actor, now = principal.as_role(role), place.now()
+    other = Actor(person="the other person", role=role, stepped_up_at=now)
+    asked = Command(
+        kind=kind, command=command, id=identity, actor=actor, at=now, second=other, details=details
+    )
+    held = books.of_command(asked, surroundings(), locked=False)
+    after = apply(held.book, asked)
+    found = after.find(kind, identity)
+    assert found is not None
+    return reveal.view(after, found, actor, now)
 
 
 def all_open(principal: Principal, role: Role) -> dict[str, list[dict[str, Any]]]:

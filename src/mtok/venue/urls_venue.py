@@ -11,6 +11,7 @@ from mtok.venue.participants.api.venue import api
 urlpatterns = [
     path("venue/", home, name="venue_home"),
     path("venue/api/", api.urls),
+    path("venue/", include("mtok.venue.operators.urls")),
     path("account/", include("mtok.venue.accounts.urls")),
     *public.urlpatterns,
 ]

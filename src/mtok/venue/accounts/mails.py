@@ -31,8 +31,8 @@ def _done(subject: str, what: str) -> Mail:
 _CONFIRM: Final = _mail(
     "confirm your address",
     "Somebody, hopefully you, signed up at {site} with this address. To confirm that it is yours, open this page "
-    "within a day and press the button on it:\n\n{activate_url}\n\nIf it was not you, do nothing: without it the login cannot "
-    "be used.",
+    "within a day and press the button on it:\n\n{activate_url}\n\nIf it was not you, do nothing: without it the "
+    "login cannot be used.",
 )
 
 MAILS: Final = {

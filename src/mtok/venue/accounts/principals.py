@@ -7,6 +7,7 @@ a table allows.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from mtok.settlement.machines import Machine, Refused
 from mtok.settlement.people import OPERATORS, PARTICIPANTS, Actor, Role

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.http import HttpRequest
 from django.urls import reverse
 
-from mtok.settlement.people import Role
+from mtok.settlement.people import OPERATORS, Role
 from mtok.venue.accounts.asking import principal_of
 from mtok.venue.environment import venue_environment
 from mtok.venue.front import is_private
@@ -40,6 +40,30 @@ LINKS: Final[list[Link]] = [
         url_name="account",
         does="Your address and password, second factor, and where you are signed in.",
         needs_role=False,
+    ),
+    Link(
+        name="Desk",
+        url_name="desk",
+        does="Requests to screen, runs, terms to send.",
+        roles=frozenset({Role.DESK}),
+    ),
+    Link(
+        name="Treasury",
+        url_name="treasury",
+        does="Contracts, margin, calls, payments and defaults.",
+        roles=frozenset({Role.TREASURY}),
+    ),
+    Link(
+        name="Audit",
+        url_name="audit",
+        does="All that happened, and every object, to read.",
+        roles=frozenset({Role.AUDITOR}),
+    ),
+    Link(
+        name="Incidents",
+        url_name="operators_notices",
+        does="What went wrong, what participants complain of, and what was answered.",
+        roles=frozenset({*OPERATORS, Role.AUDITOR}),
     ),
 ]
 

@@ -7,7 +7,7 @@ its requests, with each of these its party and its reference. So whatever time b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from django.db.models import Q
@@ -30,10 +30,11 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """An object before and after a command; before is None of a new one."""
+    """An object before and after a command; before is None of a new one. version : of the object after it"""
 
     before: Any
     after: Any
+    version: int = 0
 
     @property
     def kind(self) -> str:
@@ -173,13 +174,13 @@ def keep(held: Held, after: Book, cause: Command) -> list[Change]:
 
     The book that was held is the new one from then on. Raises Overtaken where an object has changed since it was read.
     """
-    changes = list(_changes(held.book, after))
-    for change in changes:
-        held.versions[change.kind, change.after.id] = keep_one(
-            change.after, held.versions.get((change.kind, change.after.id)), cause
-        )
+    kept = []
+    for change in _changes(held.book, after):
+        key = change.kind, change.after.id
+        held.versions[key] = keep_one(change.after, held.versions.get(key), cause)
+        kept.append(replace(change, version=held.versions[key]))
     held.book = after
-    return changes
+    return kept
 
 
 def _changes(before: Book, after: Book) -> Iterator[Change]:

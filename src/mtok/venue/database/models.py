@@ -226,25 +226,46 @@ class Answered(models.Model):
 class Message(models.Model):
     """A mail to one recipient, written in the transaction it tells of. id : of event and recipient, its Message-ID too
 
-    not_before : the slot of what may be told at a fixed time alone
+    login : whose address it is, None of an address that is nobody's yet · not_before : the slot of what may be told
+    at a fixed time alone · next_at : when it is tried next · given_up_at : since when the recipient counts as gone
+    is_secret : whether its text is erased once it is sent
     """
 
     id = models.CharField(primary_key=True, max_length=64)
-    event = models.CharField(max_length=120)
-    login = models.ForeignKey(Login, on_delete=models.PROTECT, related_name="+")
+    event = models.CharField(max_length=160)
+    login = models.ForeignKey(Login, null=True, on_delete=models.PROTECT, related_name="+")
     recipient = models.EmailField()
     subject = models.CharField(max_length=160)
     text = models.TextField()
     html = models.TextField()
+    is_secret = models.BooleanField(default=False)
     made_at = models.BigIntegerField()
     not_before = models.BigIntegerField()
     sent_at = models.BigIntegerField(null=True, db_index=True)
+    given_up_at = models.BigIntegerField(null=True)
     attempts = models.IntegerField(default=0)
     next_at = models.BigIntegerField()
     failure = models.TextField(blank=True)
 
     class Meta:
         db_table = "message"
+        indexes = [
+            models.Index(
+                name="message_waiting",
+                fields=["next_at"],
+                condition=Q(sent_at=None, given_up_at=None),
+            )
+        ]
+
+
+class Telling(models.Model):
+    """That what no change of an object tells has been told, once: «no match», a call that is overdue; insert-only."""
+
+    event = models.CharField(primary_key=True, max_length=160)
+    at = models.BigIntegerField()
+
+    class Meta:
+        db_table = "telling"
 
 
 class Notice(models.Model):

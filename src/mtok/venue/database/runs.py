@@ -62,7 +62,18 @@ def keep(at: int, command: str, record: str) -> None:
     )
 
 
-def last_runs(count: int) -> list[Run]:
-    """Return the last runs that were made, the newest first."""
-    made = Event.objects.filter(kind=RUN, command=OUTPUTS).order_by("-at")[:count]
+def looked_at() -> list[int]:
+    """Return the instants of the runs that were made, in order, but the one at which the venue began."""
+    made = Event.objects.filter(kind=RUN, command=OUTPUTS).exclude(record="")
+    return list(made.order_by("at").values_list("at", flat=True))
+
+
+def how_many() -> int:
+    """Return how many runs were made."""
+    return Event.objects.filter(kind=RUN, command=OUTPUTS).count()
+
+
+def last_runs(first: int, end: int) -> list[Run]:
+    """Return runs that were made, the newest first, of these places."""
+    made = Event.objects.filter(kind=RUN, command=OUTPUTS).order_by("-at")[first:end]
     return [Run(at=one.at, inputs=inputs_of(one.at) or "", outputs=one.record) for one in made]

@@ -28,6 +28,7 @@ _SAME_ROW: Final = frozenset(
         "one_answer_a_key",
         "one_version_a_mark",
         "one_use_a_mark",
+        "telling_pkey",
         "accounts_decision_pkey",
         "accounts_decision_number_key",
     }

@@ -8,139 +8,342 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Login',
+            name="Login",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('email', models.EmailField(max_length=254, unique=True)),
-                ('is_active', models.BooleanField(default=True)),
-                ('made_at', models.BigIntegerField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                ("email", models.EmailField(max_length=254, unique=True)),
+                ("is_active", models.BooleanField(default=True)),
+                ("made_at", models.BigIntegerField()),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='OwnerGroup',
+            name="OwnerGroup",
             fields=[
-                ('id', models.CharField(default=mtok.venue.accounts.models.new_id, editable=False, max_length=22, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=200)),
+                (
+                    "id",
+                    models.CharField(
+                        default=mtok.venue.accounts.models.new_id,
+                        editable=False,
+                        max_length=22,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
             ],
         ),
         migrations.CreateModel(
-            name='Person',
+            name="Person",
             fields=[
-                ('id', models.CharField(default=mtok.venue.accounts.models.new_id, editable=False, max_length=22, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('made_at', models.BigIntegerField()),
+                (
+                    "id",
+                    models.CharField(
+                        default=mtok.venue.accounts.models.new_id,
+                        editable=False,
+                        max_length=22,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("made_at", models.BigIntegerField()),
             ],
         ),
         migrations.CreateModel(
-            name='AccountEvent',
+            name="AccountEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.BigIntegerField()),
-                ('person', models.CharField(blank=True, max_length=22)),
-                ('what', models.CharField(max_length=40)),
-                ('about', models.CharField(blank=True, max_length=120)),
-                ('content', models.JSONField(default=dict)),
-                ('login', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.BigIntegerField()),
+                ("person", models.CharField(blank=True, max_length=22)),
+                ("what", models.CharField(max_length=40)),
+                ("about", models.CharField(blank=True, max_length=120)),
+                ("content", models.JSONField(default=dict)),
+                (
+                    "login",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.CharField(default=mtok.venue.accounts.models.new_id, editable=False, max_length=22, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=80)),
-                ('prefix', models.CharField(max_length=12)),
-                ('digest', models.CharField(max_length=64, unique=True)),
-                ('scopes', models.JSONField(default=list)),
-                ('made_at', models.BigIntegerField()),
-                ('expires_at', models.BigIntegerField()),
-                ('used_at', models.BigIntegerField(null=True)),
-                ('ended_at', models.BigIntegerField(null=True)),
-                ('login', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='keys', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.CharField(
+                        default=mtok.venue.accounts.models.new_id,
+                        editable=False,
+                        max_length=22,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("name", models.CharField(max_length=80)),
+                ("prefix", models.CharField(max_length=12)),
+                ("digest", models.CharField(max_length=64, unique=True)),
+                ("scopes", models.JSONField(default=list)),
+                ("made_at", models.BigIntegerField()),
+                ("expires_at", models.BigIntegerField()),
+                ("used_at", models.BigIntegerField(null=True)),
+                ("ended_at", models.BigIntegerField(null=True)),
+                (
+                    "login",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="keys",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Organisation',
+            name="Organisation",
             fields=[
-                ('id', models.CharField(default=mtok.venue.accounts.models.new_id, editable=False, max_length=22, primary_key=True, serialize=False)),
-                ('legal_name', models.CharField(max_length=200)),
-                ('lei', models.CharField(max_length=20)),
-                ('credit_class', models.CharField(default='', max_length=8)),
-                ('accepts', models.JSONField(default=list)),
-                ('allowed', models.JSONField(default=list)),
-                ('blocked', models.JSONField(default=list)),
-                ('known_until', models.BigIntegerField(default=0)),
-                ('is_suspended', models.BooleanField(default=False)),
-                ('state', models.CharField(default='applied', max_length=16)),
-                ('made_at', models.BigIntegerField()),
-                ('applied_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('group', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='accounts.ownergroup')),
+                (
+                    "id",
+                    models.CharField(
+                        default=mtok.venue.accounts.models.new_id,
+                        editable=False,
+                        max_length=22,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("legal_name", models.CharField(max_length=200)),
+                ("lei", models.CharField(max_length=20)),
+                ("credit_class", models.CharField(default="", max_length=8)),
+                ("accepts", models.JSONField(default=list)),
+                ("allowed", models.JSONField(default=list)),
+                ("blocked", models.JSONField(default=list)),
+                ("known_until", models.BigIntegerField(default=0)),
+                ("is_suspended", models.BooleanField(default=False)),
+                ("state", models.CharField(default="applied", max_length=16)),
+                ("made_at", models.BigIntegerField()),
+                (
+                    "applied_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "group",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, to="accounts.ownergroup"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Change',
+            name="Change",
             fields=[
-                ('id', models.CharField(default=mtok.venue.accounts.models.new_id, editable=False, max_length=22, primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=16)),
-                ('content', models.JSONField()),
-                ('proposer', models.CharField(blank=True, max_length=22)),
-                ('proposed_at', models.BigIntegerField()),
-                ('login', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='changes', to=settings.AUTH_USER_MODEL)),
-                ('proposed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('organisation', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='changes', to='accounts.organisation')),
+                (
+                    "id",
+                    models.CharField(
+                        default=mtok.venue.accounts.models.new_id,
+                        editable=False,
+                        max_length=22,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("kind", models.CharField(max_length=16)),
+                ("content", models.JSONField()),
+                ("proposer", models.CharField(blank=True, max_length=22)),
+                ("proposed_at", models.BigIntegerField()),
+                (
+                    "login",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="changes",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "proposed_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="changes",
+                        to="accounts.organisation",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='login',
-            name='person',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='logins', to='accounts.person'),
+            model_name="login",
+            name="person",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="logins",
+                to="accounts.person",
+            ),
         ),
         migrations.CreateModel(
-            name='SealedContact',
+            name="SealedContact",
             fields=[
-                ('id', models.CharField(default=mtok.venue.accounts.models.new_id, editable=False, max_length=22, primary_key=True, serialize=False)),
-                ('wrapped_key', models.BinaryField(null=True)),
-                ('nonce', models.BinaryField()),
-                ('sealed', models.BinaryField()),
-                ('made_at', models.BigIntegerField()),
-                ('withdrawn_at', models.BigIntegerField(null=True)),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='contacts', to='accounts.organisation')),
+                (
+                    "id",
+                    models.CharField(
+                        default=mtok.venue.accounts.models.new_id,
+                        editable=False,
+                        max_length=22,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("wrapped_key", models.BinaryField(null=True)),
+                ("nonce", models.BinaryField()),
+                ("sealed", models.BinaryField()),
+                ("made_at", models.BigIntegerField()),
+                ("withdrawn_at", models.BigIntegerField(null=True)),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="contacts",
+                        to="accounts.organisation",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Decision',
+            name="Decision",
             fields=[
-                ('change', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='decision', serialize=False, to='accounts.change')),
-                ('number', models.BigIntegerField(unique=True)),
-                ('is_approved', models.BooleanField()),
-                ('decider', models.CharField(blank=True, max_length=22)),
-                ('decided_at', models.BigIntegerField()),
-                ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "change",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="decision",
+                        serialize=False,
+                        to="accounts.change",
+                    ),
+                ),
+                ("number", models.BigIntegerField(unique=True)),
+                ("is_approved", models.BooleanField()),
+                ("decider", models.CharField(blank=True, max_length=22)),
+                ("decided_at", models.BigIntegerField()),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Grant',
+            name="Grant",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[(mtok.settlement.people.Role['PARTICIPANT_USER'], mtok.settlement.people.Role['PARTICIPANT_USER']), (mtok.settlement.people.Role['PARTICIPANT_APPROVER'], mtok.settlement.people.Role['PARTICIPANT_APPROVER']), (mtok.settlement.people.Role['DESK'], mtok.settlement.people.Role['DESK']), (mtok.settlement.people.Role['MARK_PREPARER'], mtok.settlement.people.Role['MARK_PREPARER']), (mtok.settlement.people.Role['MARK_APPROVER'], mtok.settlement.people.Role['MARK_APPROVER']), (mtok.settlement.people.Role['TREASURY'], mtok.settlement.people.Role['TREASURY']), (mtok.settlement.people.Role['ADMIN'], mtok.settlement.people.Role['ADMIN']), (mtok.settlement.people.Role['AUDITOR'], mtok.settlement.people.Role['AUDITOR']), (mtok.settlement.people.Role['PUBLISHER'], mtok.settlement.people.Role['PUBLISHER']), (mtok.settlement.people.Role['SYSTEM'], mtok.settlement.people.Role['SYSTEM'])], max_length=24)),
-                ('change', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.change')),
-                ('login', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='grants', to=settings.AUTH_USER_MODEL)),
-                ('organisation', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='grants', to='accounts.organisation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            (
+                                mtok.settlement.people.Role["PARTICIPANT_USER"],
+                                mtok.settlement.people.Role["PARTICIPANT_USER"],
+                            ),
+                            (
+                                mtok.settlement.people.Role["PARTICIPANT_APPROVER"],
+                                mtok.settlement.people.Role["PARTICIPANT_APPROVER"],
+                            ),
+                            (mtok.settlement.people.Role["DESK"], mtok.settlement.people.Role["DESK"]),
+                            (
+                                mtok.settlement.people.Role["MARK_PREPARER"],
+                                mtok.settlement.people.Role["MARK_PREPARER"],
+                            ),
+                            (
+                                mtok.settlement.people.Role["MARK_APPROVER"],
+                                mtok.settlement.people.Role["MARK_APPROVER"],
+                            ),
+                            (
+                                mtok.settlement.people.Role["TREASURY"],
+                                mtok.settlement.people.Role["TREASURY"],
+                            ),
+                            (mtok.settlement.people.Role["ADMIN"], mtok.settlement.people.Role["ADMIN"]),
+                            (mtok.settlement.people.Role["AUDITOR"], mtok.settlement.people.Role["AUDITOR"]),
+                            (
+                                mtok.settlement.people.Role["PUBLISHER"],
+                                mtok.settlement.people.Role["PUBLISHER"],
+                            ),
+                            (mtok.settlement.people.Role["SYSTEM"], mtok.settlement.people.Role["SYSTEM"]),
+                        ],
+                        max_length=24,
+                    ),
+                ),
+                (
+                    "change",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.change"
+                    ),
+                ),
+                (
+                    "login",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="grants",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="grants",
+                        to="accounts.organisation",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('login', 'role'), name='one_grant_a_role')],
+                "constraints": [models.UniqueConstraint(fields=("login", "role"), name="one_grant_a_role")],
             },
         ),
     ]

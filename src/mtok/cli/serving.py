@@ -18,6 +18,15 @@ commands = typer.Typer()
 
 PORT: Final = 8321
 _NEEDED: Final = ("django", "granian", "ninja", "whitenoise", "csp", "limits", "PIL", "pydantic_settings")
+_NEEDED_BY_VENUE: Final = (
+    *_NEEDED,
+    "allauth",
+    "fido2",
+    "argon2",
+    "dj_database_url",
+    "psycopg",
+    "procrastinate",
+)
 
 
 @commands.command(epilog="Example: mtok serve --store store --port 8321")
@@ -29,6 +38,9 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", metavar="N", min=1, max=65535, help="Port.")] = PORT,
     workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, max=64, help="Processes.")] = 1,
+    venue: Annotated[
+        bool, typer.Option("--venue", help="With the accounts and the market that `mtok venue init` made.")
+    ] = False,
     store: StorePath = None,
 ) -> None:
     """Serve the pages and the API of what a store has published.
@@ -38,15 +50,18 @@ def serve(
     """
     from mtok.cli.reading import named_store
 
-    start(named_store(store), host, port, workers)
+    start(named_store(store), host, port, workers, is_venue=venue)
 
 
-def start(store: Path, host: str, port: int, workers: int, now: str | None = None) -> None:
+def start(
+    store: Path, host: str, port: int, workers: int, now: str | None = None, *, is_venue: bool = False
+) -> None:
     """Serve a store until interrupted. Raises BadCall where the store, what it takes or a free port is missing.
 
     now : an instant at which the clock of the pages stands still, unless the environment says another
+    is_venue : with accounts and a database; then EnvironmentFailed is raised where these are missing, too
     """
-    _refuse_missing(store)
+    refuse_missing(store, is_venue=is_venue)
     _refuse_taken(host, port)
     if now is not None:
         os.environ.setdefault("MTOK_NOW", now)
@@ -57,7 +72,13 @@ def start(store: Path, host: str, port: int, workers: int, now: str | None = Non
     from mtok.venue.environment import environment
 
     environment()
-    typer.echo(f"mtok: serving {store} at http://{host}:{port}/ (Ctrl-C ends it)", err=True)
+    if is_venue:
+        from mtok.venue.initial import begin, refuse_unready
+
+        begin(store)
+        refuse_unready()
+    shown = f"http://{host}:{port}/{'venue/' if is_venue else ''}"
+    typer.echo(f"mtok: serving {store} at {shown} (Ctrl-C ends it)", err=True)
     server = Granian(
         "mtok.venue.wsgi:application",
         address=host,
@@ -91,13 +112,16 @@ def _refuse_taken(host: str, port: int) -> None:
         ) from None
 
 
-def _refuse_missing(store: Path) -> None:
+def refuse_missing(store: Path, *, is_venue: bool) -> None:
+    """Raise BadCall (`extra_missing`, `store_missing`) where packages are not installed, or there is no store."""
     from mtok.errors import BadCall
 
-    missing = [name for name in _NEEDED if find_spec(name) is None]
+    missing = [name for name in (_NEEDED_BY_VENUE if is_venue else _NEEDED) if find_spec(name) is None]
     if missing:
         raise BadCall(
-            "extra_missing", f"serving needs {', '.join(missing)}", "Install them: pip install 'mtok[serve]'"
+            "extra_missing",
+            f"serving needs {', '.join(missing)}",
+            f"Install them: pip install 'mtok[{'venue' if is_venue else 'serve'}]'",
         )
     if not store.is_dir():
         raise BadCall(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,18 +20,32 @@ MASTER: Final = "master_key"
 _BYTES: Final = 32
 
 
-def make_keys(folder: Path) -> None:
-    """Make the keys of a venue that has none; one that is there stays."""
+def make_keys(folder: Path) -> bool:
+    """Make the keys that a venue lacks, one that is there stays; return whether any was made."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in (SECRET, MASTER):
-        try:
-            made = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            continue
-        with os.fdopen(made, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+    missing = [name for name in (SECRET, MASTER) if not (folder / name).exists()]
+    for name in missing:
+        with suppress(FileExistsError):  # another process was first
+            _make_key(folder, name)
+    return bool(missing)
+
+
+def _make_key(folder: Path, name: str) -> None:
+    """Write a key under another name first: what is interrupted leaves no key that cannot be read."""
+    unfinished = folder / f".{name}.{secrets.token_hex(4)}"
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(_BYTES) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(unfinished, folder / name)
+    finally:
+        unfinished.unlink()
+
+
+def key_check(folder: Path) -> str:
+    """Return what a master key is recognised by, and nothing else follows from. Raises EnvironmentFailed."""
+    return sha256_hex(b"mtok venue master key " + master_key(folder))[:16]
 
 
 def pseudonym(person: str, folder: Path) -> str:

@@ -17,17 +17,21 @@ from django.core.validators import validate_email
 from django.db.transaction import atomic as transaction
 from django.urls import reverse
 
-from mtok.errors import BadCall
+from mtok.errors import BadCall, EnvironmentFailed
 from mtok.settlement.people import Role
 from mtok.venue import place
 from mtok.venue.accounts.changes import record, subject
+from mtok.venue.accounts.events import happened
 from mtok.venue.accounts.holdings import ADMINS_MIN
 from mtok.venue.accounts.kinds import NAME_CHARS
-from mtok.venue.accounts.models import Change, Grant, Login, new_id
+from mtok.venue.accounts.models import AccountEvent, Change, Grant, Login, new_id
+from mtok.venue.environment import venue_environment
+from mtok.venue.keys import MASTER, key_check
 
 Named = tuple[str, str]
 """A person's name and address."""
 
+FOUNDED: Final = "founded"
 _LAST: Final = ">"
 
 
@@ -62,14 +66,13 @@ def _named(text: str) -> Named:
     return name.strip(), address
 
 
-def found(admins: Sequence[Named]) -> bool:
-    """Make the first admins; return whether there were none. All are made or nobody is.
+def found(admins: Sequence[Named]) -> None:
+    """Make the first admins of a venue that has none. All are made or nobody is.
 
     Raises BadCall (`login_exists`) where an address has a login: whoever it is, nobody has checked it.
     """
     with transaction():
-        if Grant.objects.filter(role=Role.ADMIN).exists():
-            return False
+        assert not is_founded(), "a venue is founded once"
         for name, address in admins:
             if Login.objects.filter(email=address).exists():
                 raise BadCall(
@@ -81,6 +84,37 @@ def found(admins: Sequence[Named]) -> bool:
             EmailAddress.objects.create(user=login, email=address, verified=True, primary=True)
             _record("name", login, {"person": new_id(), "name": name})
             _record("grant", login, {"role": Role.ADMIN})
+        happened(FOUNDED, "", master_key=key_check(venue_environment().place()))
+
+
+def refuse_other_admins(admins: Sequence[Named]) -> None:
+    """Raise BadCall (`admins_there`) where others are named than those that a venue has."""
+    there = set(Grant.objects.filter(role=Role.ADMIN).values_list("login__email", flat=True))
+    others = sorted({address for _, address in admins} - there)
+    if others:
+        raise BadCall(
+            "admins_there",
+            f"the venue has admins, and {', '.join(others)} is none of them",
+            "Two of its admins make another one, on their pages; leave --admin out here.",
+        )
+
+
+def is_founded() -> bool:
+    """Return whether there are admins, whose decisions are to be read with the master key that is here.
+
+    Raises EnvironmentFailed (`venue_keys_differ`) where the key is another one: contacts would stay shut, and new ones
+    would be sealed with a key that nobody has a copy of.
+    """
+    founding = AccountEvent.objects.filter(what=FOUNDED).first()
+    if founding is None:
+        return False
+    folder = venue_environment().place()
+    if founding.content["master_key"] != key_check(folder):
+        raise EnvironmentFailed(
+            "venue_keys_differ",
+            f"{folder / MASTER} is not the master key that this venue was founded with",
+            "Put the venue's own key files back.",
+        )
     return True
 
 

@@ -1,0 +1,92 @@
+"""`mtok venue`: a venue is made, and held against its own history."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from mtok.cli.failures import reported
+from mtok.cli.options import AsJson, StorePath, answer
+
+commands = typer.Typer(help="The venue of a store.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@commands.command(
+    epilog='Example: mtok venue init --store store --admin "Ada Example <ada@example.org>" '
+    '--admin "Bo Example <bo@example.org>"'
+)
+@reported
+def init(
+    *,
+    admin: Annotated[
+        list[str] | None,
+        typer.Option("--admin", metavar="PERSON", help='"Name <address>"; twice, of two persons.'),
+    ] = None,
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a venue: its keys, its database, its first two admins.
+
+    Prints a link for each admin, good once, on which they set a password; then they add a second factor. Of a venue
+    that is there it makes what is missing, brings the database up to date, and says what there is.
+    """
+    from mtok.cli.reading import named_store
+    from mtok.cli.serving import refuse_missing
+    from mtok.venue.initial import initialise
+
+    path = named_store(store)
+    refuse_missing(path, is_venue=True)
+    made = initialise(path, admin or [])
+    content = {
+        "folder": str(made.folder),
+        "is_new": made.is_new,
+        "database": made.database,
+        "admins": list(made.admins),
+        "entrances": [{"address": one.address, "link": one.link} for one in made.entrances],
+    }
+    answer(content, _init_page(content), as_json=as_json)
+
+
+def _init_page(content: dict[str, Any]) -> list[str]:
+    from mtok.cli.layout import WIDTH_MIN, labelled
+
+    lines = [
+        f"venue        {content['folder']}, {'made now' if content['is_new'] else 'there already'}",
+        f"database     {content['database']}",
+        f"admins       {', '.join(content['admins'])}",
+    ]
+    for entrance in content["entrances"]:
+        lines += [f"link         for {entrance['address']}", f"             {entrance['link']}"]
+    if content["entrances"]:
+        text = "Give each link to its person alone. It is good once and for three days; the same command makes others."
+        lines += ["", *labelled("next", text, WIDTH_MIN)]
+    text = f"Keep a copy of {content['folder']}/master_key elsewhere: without it no contact can be opened."
+    return [*lines, *labelled("keys", text, WIDTH_MIN), "serve        mtok serve --venue"]
+
+
+@commands.command(epilog="Example: mtok venue check --store store")
+@reported
+def check(*, store: StorePath = None, as_json: AsJson = False) -> None:
+    """Hold the venue's database against its history.
+
+    Roles and organisations have to follow from what two persons decided, every object from its events, the ledger from
+    its transfers. The exit status is 1 when something does not.
+    """
+    from mtok.cli.reading import named_store
+    from mtok.cli.serving import refuse_missing
+    from mtok.venue.initial import begin, refuse_unready
+
+    path = named_store(store)
+    refuse_missing(path, is_venue=True)
+    begin(path)
+    refuse_unready()
+    from mtok.venue.checked import PARTS, findings
+
+    found = [{"part": one.part, "found": one.found} for one in findings()]
+    content = {"sound": not found, "parts": list(PARTS), "findings": found}
+    page = [f"{one['part'].ljust(12)} {one['found']}" for one in found]
+    sound = f"sound        {', '.join(PARTS)}: everything follows from its history"
+    answer(content, page or [sound], as_json=as_json)
+    if found:
+        raise typer.Exit(1)

@@ -140,12 +140,8 @@ def test_triggers_hold_history_against_its_owner_too(postgresql: Cluster) -> Non
         for table in HISTORY:
             put_any_row(connection, table)
             for statement in changes_of(connection, table):
-                try:
+                with pytest.raises(errors.RaiseException, match="is insert-only"):
                     connection.execute(statement.encode())
-                except errors.RaiseException as refused:
-                    assert "is insert-only" in str(refused)
-                    continue
-                pytest.fail(f"the owner may: {statement}")
 
 
 @pytest.mark.machine
@@ -163,9 +159,12 @@ def test_a_step_is_looked_up_in_the_table_of_the_venue(postgresql: Cluster) -> N
 
 @pytest.mark.machine
 def test_a_role_that_owns_the_tables_is_refused(postgresql: Cluster) -> None:
-    with venues.postgresql(postgresql) as owner, psycopg.connect(owner, autocommit=True) as connection:
-        with pytest.raises(errors.RaiseException, match="owns tables of the venue"):
-            connection.execute(grants("mtok").encode())
+    with (
+        venues.postgresql(postgresql) as owner,
+        psycopg.connect(owner, autocommit=True) as connection,
+        pytest.raises(errors.RaiseException, match="owns tables of the venue"),
+    ):
+        connection.execute(grants("mtok").encode())
 
 
 def columns_of(connection: Any, table: str) -> list[tuple[str, str, int | None]]:

@@ -129,6 +129,15 @@ def sqlite(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def restored(path: Path) -> Iterator[None]:
+    """Let the venue use a database of SQLite that is there."""
+    from django.db import connections
+
+    with _using(dict(connections.databases["default"]) | {"NAME": str(path)}):
+        yield
+
+
+@contextmanager
 def postgresql(cluster: Cluster) -> Iterator[str]:
     """Give the venue a fresh database of a cluster; give its address."""
     from django.core.management import call_command

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from mtok.errors import EnvironmentFailed
 from mtok.venue.environment import environment, venue_environment
@@ -68,6 +69,7 @@ def initialise(store: Path, admins: Sequence[str]) -> Initial:
     begin(store)
     from django.core.management import call_command
 
+    from mtok.venue import private_log
     from mtok.venue.accounts import founding
 
     try:
@@ -82,7 +84,14 @@ def initialise(store: Path, admins: Sequence[str]) -> Initial:
             for name in (SECRET, MASTER):
                 (folder / name).unlink(missing_ok=True)
         raise
+    if not private_log.is_kept(folder):
+        private_log.make_key(folder, _origin())
     return _there_is(folder, is_new=is_new)
+
+
+def _origin() -> str:
+    """Return the name that the private log signs under: the venue's address, and that it is of events."""
+    return f"{urlsplit(environment().base_url or LOCAL).netloc}/events"
 
 
 def _there_is(folder: Path, *, is_new: bool) -> Initial:

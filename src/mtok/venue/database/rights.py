@@ -51,8 +51,11 @@ RIGHTS: Final[Mapping[str, tuple[str, ...]]] = {
 _BEGIN: Final = """\
 BEGIN;
 DO $do$ BEGIN
-  IF EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace AND pg_has_role('{role}', relowner, 'MEMBER'))
-  THEN RAISE EXCEPTION 'role {role} owns tables of the venue, or may act as who does: make one that does not'; END IF;
+  IF EXISTS (
+    SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace AND pg_has_role('{role}', relowner, 'MEMBER')
+  ) THEN
+    RAISE EXCEPTION 'role {role} owns tables of the venue, or may act as who does: make one that does not';
+  END IF;
   EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC, "{role}"', current_database());
   EXECUTE format('GRANT CONNECT ON DATABASE %I TO "{role}"', current_database());
 END $do$;

@@ -12,7 +12,15 @@ from mtok.market.book import MACHINES
 from mtok.settlement import marks
 from mtok.settlement.machines import NEW, Machine
 
-INSERT_ONLY: Final = ("event", "logged", "mark_use", "ledger_transaction", "ledger_transfer", "answered", "telling")
+INSERT_ONLY: Final = (
+    "event",
+    "logged",
+    "mark_use",
+    "ledger_transaction",
+    "ledger_transfer",
+    "answered",
+    "telling",
+)
 """Tables of the market that only grow: held so by triggers, and by the rights of the role that the venue runs as."""
 INSERT_ONLY_OF_ACCOUNTS: Final = ("accounts_change", "accounts_decision", "accounts_accountevent")
 STEPWISE: Final = ("request", "proposal", "contract", "mark")

@@ -1,6 +1,7 @@
 """The long runs of the venue's tests: as the tests do, on many more sequences. What they found is in `docs/evidence/`.
 
-usage: venue_evidence.py sequences [--sequences N] [--first SEED] [--postgresql]
+usage: venue_evidence.py sequences [--count N] [--first SEED] [--postgresql]
+       venue_evidence.py secrecy [--count N] [--first SEED]
 
 Prints one line of result; exit status 1 where anything differed, and then the seeds that show it.
 """
@@ -24,6 +25,9 @@ from test_venue_sequences import STEPS, drive
 
 SHOWN = 10
 
+Outcome = tuple[str, list[str]]
+"""The line of result, and what went wrong."""
+
 
 @contextmanager
 def fresh(cluster: Any) -> Iterator[None]:
@@ -36,19 +40,11 @@ def fresh(cluster: Any) -> Iterator[None]:
         yield
 
 
-def main() -> int:
-    """Drive the sequences; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["sequences"])
-    parser.add_argument("--sequences", type=int, default=1_000)
-    parser.add_argument("--first", type=int, default=10_000)
-    parser.add_argument("--postgresql", action="store_true")
-    asked = parser.parse_args()
+def sequences(asked: argparse.Namespace) -> Outcome:
+    """Drive sequences of commands to book, model and database."""
     counts, outcomes, diverged = Counter[str](), Counter[str](), list[str]()
     with postgresql_cluster() if asked.postgresql else nullcontext() as cluster:
-        for number, seed in enumerate(range(asked.first, asked.first + asked.sequences)):
-            if number % 50 == 0:
-                print(f"{number:,} of {asked.sequences:,} sequences", file=sys.stderr, flush=True)
+        for seed in watched(asked, "sequences"):
             with fresh(cluster):
                 try:
                     driven = drive(seed, STEPS)
@@ -59,13 +55,47 @@ def main() -> int:
                 counts["steps"] += driven.steps
                 outcomes.update(driven.outcomes)
     where = "PostgreSQL" if asked.postgresql else "SQLite"
-    print(
-        f"{where}: {asked.sequences:,} sequences, {counts['steps']:,} steps, {len(outcomes)} outcomes, "
+    return (
+        f"{where}: {asked.count:,} sequences, {counts['steps']:,} steps, {len(outcomes)} outcomes, "
         f"{counts['events']:,} events, {counts['contracts']:,} contracts, {counts['transactions']:,} in the ledger: "
-        f"{len(diverged)} divergences"
+        f"{len(diverged)} divergences",
+        diverged,
     )
-    print("\n".join(diverged[:SHOWN]))
-    return 1 if diverged else 0
+
+
+def secrecy(asked: argparse.Namespace) -> Outcome:
+    """Play pairs of worlds over HTTP."""
+    from venue_worlds import play_pair
+
+    pairs = [play_pair(seed) for seed in watched(asked, "pairs")]
+    leaks = [leak for pair in pairs for leak in pair.leaks]
+    return (
+        f"{asked.count:,} pairs of worlds, {sum(pair.steps for pair in pairs):,} steps compared, "
+        f"{sum(pair.is_apart for pair in pairs):,} with terms in one world alone: {len(leaks)} differences",
+        leaks,
+    )
+
+
+def watched(asked: argparse.Namespace, what: str) -> Iterator[int]:
+    """Yield the seeds, and tell how far it is."""
+    for number, seed in enumerate(range(asked.first, asked.first + asked.count)):
+        if number % 50 == 0:
+            print(f"{number:,} of {asked.count:,} {what}", file=sys.stderr, flush=True)
+        yield seed
+
+
+def main() -> int:
+    """Do a run; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["sequences", "secrecy"])
+    parser.add_argument("--count", type=int, default=1_000)
+    parser.add_argument("--first", type=int, default=10_000)
+    parser.add_argument("--postgresql", action="store_true")
+    asked = parser.parse_args()
+    line, wrong = {"sequences": sequences, "secrecy": secrecy}[asked.what](asked)
+    print(line)
+    print("\n".join(wrong[:SHOWN]))
+    return 1 if wrong else 0
 
 
 def _counted() -> dict[str, int]:

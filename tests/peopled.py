@@ -89,8 +89,9 @@ def agreed(kind: str, **what: Any) -> models.Change:
 
 
 def signed_up(address: str) -> models.Login:
-    """Make a login of nobody."""
-    return models.Login.objects.create_user(address, made_at=NOON)
+    """Make a login as signing up does: of a person of its own, which nobody has confirmed."""
+    person = models.Person.objects.create(name=f"Whoever has {address}", made_at=NOON)
+    return models.Login.objects.create_user(address, person=person, made_at=NOON)
 
 
 def named(address: str, name: str) -> models.Login:

@@ -59,7 +59,8 @@ class Post:
     def last_link(self) -> str:
         """Return the path of the first link in the last mail that is to be followed."""
         found = re.search(
-            r"https://localhost(/account/(?:confirm-email|password/reset/key)/\S+)", self.last_text()
+            r"https?://localhost(?::[0-9]+)?(/account/(?:confirm-email|password/reset/key)/\S+)",
+            self.last_text(),
         )
         assert found is not None, self.last_text()
         return found[1]

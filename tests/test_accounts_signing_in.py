@@ -10,6 +10,7 @@ import pytest
 
 import signing_in
 import venues
+from served import free_port
 from signing_in import ADDRESS, PASSWORD, Post, Visitor, registered, totp
 
 venues.configured()
@@ -318,7 +319,7 @@ def test_links_are_those_of_the_sites_own_address(post: Post, monkeypatch: pytes
 def test_a_mail_that_nobody_takes_is_a_refusal(post: Post) -> None:
     from django.test import override_settings
 
-    with override_settings(EMAIL_PORT=signing_in.free_port()):
+    with override_settings(EMAIL_PORT=free_port()):
         visitor = Visitor()
         visitor.sign_up()
     assert visitor.page.status_code == 503

@@ -23,16 +23,15 @@ SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 
 
 @pytest.fixture
-def venue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
-    """A venue with a participant, whose app goes by the venue's clock."""
-    from allauth.mfa.totp.internal import auth
+def venue(tmp_path: Path) -> Iterator[Clock]:
+    """A venue with a participant who has an app."""
+    from allauth.mfa.totp.internal.auth import TOTP
     from django.core.cache import cache
 
     cache.clear()
     with founded(tmp_path) as clock:
-        monkeypatch.setattr(auth, "yield_hotp_counters_from_time", lambda: iter([clock() // 30_000_000]))
         admitted("pat@example.org", "Pat, pat@example.org")
-        auth.TOTP.activate(login_of("pat@example.org"), SECRET)
+        TOTP.activate(login_of("pat@example.org"), SECRET)
         yield clock
 
 

@@ -209,6 +209,28 @@ def test_a_second_login_opens_no_second_role(venue: Clock, first: Role, second: 
     assert second_login(first, second) == (refusal({first, second}, organisations) or "made")
 
 
+def test_what_a_login_says_of_itself_makes_it_no_second_person(venue: Clock) -> None:
+    """Signing up again makes another person of one's own; roles are for persons that two admins have named."""
+    granted(named("pat@example.org", "Pat"), Role.DESK)
+    again = signed_up("pat.again@example.org")
+    what = {"login": again, "details": {"role": Role.AUDITOR}}
+    eve, fay = acting("eve@example.org"), acting("fay@example.org")
+    assert tried(eve, fay, "grant", what) == "person_missing"
+    agreed("name", login=again, details={"person": login_of("pat@example.org").person_id})
+    again.refresh_from_db()
+    assert tried(eve, fay, "grant", what) == "auditor_alone"
+
+
+def test_admins_may_confirm_the_person_that_a_login_says_it_is_of(venue: Clock) -> None:
+    login = signed_up("pat@example.org")
+    own = {"person": login.person_id}
+    agreed("name", login=login, details=own)
+    with pytest.raises(Refused) as refused:
+        agreed("name", login=login, details=own)
+    assert refused.value.code == "named_already"
+    granted(login_of("pat@example.org"), Role.DESK)
+
+
 def test_a_login_with_an_application_is_not_named_as_an_operator(venue: Clock) -> None:
     granted(named("pat@example.org", "Pat"), Role.DESK)
     login = signed_up("pax@example.org")

@@ -103,7 +103,7 @@ def booked(buyer: str, seller: str) -> str:
     from mtok.venue.database.models import ContractRow
 
     ContractRow.objects.create(
-        id="contract", state="booked", version=1, record="{}", buyer=buyer, seller=seller, booked_at=NOON
+        id="contract", state="booked", version=0, record="{}", buyer=buyer, seller=seller, booked_at=NOON
     )
     return "contract"
 

@@ -139,7 +139,7 @@ def test_what_the_core_refuses_names_a_field_and_keeps_nothing(
     assert refused.value.code == code
     assert FIELD_OF[code] in ASKED.keys() | written.keys()
     assert not RequestRow.objects.exists()
-    assert not Event.objects.exists()
+    assert not Event.objects.filter(kind="request").exists()
 
 
 def test_an_amendment_is_all_fields_as_they_are_to_be(clock: venues.Clock, who: Any) -> None:

@@ -118,6 +118,10 @@ def test_the_whole_path_by_program(clock: venues.Clock, who: Any) -> None:
     assert contract["state"] == "booked"
     assert contract == seller.get(f"/contracts/{identity}").json()
     assert problem(buyer.get(f"/contracts/{identity}/statement")) == (409, "not_final")
+    confirmation = buyer.get(f"/contracts/{identity}/confirmation").json()
+    assert confirmation["terms_sha256"] == terms["digest"]
+    assert confirmation == seller.get(f"/contracts/{identity}/confirmation").json()
+    assert buyer.get(f"/contracts/{identity}/fpml").status_code == 200
     raw = buyer.get(f"/terms/{identity}/canonical").content
     from mtok.canonical import sha256_hex
 
@@ -181,6 +185,8 @@ GETS = (
     "/terms/{}/canonical",
     "/contracts/{}",
     "/contracts/{}/contact",
+    "/contracts/{}/confirmation",
+    "/contracts/{}/fpml",
     "/contracts/{}/statement",
 )
 POSTS = (

@@ -121,6 +121,7 @@ sys.setprofile(watch)
     assert [one["address"] for one in found["entrances"]] == ADDRESSES
     assert is_founded_once(tmp_path)
     assert sorted(path.name for path in (tmp_path / "venue").iterdir() if "sqlite3" not in path.name) == [
+        "keys",
         "master_key",
         "secret_key",
     ]
@@ -199,12 +200,12 @@ def test_it_is_served(store: Path) -> None:
         ("DELETE FROM accounts_grant WHERE login_id = 1", "does not follow from the decisions"),
         ("UPDATE accounts_login SET is_active = 0 WHERE id = 1", "does not follow from the decisions"),
         (
-            "INSERT INTO request VALUES ('r', 'live', 1, '{}', 'p', 'qwen', 1, 0, 0, 0)",
+            "INSERT INTO request VALUES ('r', 'draft', 0, '{}', 'p', 'qwen', 1, 0, 0, 0)",
             "request r has no event",
         ),
         (
-            "INSERT INTO event (at, kind, object, version, command, person, role, details, state, record) "
-            "VALUES (1, 'request', 'r', 1, 'draft', 'p', 'desk', '', 'draft', '{}')",
+            "INSERT INTO event (at, kind, object, version, command, subject, person, role, details, state, record) "
+            "VALUES (1, 'request', 'r', 0, 'draft', 'r', 'p', 'desk', '', 'draft', '{}')",
             "request r has events and no row",
         ),
     ],

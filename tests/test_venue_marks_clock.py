@@ -14,6 +14,7 @@ from marked import METHODOLOGY, SERIES, MarkedVenue, agreed, marked_venue, month
 from mtok.calendar import DAY, format_date, parse_date
 from mtok.market import contracts
 from mtok.market.contracts import Contract
+from mtok.settlement.marks import print_of
 from mtok.settlement.specification import specification
 from mtok.settlement.values import price_text
 from test_venue_marks import restated
@@ -98,10 +99,9 @@ def test_a_mark_that_the_publisher_refuses_costs_no_other_one(
     for date in DATES:
         venue.print(date)
         venue.approved(date)
-    real = printing.print_of
 
     def wrong(mark: Any, pseudonym: Any) -> Any:
-        found = real(mark, pseudonym)
+        found = print_of(mark, pseudonym)
         return msgspec.structs.replace(found, value=1) if mark.date == DATES[1] else found
 
     monkeypatch.setattr(printing, "print_of", wrong)

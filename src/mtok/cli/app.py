@@ -31,6 +31,7 @@ from mtok.cli.publishing import keys
 from mtok.cli.serving import commands as serving_commands
 from mtok.cli.settle_lab import commands as settle_lab_commands
 from mtok.cli.venue import commands as venue_commands
+from mtok.cli.venue_work import commands as venue_work_commands
 
 app = typer.Typer(
     help="The open reference price for AI tokens: one exact, explained value a day and company.",
@@ -46,6 +47,7 @@ app.add_typer(bill_commands)
 app.add_typer(settle_lab_commands)
 app.add_typer(agent_commands)
 app.add_typer(keys, name="keys")
+venue_commands.add_typer(venue_work_commands)
 app.add_typer(venue_commands, name="venue")
 
 

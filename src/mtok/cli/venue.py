@@ -59,9 +59,12 @@ def _init_page(content: dict[str, Any]) -> list[str]:
     for entrance in content["entrances"]:
         lines += [f"link         for {entrance['address']}", f"             {entrance['link']}"]
     if content["entrances"]:
-        text = "Give each link to its person alone. It is good once and for three days; the same command makes others."
+        text = "Give each link to its person alone. It is good once and for an hour; the same command makes others."
         lines += ["", *labelled("next", text, WIDTH_MIN)]
-    text = f"Keep a copy of {content['folder']}/master_key elsewhere: without it no contact can be opened."
+    text = (
+        f"Keep copies of {content['folder']}/master_key and {content['folder']}/keys elsewhere: without the one no "
+        "contact can be opened, without the other nobody can go on with the private log."
+    )
     return [*lines, *labelled("keys", text, WIDTH_MIN), "serve        mtok serve --venue"]
 
 

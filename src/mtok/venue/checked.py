@@ -17,11 +17,10 @@ from mtok.settlement.marks import print_of
 from mtok.venue import place, printing, private_log
 from mtok.venue.accounts import derived
 from mtok.venue.database import ledger
-from mtok.venue.database.models import ContractRow, Event, MarkRow, ProposalRow, RequestRow
+from mtok.venue.database.models import ContractRow, Event, MarkRow
 from mtok.venue.database.records import KINDS, MARK
 from mtok.venue.environment import venue_environment
 
-_TABLES: Final = {"request": RequestRow, "proposal": ProposalRow, "contract": ContractRow, "mark": MarkRow}
 _CHUNK: Final = 1_000
 _LOCKED: Final = "locked"
 
@@ -46,9 +45,9 @@ def findings() -> Iterator[Finding]:
 
 def _objects() -> Iterator[str]:
     """Yield which objects of the market are not what their last event says, or have events that are missing."""
-    for kind, table in _TABLES.items():
+    for kind, of_kind in KINDS.items():
         last = _last_events(kind)
-        for row in table.objects.order_by("id").iterator(_CHUNK):
+        for row in of_kind.table.objects.order_by("id").iterator(_CHUNK):
             event = last.pop(row.id, None)
             if event is None:
                 yield f"{kind} {row.id} has no event"
@@ -76,9 +75,7 @@ def _gaps() -> Iterator[str]:
 
 def _private_log() -> Iterator[str]:
     """Yield where the database is not what the private log of the venue says of it."""
-    folder = venue_environment().place()
-    if private_log.is_kept(folder):
-        yield from private_log.check(folder)
+    yield from private_log.check(venue_environment().place())
 
 
 def _ledger() -> Iterator[str]:

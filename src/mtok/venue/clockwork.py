@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 from mtok.calendar import DAY, parse_instant
 from mtok.errors import MtokError
@@ -27,7 +28,12 @@ from mtok.venue.database.records import KINDS
 from mtok.venue.database.transactions import transaction_of
 from mtok.venue.environment import venue_environment
 from mtok.venue.mail import due
+from mtok.venue.mail.sending import Server
+from mtok.venue.mail.work import deliver_due
 from mtok.venue.opened import Opened
+
+_MAILS_AT_ONCE: Final = 50
+"""Mails of one tick, so that a slow server keeps nothing else waiting for long."""
 
 
 def begin(now: int) -> None:
@@ -110,6 +116,8 @@ def tick(now: int, outside: Outside = nowhere) -> list[Step]:
         ("marks", lambda: _of_marks(printing.publish_due(now, outside))),
         ("margin", lambda: _of_margin(settling.take_margin(now))),
         ("matured", lambda: Step(name="matured", count=settling.mature(now))),
+        ("log", lambda: Step(name="log", count=log_events(now))),
+        ("mails", lambda: Step(name="mails", count=_deliver())),
     ]
     return [_tried(name, do) for name, do in doings]
 
@@ -119,6 +127,12 @@ def _tried(name: str, do: Callable[[], Step]) -> Step:
         return do()
     except MtokError as error:
         return Step(name=name, refused=(f"{error.code}: {error.found}",))
+
+
+def _deliver() -> int:
+    """Deliver mails that are due; without a mail server they wait."""
+    server = Server.of(venue_environment())
+    return 0 if server is None else deliver_due(server.send, place.now, _MAILS_AT_ONCE)
 
 
 def _of_marks(done: printing.Printed) -> Step:

@@ -6,11 +6,11 @@ Each step is found done by the next run, so a run that was interrupted is comple
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from mtok.errors import EnvironmentFailed
 from mtok.venue.environment import environment, venue_environment
@@ -24,7 +24,7 @@ _MISSING: Final = '`mtok venue init --admin "Name <address>" --admin "Name <addr
 
 @dataclass(frozen=True, kw_only=True)
 class Entrance:
-    """The way in of a founding admin who has set no password yet. link : good once, and for three days"""
+    """The way in of a founding admin who has set no password yet. link : good once, and for an hour"""
 
     address: str
     link: str
@@ -74,6 +74,8 @@ def initialise(store: Path, admins: Sequence[str]) -> Initial:
 
     try:
         call_command("migrate", verbosity=0, interactive=False)
+        if not private_log.is_kept(folder):  # a log whose key is lost is not gone on with under another one
+            private_log.make_key(folder, f"venue-{secrets.token_hex(4)}/events")
         is_new = not founding.is_founded()
         if is_new:
             founding.found(founding.read_admins(admins))
@@ -84,14 +86,7 @@ def initialise(store: Path, admins: Sequence[str]) -> Initial:
             for name in (SECRET, MASTER):
                 (folder / name).unlink(missing_ok=True)
         raise
-    if not private_log.is_kept(folder):
-        private_log.make_key(folder, _origin())
     return _there_is(folder, is_new=is_new)
-
-
-def _origin() -> str:
-    """Return the name that the private log signs under: the venue's address, and that it is of events."""
-    return f"{urlsplit(environment().base_url or LOCAL).netloc}/events"
 
 
 def _there_is(folder: Path, *, is_new: bool) -> Initial:

@@ -30,11 +30,12 @@ from mtok.settlement.waterfall import Waterfall, resolve
 from mtok.venue import place
 from mtok.venue.accounts.models import Grant, new_id
 from mtok.venue.accounts.principals import Principal, refreshed
-from mtok.venue.database.books import keep_one
+from mtok.venue.database.books import Change, keep_one
 from mtok.venue.database.marks import Kept, is_followed, kept, last_kept, marks_of
 from mtok.venue.database.models import ContractRow, RequestRow
 from mtok.venue.database.records import KINDS, MARK
 from mtok.venue.database.transactions import transaction_of
+from mtok.venue.mail import outbox, telling
 from mtok.venue.recomputing import recomputed
 
 _LOOKED_BACK_DAYS: Final = 40
@@ -338,10 +339,12 @@ def keep(
     said: dict[str, Any],
     second: Actor | None = None,
 ) -> Kept:
-    """Keep a mark with the command that made it, another version under an id of its own."""
+    """Keep a mark with the command that made it, another version under an id of its own, and whom to tell of it."""
     same = before if before is not None and before.mark.version == mark.version else None
     identity = new_id() if same is None else same.id
     subject = identity if before is None else before.id
     cause = Command(kind=MARK, command=command, id=subject, actor=actor, at=at, second=second, details=said)
     version = keep_one(mark, None if same is None else same.version, cause, identity)
+    told = Change(before=None if before is None else before.mark, after=mark, version=version)
+    outbox.put(telling.told_of_mark(told, identity, parties_on(mark), cause), at)
     return Kept(id=identity, version=version, mark=mark)

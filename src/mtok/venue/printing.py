@@ -12,7 +12,6 @@ from typing import Final
 
 from mtok.archive import Store
 from mtok.calendar import parse_instant
-from mtok.canonical import sha256_hex
 from mtok.errors import AnswerIsNo, BadCall, EnvironmentFailed
 from mtok.progress import silent
 from mtok.publication.marks import MARKS_MAX, MarkPrint, marks_of
@@ -22,11 +21,10 @@ from mtok.settlement import review
 from mtok.settlement.marks import Mark, print_of
 from mtok.settlement.people import SYSTEM, Actor, Role
 from mtok.settlement.specification import specification
-from mtok.venue import place
+from mtok.venue import keys, place
 from mtok.venue.database.marks import Kept, kept, of_state
 from mtok.venue.database.transactions import transaction_of
 from mtok.venue.environment import venue_environment
-from mtok.venue.keys import master_key
 from mtok.venue.marking import keep
 
 PUBLISHER: Final = Actor(person="publisher", role=Role.PUBLISHER)
@@ -53,7 +51,7 @@ class Printed:
 
 def pseudonym(person: str) -> str:
     """Return the name a person has in the log."""
-    return sha256_hex(master_key(venue_environment().place()) + person.encode())
+    return keys.pseudonym(person, venue_environment().place())
 
 
 def let_lapse(now: int) -> int:

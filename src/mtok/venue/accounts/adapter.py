@@ -24,6 +24,11 @@ from mtok.venue.accounts.models import Login, Person
 from mtok.venue.letters import send_letter
 from mtok.venue.pages.page import site_address
 
+_AGAIN: Final = {
+    "reauthenticate": "your password",
+    "mfa_reauthenticate": "a code",
+    "mfa_reauthenticate:webauthn": "a passkey",
+}
 _LINKS: Final = ("activate_url", "password_reset_url", "signup_url")
 
 
@@ -57,10 +62,13 @@ class Adapter(DefaultAccountAdapter):
 
     def get_reauthentication_methods(self, user: Login) -> list[dict[str, Any]]:
         """Return how one shows again who one is: whoever has a second factor, by that alone."""
-        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
-        if has_second_factor(user.pk):
-            return [method for method in methods if method["id"] != "reauthenticate"]
-        return methods
+        methods = [
+            method | {"description": _AGAIN[method["id"]]}
+            for method in super().get_reauthentication_methods(user)
+        ]
+        return [
+            method for method in methods if method["id"] != "reauthenticate" or not has_second_factor(user.pk)
+        ]
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send a mail about an account to one recipient. template_prefix : allauth's name of the occasion

@@ -6,24 +6,25 @@ takes the second factor as everywhere: a one-time code that comes with the reque
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
-from allauth.mfa.models import Authenticator
 from django.core.cache import cache
-from django.db.transaction import atomic as transaction
 
 from mtok.calendar import DAY
 from mtok.canonical import sha256_hex
 from mtok.settlement.machines import Refused
 from mtok.venue import place
 from mtok.venue.accounts.events import happened
+from mtok.venue.accounts.factors import taken
 from mtok.venue.accounts.holdings import rights_of
 from mtok.venue.accounts.kinds import written
-from mtok.venue.accounts.models import ApiKey
+from mtok.venue.accounts.models import ApiKey, Login
 from mtok.venue.accounts.principals import SCOPES, Principal
+from mtok.venue.database.transactions import transaction_of
 
 BEGINNING: Final = "mtok_"
 KEYS_MAX: Final = 10
@@ -35,6 +36,7 @@ _NAME_CHARS: Final = range(1, 81)
 _CODES_MAX: Final = 5
 """Wrong one-time codes of a login within a window; a right one is not looked at any more then."""
 _WINDOW_SECONDS: Final = 300
+_CODE: Final = re.compile(r"[0-9]{6}", re.ASCII)
 
 
 def make(principal: Principal, name: str, scopes: Iterable[str], days: int) -> tuple[ApiKey, str]:
@@ -54,7 +56,8 @@ def make(principal: Principal, name: str, scopes: Iterable[str], days: int) -> t
         )
     title = written({"name": name}, "name", _NAME_CHARS)
     text = BEGINNING + secrets.token_urlsafe(_SECRET_BYTES)
-    with transaction():
+
+    def work() -> ApiKey:
         if len(live(principal)) >= KEYS_MAX:
             raise Refused(
                 "keys_too_many", f"you have {KEYS_MAX} keys that are in use", "End one of them first."
@@ -69,17 +72,22 @@ def make(principal: Principal, name: str, scopes: Iterable[str], days: int) -> t
             expires_at=place.now() + days * DAY,
         )
         happened("key.made", key.id, principal, scopes=wanted, expires_at=key.expires_at)
-    return key, text
+        return key
+
+    return transaction_of(work), text
 
 
 def end(principal: Principal, key_id: str) -> None:
     """End a key of one's own. Raises Refused: `not_yours`, `key_unknown`"""
     _refuse_key(principal)
-    with transaction():
+
+    def work() -> None:
         ended = ApiKey.objects.filter(id=key_id, login=principal.login, ended_at=None)
         if not ended.update(ended_at=place.now()):
             raise Refused("key_unknown", "you have no such key in use", "The list shows those you have.")
         happened("key.ended", key_id, principal)
+
+    transaction_of(work)
 
 
 def live(principal: Principal) -> list[ApiKey]:
@@ -112,24 +120,24 @@ def principal_of_key(text: str, one_time_code: str | None = None) -> Principal |
         person=key.login.person_id,
         roles=roles,
         party=party,
-        stepped_up_at=now if one_time_code and _is_right(key.login_id, one_time_code) else None,
+        stepped_up_at=now if one_time_code and _is_right(key.login, one_time_code) else None,
         scopes=frozenset(key.scopes),
     )
 
 
-def _is_right(login: int, code: str) -> bool:
+def _is_right(login: Login, code: str) -> bool:
     """Return whether a code is one of the login's app and has not been used; after five wrong ones, for a while not."""
-    counter = f"mtok.one_time_code.wrong?login={login}"
+    counter = f"mtok.one_time_code.wrong?login={login.pk}"
     cache.add(counter, 0, timeout=_WINDOW_SECONDS)
     if cache.get(counter, 0) >= _CODES_MAX:
         return False
-    found = Authenticator.objects.filter(user=login, type=Authenticator.Type.TOTP).first()
-    if found is None or not found.wrap().validate_code(code):
+    if (
+        not _CODE.fullmatch(code) or taken(login, code) is None
+    ):  # a recovery code is longer, and no second factor
         with suppress(ValueError):  # the window has just ended
             cache.incr(counter)
         return False
     cache.delete(counter)
-    found.record_usage()
     return True
 
 

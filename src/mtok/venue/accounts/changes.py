@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.db.transaction import atomic as transaction
-
 from mtok.calendar import DAY
 from mtok.settlement.guards import refuse_same_person, refuse_without_step_up
 from mtok.settlement.machines import Refused
@@ -54,7 +52,8 @@ def propose(
     Of a new person or group its name alone is given; its id is made here. Raises Refused: `not_yours`, `kind_unknown`,
     and whatever would refuse the change itself.
     """
-    with transaction():
+
+    def work() -> Change:
         refuse_unless_admin(principal)
         change = Change(
             kind=kind,
@@ -70,7 +69,9 @@ def propose(
         change.content["before"] = subject(change)
         change.save(force_insert=True)
         happened("change.proposed", change.id, principal, **_told(change))
-    return change
+        return change
+
+    return transaction_of(work)
 
 
 def decide(principal: Principal, change_id: str, *, is_approved: bool) -> Change:

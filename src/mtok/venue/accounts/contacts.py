@@ -16,7 +16,6 @@ from typing import Any, Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.db.models import Q
-from django.db.transaction import atomic as transaction
 
 from mtok.errors import EnvironmentFailed
 from mtok.settlement.machines import Refused
@@ -27,6 +26,7 @@ from mtok.venue.accounts.kinds import REASON_CHARS, written
 from mtok.venue.accounts.models import AccountEvent, Organisation, SealedContact, new_id
 from mtok.venue.accounts.principals import Principal
 from mtok.venue.database.models import ContractRow
+from mtok.venue.database.transactions import transaction_of
 from mtok.venue.environment import venue_environment
 from mtok.venue.keys import master_key
 
@@ -97,23 +97,29 @@ def current(organisation: str | None) -> SealedContact | None:
 def replace(principal: Principal, text: str) -> SealedContact:
     """Give the principal's organisation another contact; the one before is withdrawn. Raises Refused."""
     contact = read_contact(text)
-    with transaction():
+
+    def work() -> SealedContact:
         organisation = own_organisation(principal)
         _withdraw(current(organisation.id))
         made = seal(organisation, contact)
         made.save(force_insert=True)
         happened("contact.replaced", made.id, principal, organisation=organisation.id)
-    return made
+        return made
+
+    return transaction_of(work)
 
 
 def withdraw(principal: Principal) -> None:
     """Destroy the key of the contact of the principal's organisation. Raises Refused (`contact_unknown`)."""
-    with transaction():
+
+    def work() -> None:
         found = current(own_organisation(principal).id)
         if found is None:
             raise _unknown()
         _withdraw(found)
         happened("contact.withdrawn", found.id, principal, organisation=found.organisation_id)
+
+    transaction_of(work)
 
 
 def own_contact(principal: Principal) -> Contact | None:
@@ -166,13 +172,15 @@ def own_organisation(principal: Principal) -> Organisation:
 
 
 def _opened(principal: Principal, contact_id: str, role: str, reason: str) -> Contact:
-    with transaction():
+    def work() -> Contact:
         found = SealedContact.objects.filter(id=contact_id, withdrawn_at=None).first()
         if found is None:
             raise _unknown()
         contact = _unsealed(found)
         happened(_OPENED, found.id, principal, organisation=found.organisation_id, role=role, reason=reason)
-    return contact
+        return contact
+
+    return transaction_of(work)
 
 
 def _unknown() -> Refused:

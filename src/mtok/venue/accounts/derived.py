@@ -1,5 +1,6 @@
 """What follows from the decisions: who holds which role, whose a login is, what an organisation is admitted as.
 
+Whose a login is follows from them once they have named it; before that it says so itself, and holds no role.
 The history is gone through from its beginning, by this module's own rules and not by those that made it, and what comes
 out is compared with the tables: an edited row, a missing decision, or a decision of one person shows.
 """
@@ -104,7 +105,7 @@ def _differences(history: History) -> Iterator[str]:
         if key not in history.grants or grants.get(key, "") != history.grants[key]:
             yield f"login {key[0]}, role {key[1]}: the table of roles does not follow from the decisions"
     for login in Login.objects.order_by("id"):
-        if login.person_id != history.persons.get(login.id):
+        if login.person_id != history.persons.get(login.id, login.person_id):
             yield f"login {login.id}: its person does not follow from the decisions"
         if login.is_active == (login.id in history.disabled):
             yield f"login {login.id}: whether it is disabled does not follow from the decisions"

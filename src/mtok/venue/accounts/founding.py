@@ -14,7 +14,6 @@ from allauth.account.models import EmailAddress
 from allauth.account.utils import user_pk_to_url_str
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db.transaction import atomic as transaction
 from django.urls import reverse
 
 from mtok.errors import BadCall, EnvironmentFailed
@@ -25,6 +24,7 @@ from mtok.venue.accounts.events import happened
 from mtok.venue.accounts.holdings import ADMINS_MIN
 from mtok.venue.accounts.kinds import NAME_CHARS
 from mtok.venue.accounts.models import AccountEvent, Change, Grant, Login, new_id
+from mtok.venue.database.transactions import transaction_of
 from mtok.venue.environment import venue_environment
 from mtok.venue.keys import MASTER, key_check
 
@@ -71,7 +71,8 @@ def found(admins: Sequence[Named]) -> None:
 
     Raises BadCall (`login_exists`) where an address has a login: whoever it is, nobody has checked it.
     """
-    with transaction():
+
+    def work() -> None:
         assert not is_founded(), "a venue is founded once"
         for name, address in admins:
             if Login.objects.filter(email=address).exists():
@@ -85,6 +86,8 @@ def found(admins: Sequence[Named]) -> None:
             _record("name", login, {"person": new_id(), "name": name})
             _record("grant", login, {"role": Role.ADMIN})
         happened(FOUNDED, "", master_key=key_check(venue_environment().place()))
+
+    transaction_of(work)
 
 
 def refuse_other_admins(admins: Sequence[Named]) -> None:

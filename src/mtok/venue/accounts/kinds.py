@@ -11,8 +11,6 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from allauth.usersessions.models import UserSession
-
 from mtok.calendar import DAY
 from mtok.market.parties import is_lei
 from mtok.settlement.machines import Refused
@@ -24,7 +22,7 @@ from mtok.venue.accounts.holdings import (
     refuse_too_few_admins,
     united,
 )
-from mtok.venue.accounts.models import ApiKey, Change, Grant, Organisation, OwnerGroup, Person
+from mtok.venue.accounts.models import ApiKey, Change, Grant, Login, Organisation, OwnerGroup, Person
 
 GRANTABLE: Final = (*PARTICIPANTS, *OPERATORS, Role.ADMIN, Role.AUDITOR)
 """Roles of persons; those of the machine are nobody's."""
@@ -68,11 +66,22 @@ def _role(change: Change) -> Role:
     return Role(given)
 
 
+def is_named(login: Login) -> bool:
+    """Return whether two admins have said whose a login is; what it says of itself may be a second name of somebody."""
+    return bool(
+        Change.objects.filter(
+            kind="name", login=login, content__person=login.person_id, decision__is_approved=True
+        ).exists()
+    )
+
+
 def _check_grant(change: Change) -> None:
     role, login = _role(change), change.login
-    if login.person_id is None:
+    if not is_named(login):
         raise Refused(
-            "person_missing", "nobody has said whose login this is", "Name its person first: a change `name`."
+            "person_missing",
+            "whose login this is has been said by itself alone",
+            "Name its person first, a change of its own: the person it gave, or one who is known already.",
         )
     if not login.is_active:
         raise Refused("login_disabled", "the login is disabled", "Enable it first.")
@@ -121,7 +130,7 @@ def _check_name(change: Change) -> None:
             "the login holds roles, which would become another person's",
             "Withdraw its roles first.",
         )
-    if change.login.person_id == person:
+    if change.login.person_id == person and is_named(change.login):
         raise Refused("named_already", "the login is that person's already", "There is nothing to name.")
     united(holding_of(person), holding_of_login(change.login)).refuse()
 
@@ -143,12 +152,10 @@ def _check_disable(change: Change) -> None:
 
 
 def _disable(change: Change) -> None:
-    """Disable a login: no session of it goes on, no key of it comes back with it."""
+    """Disable a login: saving it ends its sessions, and no key of it comes back with it."""
     change.login.is_active = False
     change.login.save(update_fields=["is_active"])
     ApiKey.objects.filter(login=change.login, ended_at=None).update(ended_at=place.now())
-    for session in UserSession.objects.filter(user=change.login):
-        session.end()
 
 
 def _check_enable(change: Change) -> None:

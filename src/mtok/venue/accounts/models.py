@@ -45,7 +45,7 @@ class Logins(BaseUserManager):
 
 
 class Login(AbstractBaseUser):
-    """An address and a password. person : None until an admin has said whose it is"""
+    """An address and a password. person : as it says itself, until two admins have said whose it is"""
 
     email = models.EmailField(unique=True)
     person = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="logins")
@@ -114,11 +114,14 @@ class Decision(models.Model):
     """
 
     change = models.OneToOneField(Change, primary_key=True, on_delete=models.PROTECT, related_name="decision")
-    number = models.BigIntegerField(unique=True)
+    number = models.BigIntegerField()
     is_approved = models.BooleanField()
     decided_by = models.ForeignKey(Login, null=True, on_delete=models.PROTECT, related_name="+")
     decider = models.CharField(max_length=22, blank=True)
     decided_at = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["number"], name="one_decision_a_number")]
 
 
 class Grant(models.Model):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from django.db.transaction import atomic as transaction
-
 from mtok.calendar import DAY
 from mtok.market.parties import Party, is_lei, plain_name
 from mtok.settlement.machines import Refused
@@ -18,6 +16,7 @@ from mtok.venue.accounts.holdings import holding_of, holding_of_login, united
 from mtok.venue.accounts.kinds import written
 from mtok.venue.accounts.models import Login, Organisation, SealedContact
 from mtok.venue.accounts.principals import Principal
+from mtok.venue.database.transactions import transaction_of
 
 NAME_CHARS: Final = range(2, 201)
 LIST_MAX: Final = 200
@@ -35,14 +34,17 @@ def apply(principal: Principal, legal_name: str, lei: str, contact: str) -> Orga
         raise Refused(
             "lei_invalid", "the LEI is none: 20 signs whose check digits fit", "Copy it from its certificate."
         )
-    with transaction():
+
+    def work() -> Organisation:
         _refuse_linked(principal)
         organisation: Organisation = Organisation.objects.create(
             legal_name=name, lei=lei, applied_by_id=principal.login, made_at=place.now()
         )
         seal(organisation, sealed_text).save(force_insert=True)
         happened("applied", organisation.id, principal, legal_name=name, lei=lei)
-    return organisation
+        return organisation
+
+    return transaction_of(work)
 
 
 def _refuse_linked(principal: Principal) -> None:
@@ -71,7 +73,8 @@ def edit_lists(principal: Principal, *, allowed: Sequence[str], blocked: Sequenc
     That they changed is written to the audit log, whom they name is not.
     """
     lists = {"allowed": _names(allowed), "blocked": _names(blocked)}
-    with transaction():
+
+    def work() -> Organisation:
         organisation = own_organisation(principal)
         if Role.PARTICIPANT_USER not in principal.roles:
             raise Refused(
@@ -80,7 +83,9 @@ def edit_lists(principal: Principal, *, allowed: Sequence[str], blocked: Sequenc
         organisation.allowed, organisation.blocked = lists["allowed"], lists["blocked"]
         organisation.save(update_fields=["allowed", "blocked"])
         happened("lists.edited", organisation.id, principal)
-    return organisation
+        return organisation
+
+    return transaction_of(work)
 
 
 def _names(given: Sequence[str]) -> list[str]:

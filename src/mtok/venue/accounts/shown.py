@@ -11,12 +11,13 @@ from typing import Any, Final
 from django.http import HttpRequest
 from django.urls import reverse
 
-from mtok.settlement.people import OPERATORS, Role
+from mtok.settlement.people import OPERATORS, PARTICIPANTS, Role
 from mtok.venue.accounts.asking import principal_of
 from mtok.venue.environment import venue_environment
 from mtok.venue.front import is_private
 
 EVERYBODY: Final = frozenset(Role)
+_PARTICIPANTS: Final = frozenset(PARTICIPANTS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,42 @@ class Link:
 
 LINKS: Final[list[Link]] = [
     Link(name="Venue", url_name="venue_home", does="", needs_role=False),
+    Link(
+        name="Requests",
+        url_name="venue_requests",
+        does="What you ask for: new requests, confirm them for a run, amend or cancel them.",
+        roles=_PARTICIPANTS,
+    ),
+    Link(
+        name="Terms",
+        url_name="venue_terms",
+        does="What a run has found for you, to be approved or declined until the next run.",
+        roles=_PARTICIPANTS,
+    ),
+    Link(
+        name="Contracts",
+        url_name="venue_contracts",
+        does="What you have agreed: margin day by day, calls, documents.",
+        roles=_PARTICIPANTS,
+    ),
+    Link(
+        name="Notifications",
+        url_name="venue_notifications",
+        does="What you were told, the same as by mail.",
+        roles=_PARTICIPANTS,
+    ),
+    Link(
+        name="Specification",
+        url_name="venue_specification",
+        does="What a contract is: every number with its reason, and which prices it may refer to.",
+        needs_role=False,
+    ),
+    Link(
+        name="Marks",
+        url_name="marks",
+        does="The values contracts settle on: prepare them, approve them, decide where one is disputed.",
+        roles=frozenset({*OPERATORS, Role.AUDITOR}),
+    ),
     Link(
         name="Account",
         url_name="account",

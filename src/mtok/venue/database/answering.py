@@ -35,8 +35,16 @@ class Answer:
     is_again: bool = False
 
 
-def answered(scope: str, key: str | None, request: bytes, work: Callable[[], Answer]) -> Answer:
+def answered(
+    scope: str,
+    key: str | None,
+    request: bytes,
+    work: Callable[[], Answer],
+    transaction: Callable[[Callable[[], Answer]], Answer] = transaction_of,
+) -> Answer:
     """Return the answer to a request, made once. scope : whose key it is · request : all that it asks for
+
+    transaction : makes one transaction of what it is given, as `transaction_of`
 
     Raises BadCall: `idempotency_key_missing`, `idempotency_key_invalid`, `idempotency_key_reused`,
     `idempotency_in_flight`; and whatever `work` raises.
@@ -54,7 +62,7 @@ def answered(scope: str, key: str | None, request: bytes, work: Callable[[], Ans
         return made
 
     with _in_flight(scope, name):
-        return transaction_of(once)
+        return transaction(once)
 
 
 def _checked(key: str | None) -> str:

@@ -30,7 +30,8 @@ _SAME_ROW: Final = frozenset(
         "one_use_a_mark",
         "telling_pkey",
         "accounts_decision_pkey",
-        "accounts_decision_number_key",
+        "one_decision_a_number",
+        "one_grant_a_role",
     }
 )
 """Constraints that only something at the same time can break: whoever runs again sees the other's row."""

@@ -73,12 +73,8 @@ class Server:
         assert len(recipients) == 1, "a mail has exactly one recipient"
         try:
             mail = mail_of(message, self.sender)
-        except (
-            ValueError,
-            IndexError,
-        ) as error:  # one that cannot be written keeps no other one from being sent
+        except (ValueError, IndexError) as error:  # what cannot be written keeps nothing else from being sent
             raise NotSent(f"it cannot be written: {type(error).__name__}") from None
-        assert len(mail["To"].addresses) == 1
         assert not {"Cc", "Bcc"} & set(mail.keys())
         try:
             server = self._connected()
@@ -120,10 +116,15 @@ def _part(server: smtplib.SMTP) -> None:
 
 
 def mail_of(message: Message, sender: str) -> EmailMessage:
-    """Return a mail as it goes over the wire: the same bytes of the same message. Date : the hour of its slot"""
+    """Return a mail as it goes over the wire: the same bytes of the same message. Its Date is the hour of its slot.
+
+    Raises ValueError for an address that is none, or more than one.
+    """
     mail = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     mail["From"] = sender
     mail["To"] = message.recipient
+    if len(mail["To"].addresses) != 1:
+        raise ValueError("not one address")
     mail["Subject"] = message.subject
     hour = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=message.not_before)
     mail["Date"] = format_datetime(hour)

@@ -11,6 +11,7 @@ from mtok.venue.operators import (
     audit,
     desk,
     disruptions,
+    marks,
     notices,
     owed,
     pairs,
@@ -49,6 +50,11 @@ urlpatterns = [
         treasury.contract_command,
         name="treasury_contract_command",
     ),
+    path("marks", marks.marks, name="marks"),
+    path(
+        "marks/<date:date>/<str:methodology>/<path:reference>/give", marks.mark_command, name="mark_command"
+    ),
+    path("marks/<date:date>/<str:methodology>/<path:reference>", marks.mark_day, name="mark_day"),
     path("audit/", audit.log, name="audit"),
     path("audit/log.csv", audit.log_csv, name="audit_csv"),
     path("audit/log.jsonl", audit.log_jsonl, name="audit_jsonl"),

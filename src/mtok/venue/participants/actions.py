@@ -11,6 +11,7 @@ from typing import Any
 
 from mtok.market.agreements import Agreed, Agreement
 from mtok.market.book import CONTRACT, PROPOSAL, REQUEST
+from mtok.market.confirmation import Openings
 from mtok.market.contracts import Contract
 from mtok.market.cycle import run_of
 from mtok.market.months import first_day
@@ -19,12 +20,11 @@ from mtok.settlement.guards import refuse_without_step_up
 from mtok.settlement.marks import Mark
 from mtok.settlement.people import PARTICIPANTS, Role
 from mtok.settlement.specification import Specification, specification
-from mtok.venue import clockwork, place, trading
+from mtok.venue import place, trading
 from mtok.venue.accounts.models import new_id
 from mtok.venue.accounts.principals import Principal
 from mtok.venue.database.models import Intention, MarkRow
 from mtok.venue.database.records import KINDS, MARK, details_of
-from mtok.venue.database.transactions import transaction_of
 from mtok.venue.participants import given as reading
 from mtok.venue.participants.given import Given
 
@@ -71,7 +71,6 @@ def submit(principal: Principal, given: Given) -> str:
 
     Raises FieldsInvalid, and Refused as `mtok.market.requests.submit`.
     """
-    clockwork.make_runs(place.now())
     identity = new_id()
 
     def work() -> str:
@@ -79,7 +78,7 @@ def submit(principal: Principal, given: Given) -> str:
         trading.give(principal, REQUEST, "submit", identity)
         return identity
 
-    return transaction_of(work)
+    return trading.in_time(work)
 
 
 def amend(principal: Principal, identity: str, given: Given) -> None:
@@ -149,7 +148,6 @@ def terminate(principal: Principal, identity: str, given: Given) -> bool:
 
 def _said(principal: Principal, identity: str, command: str, value: int, day: int | None) -> bool:
     """Say one side's half of an agreement, or the second half where the first is there."""
-    clockwork.make_runs(place.now())
 
     def work() -> bool:
         contract = contract_of(principal, identity)
@@ -162,13 +160,21 @@ def _said(principal: Principal, identity: str, command: str, value: int, day: in
         trading.confirm(principal, first.pk, first.digest, details)
         return True
 
-    return transaction_of(work)
+    return trading.in_time(work)
 
 
 def contract_of(principal: Principal, identity: str) -> Contract:
     """Return a contract as the core knows it. Raises Refused (`not_found`) for what a principal may not see."""
+    return booked_contract(principal, identity)[0]
+
+
+def booked_contract(principal: Principal, identity: str) -> tuple[Contract, Openings]:
+    """Return a contract with what opens its names, for one of its parties. Raises Refused (`not_found`)."""
     trading.seen(principal, CONTRACT, identity, own_role(principal))
-    return trading.around(CONTRACT, identity).book.contracts[identity]
+    book = trading.around(CONTRACT, identity).book
+    openings = book.proposals[identity].openings
+    assert openings is not None
+    return book.contracts[identity], openings
 
 
 def _agreed(contract: Contract, value: int, day: int | None) -> Agreed:

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from mtok.calendar import format_date, format_instant
+from mtok.market import confirmation as documents
 from mtok.market.book import CONTRACT, PROPOSAL, REQUEST
 from mtok.market.cycle import next_run, slot_end
-from mtok.market.margin import Account, Closing, MarginDay, Side
+from mtok.market.fpml import execution
+from mtok.market.margin import Account, Closing, MarginDay
 from mtok.market.months import month_text
 from mtok.market.references import refusal
 from mtok.market.statement import statement
@@ -24,7 +26,9 @@ from mtok.venue import place, trading
 from mtok.venue.accounts.contacts import open_counterparty
 from mtok.venue.accounts.principals import Principal
 from mtok.venue.database import references as published
-from mtok.venue.participants import actions
+from mtok.venue.database.models import Intention
+from mtok.venue.environment import venue_environment
+from mtok.venue.participants import actions, forecast
 
 Json = dict[str, Any]
 
@@ -54,20 +58,40 @@ def canonical_terms(principal: Principal, identity: str) -> bytes:
     return _canonical(_seen(principal, PROPOSAL, identity), identity)
 
 
+def terms_margin(principal: Principal, identity: str) -> Json | None:
+    """Return what terms would cost one's side to hold, None of those that have ended. Raises Refused (`not_found`)."""
+    shown = _seen(principal, PROPOSAL, identity)
+    if not shown.get("terms"):
+        return None
+    found = trading.around(PROPOSAL, identity).book.proposals[identity].terms
+    return None if found is None else forecast.terms_preview(found, shown["own_side"])
+
+
 def contracts(principal: Principal) -> list[Json]:
     """Return every contract of a participant."""
-    return [contract_json(one) for one in _own(principal, CONTRACT)]
+    return [contract_json(one, principal) for one in _own(principal, CONTRACT)]
 
 
 def contract(principal: Principal, identity: str) -> Json:
     """Return a contract. Raises Refused (`not_found`)."""
-    return contract_json(_seen(principal, CONTRACT, identity))
+    return contract_json(_seen(principal, CONTRACT, identity), principal)
 
 
 def settlement_statement(principal: Principal, identity: str) -> Json:
     """Return the settlement statement of a contract. Raises Refused: `not_found`, `not_final`."""
     found = actions.contract_of(principal, identity)
     return statement(found, actions.marks_of(found))
+
+
+def confirmation(principal: Principal, identity: str) -> Json:
+    """Return the confirmation of a contract. Raises Refused (`not_found`)."""
+    found, openings = actions.booked_contract(principal, identity)
+    return documents.confirmation(found, openings, is_paper=venue_environment().paper)
+
+
+def as_fpml(principal: Principal, identity: str) -> Json:
+    """Return a contract under the names of FpML and the ISDA CDM. Raises Refused (`not_found`)."""
+    return execution(*actions.booked_contract(principal, identity))
 
 
 def counterparty_contact(principal: Principal, identity: str) -> str:
@@ -157,7 +181,7 @@ def terms_json(one: Json) -> Json:
     }
 
 
-def contract_json(one: Json) -> Json:
+def contract_json(one: Json, principal: Principal) -> Json:
     """Return a contract as text. Amounts are USD; where no side is named, to the buyer."""
     return {
         "id": one["id"],
@@ -172,8 +196,25 @@ def contract_json(one: Json) -> Json:
             for call in one["calls"]
         ],
         "agreed": [{"date": format_date(day), "price": price_text(value)} for day, value in one["agreed"]],
+        "said": _said(one["id"], principal),
         "default_noticed_at": _optional(one["noticed_at"], format_instant),
         "closing": _optional(one["closing"], closing_json),
+    }
+
+
+def _said(identity: str, principal: Principal) -> list[Json]:
+    """Return what one side has said of a contract and the other one has not yet."""
+    return [_half(one, principal) for one in trading.intentions(principal, CONTRACT, identity)]
+
+
+def _half(one: Intention, principal: Principal) -> Json:
+    agreement = json.loads(one.details)["agreement"]
+    return {
+        "command": one.command,
+        "date": _optional(agreement["day"], format_date),
+        "price": price_text(agreement["value"]),
+        "is_yours": one.party == principal.party,
+        "until": format_instant(one.ends_at),
     }
 
 
@@ -249,8 +290,3 @@ def _seen(principal: Principal, kind: str, identity: str) -> Json:
 
 def _optional(value: Any, write: Callable[[Any], Any]) -> Any:
     return None if value is None else write(value)
-
-
-def own_sign(side: str, amount_to_buyer: int) -> int:
-    """Return an amount to the buyer as one to a side."""
-    return amount_to_buyer if side == Side.BUY else -amount_to_buyer

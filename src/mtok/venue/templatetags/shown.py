@@ -67,6 +67,27 @@ def moved(record: Determination) -> SafeString:
 
 
 @register.filter
+def grouped(count: str) -> str:
+    """Return a whole number of a canonical text with thousands separated.
+
+    >>> grouped("2500")
+    '2,500'
+    """
+    return figures.tokens(int(count))
+
+
+@register.filter
+def usd(amount: str) -> str:
+    """Return an amount with thousands separated and a true minus.
+
+    >>> usd("-1234567.00")
+    '−1,234,567.00'
+    """
+    whole, _, cents = amount.removeprefix("-").partition(".")
+    return f"{figures.MINUS if amount.startswith('-') else ''}{int(whole):,}.{cents}"
+
+
+@register.filter
 def published_text(instant: int) -> str:
     """Return an instant of the log as prose."""
     return figures.instant_text(format_instant(instant))

@@ -17,7 +17,7 @@ from ninja.security import HttpBearer
 
 from mtok.errors import BadInput
 from mtok.settlement.machines import Refused
-from mtok.venue import clockwork, place
+from mtok.venue import trading
 from mtok.venue.accounts.api_keys import principal_of_key
 from mtok.venue.accounts.principals import Principal
 from mtok.venue.database.answering import Answer, answered
@@ -71,12 +71,12 @@ def done(request: HttpRequest, work: Callable[[Principal], Any], status: int = 2
     """
     principal: Principal = request.auth
     asked = f"{request.method}\n{request.path}\n".encode() + request.body
-    clockwork.make_runs(place.now())
 
     def answer() -> Answer:
         return Answer(status=status, body=_written(work(principal)).decode())
 
-    found = answered(f"login:{principal.login}", request.headers.get(KEY_HEADER), asked, answer)
+    key = request.headers.get(KEY_HEADER)
+    found = answered(f"login:{principal.login}", key, asked, answer, trading.in_time)
     response = HttpResponse(found.body, content_type=JSON, status=found.status)
     if found.is_again:
         response[AGAIN_HEADER] = "true"

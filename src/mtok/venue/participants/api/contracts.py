@@ -39,6 +39,20 @@ def statement(request: HttpRequest, identity: str) -> HttpResponse:
     return shown(told.settlement_statement(reader(request), object_of(identity)))
 
 
+@router.get("/contracts/{identity}/confirmation", response=dict[str, Any], summary="The confirmation")
+def confirmation(request: HttpRequest, identity: str) -> HttpResponse:
+    """Return what was agreed, by whom and when; it opens the commitments to both names (docs/market.md)."""
+    return shown(told.confirmation(reader(request), object_of(identity)))
+
+
+@router.get(
+    "/contracts/{identity}/fpml", response=dict[str, Any], summary="The contract as FpML and CDM name it"
+)
+def fpml(request: HttpRequest, identity: str) -> HttpResponse:
+    """Return the contract under the names of FpML and the ISDA CDM; no claim that their schemas would accept it."""
+    return shown(told.as_fpml(reader(request), object_of(identity)))
+
+
 @router.post(
     "/contracts/{identity}/agree",
     response=Half,

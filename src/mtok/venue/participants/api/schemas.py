@@ -190,6 +190,16 @@ class Agreed(BaseModel):
     price: Price
 
 
+class Said(BaseModel):
+    """What one side has said and the other one has not yet. date : null for a price to end at"""
+
+    command: Literal["agree", "terminate"]
+    date: Date | None
+    price: Price
+    is_yours: bool
+    until: Instant
+
+
 class Closing(BaseModel):
     """How a contract has ended."""
 
@@ -216,6 +226,7 @@ class Contract(BaseModel):
     days: list[MarginDay]
     calls: list[OpenCall]
     agreed: list[Agreed]
+    said: list[Said]
     default_noticed_at: Instant | None
     closing: Closing | None
 

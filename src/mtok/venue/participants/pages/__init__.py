@@ -1,0 +1,1 @@
+"""The participants' pages: forms on `actions`, tables of what `told` tells. They work without scripts."""

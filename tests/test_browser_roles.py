@@ -96,7 +96,9 @@ def test_a_page_is_whole(browser: Browser, site: Site, page: str, tmp_path: Path
         for width in WIDTHS:
             visit.resize(width)
             assert visit.go(where).status == 200
-            visit.page.evaluate("() => document.querySelectorAll('details').forEach((one) => one.open = true)")
+            visit.page.evaluate(
+                "() => document.querySelectorAll('details').forEach((one) => one.open = true)"
+            )
             wide = visit.page.evaluate("() => document.scrollingElement.scrollWidth")
             wrong += [f"{width}: scrolls sideways to {wide}"] if wide > width else []
             for scheme in SCHEMES if width != 768 else ():

@@ -1,4 +1,4 @@
-"""The participants' pages: the whole path with forms alone, what a form refuses, and what is not yours as if missing."""
+"""The participants' pages: the whole path with forms alone, what a form refuses, and what is not theirs as missing."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from participating import ASKED, FIRM
 from test_venue_api import CODE, MISSING
 
 OPERATIONS = 24
-KEYS = '''"""What is sent with a sound key is sent with one of its own: else all but the first are the same key's again."""
+KEYS = '''"""What is sent with a sound key is sent with one of its own: else it is the same again."""
 
 import re
 import uuid

@@ -54,8 +54,8 @@ class RequestForm(forms.Form):
     limit = forms.CharField(
         required=False,
         label="Price limit, USD per million output tokens",
-        help_text="The worst price you would take. Nobody is shown it before there are terms; their price is made of it: "
-        "the middle of both limits, or the only one given. Without any it is the last mark.",
+        help_text="The worst price you would take. Nobody is shown it before there are terms; their price is made of "
+        "it: the middle of both limits, or the only one given. Without any it is the last mark.",
         widget=forms.TextInput(attrs=_PRICE),
     )
     firm_until = forms.CharField(

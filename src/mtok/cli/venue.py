@@ -110,4 +110,4 @@ def grants(
     from mtok.cli.terminal import write
     from mtok.venue.database import rights
 
-    write(rights.grants(role))
+    write(rights.grants(role), sys.stdout)

@@ -57,7 +57,7 @@ def auditor(clock: venues.Clock) -> tuple[Any, list[str]]:
     contract = audited.booked(clock)
     user = people.person("Carl", *operated.BOTH, organisation=people.organisation("Cedar", people.LEIS[2]))
     made = threads.complain(user, desks.HOSTILE, "request", "b")
-    names = ("", "requests", "proposals", "requests/b", f"contracts/{contract}", "runs", "accounts")
+    names = ("", "requests", "proposals", "requests/b", f"contracts/{contract}", "runs", "said", "accounts")
     who = people.person("Audrey", Role.AUDITOR)
     return who, [*(f"audit/{name}" for name in names), "desk/notices", f"desk/notices/{made.pk}"]
 

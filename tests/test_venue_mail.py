@@ -468,7 +468,7 @@ def test_every_event_has_words_in_one_line_of_subject() -> None:
             name=name,
             not_before=0,
             party=None if is_role else "p",
-            role=reader if is_role else None,
+            role=reader if isinstance(reader, Role) else None,
             kind="contract",
             object="x",
             words={} if is_role else words,

@@ -81,7 +81,7 @@ class Adapter(DefaultAccountAdapter):
         """
         base = site_address(allauth_context.request)
         links = {name: base + urlsplit(context[name]).path for name in _LINKS if name in context}
-        said = {
+        said: dict[str, str] = {
             "site": base,
             "at": instant_text(format_instant(place.now())),
             "network": str(context.get("ip", "")),

@@ -128,13 +128,13 @@ def _source(source: Source, mark: Mark | None) -> dict[str, Any]:
         "value": None if source.value is None else price_text(source.value),
         "known_at": source.known_at,
         "sha256": source.sha256,
-        "address": _address(source),
+        "address": address_of(source),
         "is_chosen": mark is not None and source.index == mark.source.index,
         "away": "" if mark is None or source.value is None else away(source.value, mark.value),
     }
 
 
-def _address(source: Source) -> str:
+def address_of(source: Source) -> str:
     """Return where everybody can look at a published value: the page of a point, the table of a model's price."""
     if not source.reference.startswith(MODEL):
         return f"/series/{source.reference}/{source.date}/{source.vintage}"

@@ -99,6 +99,7 @@ def test_a_mark_is_made_by_two_on_the_pages(venue: MarkedVenue) -> None:
     assert "Nothing waits for anybody" in seen(bert, "/venue/marks")
     venue.print(SECOND)
     sent(browser(venue, "preparer"), SECOND, "prepare")
+    assert ">12.300000</a>, −0.100000 (−0.81" in seen(browser(venue, "approver"), PAGE.format(SECOND))
     assert "+0.100000 (+0.81" in seen(browser(venue, "approver"), PAGE.format(SECOND)).replace(" ", " ")
 
 

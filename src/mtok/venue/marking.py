@@ -91,13 +91,18 @@ def days_to_prepare(now: int) -> list[tuple[int, Subject]]:
     return [(day, one) for day in range(min(first, last), last + 1) for one in to_prepare(day)]
 
 
-def look(reference: str, methodology: str, day: int, now: int) -> Case:
-    """Return what there is of a day at an instant. Raises BadCall (`source_unknown`) for what is no reference."""
+def look(
+    reference: str, methodology: str, day: int, now: int, ruled_out: frozenset[int] = frozenset()
+) -> Case:
+    """Return what there is of a day at an instant. Raises BadCall (`source_unknown`) for what is no reference.
+
+    ruled_out : log indexes that are taken to be rejected too, to see what would follow
+    """
     published = place.opened().published
     sources = tuple(
         one for one in sources_of(published, reference, format_date(day)) if one.methodology == methodology
     )
-    rejected = _rejected(reference, methodology, day)
+    rejected = _rejected(reference, methodology, day) | ruled_out
     found = resolve(
         day,
         now=now,

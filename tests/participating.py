@@ -117,3 +117,18 @@ def booked(clock: venues.Clock, who: Any) -> str:
     posted = Posted(buyer=int(margin), seller=int(margin))
     trading.give(who.treasury, "contract", "activate", identity, posted)
     return identity
+
+
+def marked(clock: venues.Clock, date: str, value: int) -> None:
+    """Keep a mark of a day that has just been published."""
+    import settling
+    from mtok.settlement import review
+    from mtok.venue.database.books import by_time, keep_one
+
+    now = clock()
+    proposed = settling.proposed(settling.found(settling.source(date, value)), now)
+    approved = settling.approved(proposed, now)
+    published = review.publish(approved, actor=settling.PUBLISHER, now=now, log_index=7, rules=settling.RULES)
+    version = None
+    for one in (proposed, approved, published):
+        version = keep_one(one, version, by_time(now), f"m{date}")

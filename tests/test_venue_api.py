@@ -192,6 +192,7 @@ GETS = (
     "/contracts/{}/contact",
     "/contracts/{}/confirmation",
     "/contracts/{}/fpml",
+    "/contracts/{}/marks",
     "/contracts/{}/statement",
 )
 POSTS = (
@@ -199,6 +200,11 @@ POSTS = (
     *((f"/requests/{{}}/{name}", None) for name in ("confirm", "pause", "resume", "cancel")),
     ("/terms/{}/approve", {"digest": "0" * 64}),
     ("/terms/{}/decline", None),
+    ("/terms/{}/ask", {"digest": "0" * 64, "price": "12.4", "lots": 5}),
+    (
+        "/contracts/{}/dispute",
+        {"date": "2026-08-03", "price": "12.4", "reason": "It differs.", "evidence": ["e" * 64]},
+    ),
     ("/contracts/{}/agree", {"date": "2026-08-03", "price": "12.4"}),
     ("/contracts/{}/terminate", {"price": "12.4"}),
 )

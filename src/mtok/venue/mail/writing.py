@@ -30,8 +30,8 @@ _PAGES: Final = {
 }
 """What a participant is led to, by kind of object."""
 _DESKS: Final = {
-    Role.DESK: "/venue/desk",
-    Role.TREASURY: "/venue/treasury",
+    Role.DESK: "/venue/desk/",
+    Role.TREASURY: "/venue/treasury/",
     Role.MARK_PREPARER: "/venue/marks",
     Role.MARK_APPROVER: "/venue/marks",
 }

@@ -136,7 +136,7 @@ class AmendmentForm(RequestForm):
     """What of a request may change."""
 
     names = AMENDMENT_FIELDS
-    reference = side = settlement = None  # type: ignore[assignment]
+    reference = side = settlement = None  # type: ignore[assignment] # how a form takes fields away
 
 
 class PriceForm(forms.Form):

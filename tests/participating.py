@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 import people
+import settling
 import venues
-from mtok.calendar import parse_instant
+from mtok.calendar import format_date, parse_date, parse_instant
 from mtok.market.contracts import Posted
 from mtok.market.proposals import Nonces
 from mtok.market.references import Reference
@@ -119,16 +120,18 @@ def booked(clock: venues.Clock, who: Any) -> str:
     return identity
 
 
-def marked(clock: venues.Clock, date: str, value: int) -> None:
-    """Keep a mark of a day that has just been published."""
-    import settling
+def marked(clock: venues.Clock, place: int, value: int) -> Any:
+    """Keep the mark of a day, so many after 22 June, that has just been published; return it."""
     from mtok.settlement import review
     from mtok.venue.database.books import by_time, keep_one
 
-    now = clock()
+    now, date = clock(), format_date(parse_date("2026-06-22") + place)
     proposed = settling.proposed(settling.found(settling.source(date, value)), now)
     approved = settling.approved(proposed, now)
-    published = review.publish(approved, actor=settling.PUBLISHER, now=now, log_index=7, rules=settling.RULES)
+    published = review.publish(
+        approved, actor=settling.PUBLISHER, now=now, log_index=place + 7, rules=settling.RULES
+    )
     version = None
     for one in (proposed, approved, published):
         version = keep_one(one, version, by_time(now), f"m{date}")
+    return published

@@ -291,7 +291,7 @@ def test_a_mark_is_disputed_by_a_party_to_a_contract_on_it(clock: venues.Clock, 
 
     identity = participating.booked(clock, who)
     clock.set("2026-06-23T18:00:00Z")
-    participating.marked(clock, "2026-06-22", 12_500_000)
+    participating.marked(clock, 0, 12_500_000)
     [mark] = told.marks(who.buyer, identity)
     assert (mark["date"], mark["price"], mark["can_be_disputed"]) == ("2026-06-22", "12.500000", True)
     said = {

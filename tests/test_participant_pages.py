@@ -92,7 +92,8 @@ def test_the_whole_path_by_forms(clock: venues.Clock, who: Any) -> None:
     sell = asked(seller, side="sell")
     assert "With the desk" in text_of(buyer.get(buy))
     identity = participating.matched(clock, who, buy.split("/")[-1], sell.split("/")[-1])
-    buyer.sign_in(), seller.sign_in()
+    buyer.sign_in()
+    seller.sign_in()
     listed = text_of(buyer.get("/terms"))
     assert f"/venue/terms/{identity}" in listed
     terms = text_of(buyer.get(f"/terms/{identity}"))
@@ -243,7 +244,7 @@ def test_a_mark_is_disputed_by_a_form(clock: venues.Clock, who: Any) -> None:
 
     identity = participating.booked(clock, who)
     clock.set("2026-06-23T18:00:00Z")
-    participating.marked(clock, "2026-06-22", 12_500_000)
+    participating.marked(clock, 0, 12_500_000)
     buyer = Browser(who.buyer)
     assert "Open to dispute" in text_of(buyer.get(f"/contracts/{identity}/dispute"))
     fields: dict[str, Any] = {"date": "2026-06-22", "price": "12.4", "reason": HOSTILE}
@@ -388,7 +389,8 @@ def test_a_user_and_an_approver_see_what_is_theirs_to_do(clock: venues.Clock, wh
     clockwork.make_runs(clock())
     [proposal] = ProposalRow.objects.all()
     trading.give(who.desk, "proposal", "send", proposal.pk, Nonces(buyer="11" * 32, seller="22" * 32))
-    user.sign_in(), approver.sign_in()
+    user.sign_in()
+    approver.sign_in()
     assert "Approve…" in text_of(approver.get(f"/terms/{proposal.pk}"))
     assert "Approve…" not in text_of(user.get(f"/terms/{proposal.pk}"))
     assert user.get(f"/terms/{proposal.pk}/approve").status_code == 404

@@ -37,6 +37,14 @@ class Written(forms.CharField):
         """Take everything."""
 
 
+class WrittenFile(forms.FileField):
+    """A file as it was sent."""
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        """Take everything, nothing too."""
+        return data
+
+
 class RequestForm(forms.Form):
     """A request. Nothing is required or checked here; `told_wrong` says what `given` and the core refuse."""
 
@@ -154,7 +162,7 @@ class DayForm(PriceForm):
     """A day and what it is worth."""
 
     date = Written(label="Day", widget=forms.TextInput(attrs=_DATE))
-    field_order = ("date", "price")
+    field_order: tuple[str, ...] = ("date", "price")
 
 
 class OtherTermsForm(forms.Form):
@@ -174,8 +182,7 @@ class DisputeForm(DayForm):
     """A dispute of a mark: which day, the value held to be right, why, and what shows it."""
 
     reason = Written(label="Why", widget=forms.Textarea(attrs={"rows": 4}))
-    evidence = forms.FileField(
-        required=False,
+    evidence = WrittenFile(
         label="What shows it",
         help_text="A file. The venue keeps its sha256 alone, so keep the file.",
     )

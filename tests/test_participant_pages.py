@@ -258,6 +258,22 @@ def test_a_mark_is_disputed_by_a_form(clock: venues.Clock, who: Any) -> None:
     assert sha256_hex(b"a,b") in MarkRow.objects.get(day__gt=0).record
 
 
+def test_a_matured_contract_has_a_statement(clock: venues.Clock, who: Any) -> None:
+    """(12.4456 − 12.3456) · 2,500 = 250.00 to the buyer, paid two business days after the last mark was locked."""
+    identity = participating.booked(clock, who)
+    participating.matured(clock, identity, 12_445_600)
+    for principal in (who.buyer, who.seller):
+        page = text_of(Browser(principal).get(f"/contracts/{identity}/statement"))
+        assert "final value 12.445600" in page
+        assert "<dt>All in all to the buyer</dt><dd>250.00 USD</dd>" in page
+        assert page.count('<td class="n">12.445600</td>') == 31
+    said = Browser(who.buyer).get(f"/contracts/{identity}/statement.json").json()
+    assert (said["amount_to_buyer"], len(said["marks"])) == ("250.00", 31)
+    contract = text_of(Browser(who.seller).get(f"/contracts/{identity}"))
+    assert "<dt>All in all to you</dt><dd>−250.00 USD</dd>" in contract
+    assert f"/venue/contracts/{identity}/statement" in contract
+
+
 def test_margin_days_are_told_from_ones_own_side(clock: venues.Clock, who: Any) -> None:
     """Two days of 12.4456 and 12.2456: a move of 250 USD stays below the smallest transfer, one of −250 too."""
     from mtok.calendar import parse_date

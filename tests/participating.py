@@ -58,13 +58,24 @@ def trading_venue(path: Path, patch: pytest.MonkeyPatch) -> Iterator[venues.Cloc
         yield clock
 
 
+def reachable(name: str, lei: str = people.LEIS[0]) -> Any:
+    """Make an organisation whose contact is sealed as a participant's own is."""
+    from mtok.venue.accounts.contacts import read_contact, seal
+    from mtok.venue.accounts.models import SealedContact
+
+    made = people.organisation(name, lei)
+    SealedContact.objects.filter(organisation=made).delete()
+    seal(made, read_contact(f"Settlement of {name}, +44 20 7946 0000")).save(force_insert=True)
+    return made
+
+
 def everybody() -> SimpleNamespace:
     """Make a buyer, a seller, somebody else, and operators."""
-    alder, birch = people.organisation("Alder"), people.organisation("Birch", people.LEIS[1])
+    alder, birch = reachable("Alder"), reachable("Birch", people.LEIS[1])
     return SimpleNamespace(
         buyer=people.person("Buyer", *BOTH, organisation=alder),
         seller=people.person("Seller", *BOTH, organisation=birch),
-        other=people.person("Other", *BOTH, organisation=people.organisation("Cedar", people.LEIS[2])),
+        other=people.person("Other", *BOTH, organisation=reachable("Cedar", people.LEIS[2])),
         desk=people.person("Desk", Role.DESK),
         treasury=people.person("Till", Role.TREASURY),
     )

@@ -1,4 +1,4 @@
-"""The participants' pages: the whole path with forms alone, what a form refuses, and what is not yours as if missing."""
+"""The participants' pages: the whole path with forms alone, what a form refuses, and what is not theirs as missing."""
 
 from __future__ import annotations
 
@@ -108,6 +108,8 @@ def test_the_whole_path_by_forms(clock: venues.Clock, who: Any) -> None:
     assert address(seller.post(f"/terms/{identity}/approve", digest=digest[1])) == f"/contracts/{identity}"
     assert "Alder" in text_of(seller.get(f"/contracts/{identity}"))
     assert "Birch" in text_of(buyer.get("/contracts"))
+    assert "7946" not in text_of(buyer.get(f"/contracts/{identity}"))
+    assert "Settlement of Birch, +44 20 7946 0000" in text_of(buyer.post(f"/contracts/{identity}/contact"))
     raw = buyer.get(f"/terms/{identity}.json").content
     from mtok.canonical import sha256_hex
 

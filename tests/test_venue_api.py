@@ -122,6 +122,11 @@ def test_the_whole_path_by_program(clock: venues.Clock, who: Any) -> None:
     assert confirmation["terms_sha256"] == terms["digest"]
     assert confirmation == seller.get(f"/contracts/{identity}/confirmation").json()
     assert buyer.get(f"/contracts/{identity}/fpml").status_code == 200
+    from mtok.venue.accounts.contacts import openings
+
+    contact = buyer.get(f"/contracts/{identity}/contact").json()
+    assert contact == {"contact": "Settlement of Birch, +44 20 7946 0000"}
+    assert [one.role for one in openings(who.seller.party)] == ["counterparty"]
     raw = buyer.get(f"/terms/{identity}/canonical").content
     from mtok.canonical import sha256_hex
 

@@ -365,6 +365,19 @@ def test_a_server_without_tls_is_not_spoken_to(clock: venues.Clock, box: Mailbox
     assert {one.failure for one in kept()} == {"SMTPNotSupportedError"}
 
 
+def test_a_secret_is_erased_once_it_is_sent(clock: venues.Clock, box: Mailbox) -> None:
+    from mtok.venue.mail import outbox
+    from mtok.venue.mail.writing import composed
+
+    words = composed("Confirm your address", ["Follow the link."], "https://localhost/account/confirm/secret")
+    message = outbox.message("account:1", "new@example.com", words, clock(), is_secret=True)
+    message.save()
+    deliver(box, clock())
+    assert b"secret" in box.raw[0]
+    message.refresh_from_db()
+    assert (message.text, message.html, message.sent_at) == ("", "", clock())
+
+
 def test_notifications_say_the_same(clock: venues.Clock) -> None:
     from mtok.venue.database.models import Notice
 
@@ -455,7 +468,7 @@ def test_every_event_has_words_in_one_line_of_subject() -> None:
             name=name,
             not_before=0,
             party=None if is_role else "p",
-            role=reader if is_role else None,
+            role=reader if isinstance(reader, Role) else None,
             kind="contract",
             object="x",
             words={} if is_role else words,

@@ -76,6 +76,14 @@ def on_signed_in(sender: Any, request: HttpRequest, user: Login, **_: Any) -> No
     request.session[BEGUN_AT] = request.session[SEEN_AT] = place.now()
 
 
+def on_authentication(sender: Any, request: HttpRequest, **said: Any) -> None:
+    """Give the session of who has shown again who they are another id; it stays the same one in their list."""
+    if said.get("reauthenticated"):
+        before = request.session.session_key
+        request.session.cycle_key()
+        UserSession.objects.filter(session_key=before).update(session_key=request.session.session_key)
+
+
 def on_password(sender: Any, user: Login, **_: Any) -> None:
     """End all sessions of a login whose password is another one."""
     end_sessions(user)

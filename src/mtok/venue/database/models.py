@@ -226,17 +226,19 @@ class Answered(models.Model):
 class Message(models.Model):
     """A mail to one recipient, written in the transaction it tells of. id : of event and recipient, its Message-ID too
 
-    not_before : the slot of what may be told at a fixed time alone · next_at : when it is tried next
-    given_up_at : since when the recipient counts as gone
+    login : whose address it is, None of an address that is nobody's yet · not_before : the slot of what may be told
+    at a fixed time alone · next_at : when it is tried next · given_up_at : since when the recipient counts as gone
+    is_secret : whether its text is erased once it is sent
     """
 
     id = models.CharField(primary_key=True, max_length=64)
     event = models.CharField(max_length=160)
-    login = models.ForeignKey(Login, on_delete=models.PROTECT, related_name="+")
+    login = models.ForeignKey(Login, null=True, on_delete=models.PROTECT, related_name="+")
     recipient = models.EmailField()
     subject = models.CharField(max_length=160)
     text = models.TextField()
     html = models.TextField()
+    is_secret = models.BooleanField(default=False)
     made_at = models.BigIntegerField()
     not_before = models.BigIntegerField()
     sent_at = models.BigIntegerField(null=True, db_index=True)

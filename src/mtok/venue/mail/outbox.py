@@ -26,7 +26,8 @@ def put(tellings: Iterable[Told], now: int) -> None:
     for told in tellings:
         words, readers = written(told), readers_of(told)
         Message.objects.bulk_create(
-            message(told.event, login, words, made_at=now, not_before=told.not_before) for login in readers
+            message(told.event, login.email, words, now, login=login, not_before=told.not_before)
+            for login in readers
         )
         noticed = [None] if told.party is not None else readers
         Notice.objects.bulk_create(
@@ -44,19 +45,33 @@ def put(tellings: Iterable[Told], now: int) -> None:
         )
 
 
-def message(event: str, login: Login, words: Written, *, made_at: int, not_before: int) -> Message:
-    """Return a mail of an event to a login, not yet kept. The same event and recipient have the same id."""
+def message(
+    event: str,
+    recipient: str,
+    words: Written,
+    now: int,
+    *,
+    login: Login | None = None,
+    not_before: int | None = None,
+    is_secret: bool = False,
+) -> Message:
+    """Return a mail of an event to one recipient, not yet kept. The same event and recipient have the same id.
+
+    login : whose address it is · is_secret : of a text that is of no use any more, or of harm, once it is sent
+    """
+    hour = now if not_before is None else not_before
     return Message(
-        id=sha256_hex(f"{event}\n{login.email}".encode()),
+        id=sha256_hex(f"{event}\n{recipient}".encode()),
         event=event,
         login=login,
-        recipient=login.email,
+        recipient=recipient,
         subject=words.subject,
         text=words.text,
         html=words.html,
-        made_at=made_at,
-        not_before=not_before,
-        next_at=not_before,
+        is_secret=is_secret,
+        made_at=now,
+        not_before=hour,
+        next_at=hour,
     )
 
 

@@ -80,7 +80,8 @@ def late(now: int) -> list[Message]:
 
 
 def _sent(message: Message, now: int) -> None:
-    Message.objects.filter(pk=message.pk).update(sent_at=now, failure="")
+    erased = {"text": "", "html": ""} if message.is_secret else {}
+    Message.objects.filter(pk=message.pk).update(sent_at=now, failure="", **erased)
 
 
 def _failed(message: Message, error: NotSent, now: int) -> None:

@@ -27,6 +27,8 @@ PAGE_ROWS: Final = 50
 EXPORT_MAX: Final = 10_000
 """Events of one export."""
 _ID_DIGITS: Final = 18
+_UNNAMED: Final = frozenset("kind login organisation role scopes expires_at reason".split())
+"""Of what an event of accounts says, what names nobody."""
 _COLUMNS: Final = tuple(name for name in Logged.__dataclass_fields__)
 
 
@@ -148,15 +150,17 @@ def accounts(request: HttpRequest) -> HttpResponse:
     before = _id(request.GET.get("before", ""))
     rows = AccountEvent.objects.order_by("-pk")
     found = list((rows if before is None else rows.filter(pk__lt=before))[: PAGE_ROWS + 1])
+    is_auditor = Role.AUDITOR in request.principal.roles
     content = {
         "title": "Account log",
+        "frame_of_area": f"venue/operators/{'base_audit' if is_auditor else 'base_alone'}.html",
         "events": [
             {
                 "at": one.at,
                 "person": one.person,
                 "what": one.what.replace("_", " "),
                 "about": one.about,
-                "content": json.dumps(one.content, ensure_ascii=False) if one.content else "",
+                "content": _account_content(one, is_auditor=is_auditor),
             }
             for one in found[:PAGE_ROWS]
         ],
@@ -164,6 +168,17 @@ def accounts(request: HttpRequest) -> HttpResponse:
         "next_id": found[PAGE_ROWS - 1].pk if len(found) > PAGE_ROWS else "",
     }
     return render(request, "venue/operators/accounts.html", content)
+
+
+def _account_content(event: AccountEvent, *, is_auditor: bool) -> str:
+    """Return what an event of accounts says, as JSON.
+
+    Auditors see parties by id, without names; admins see nothing of business, as why a contact was opened.
+    """
+    if event.what.startswith("contact.") and not is_auditor:
+        return ""
+    said = {name: value for name, value in event.content.items() if name in _UNNAMED or not is_auditor}
+    return json.dumps(said, ensure_ascii=False) if said else ""
 
 
 def _id(asked: str) -> int | None:

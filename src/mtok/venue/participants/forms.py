@@ -29,12 +29,18 @@ _DATE: Final = {"type": "date", "data-width": "short"}
 _SHORT: Final = {"data-width": "short"}
 
 
+class Written(forms.CharField):
+    """A field as it was written; whether it may be is said by `given`, `required` is for the label alone."""
+
+    def validate(self, value: str) -> None:
+        """Take everything."""
+
+
 class RequestForm(forms.Form):
     """A request. Nothing is required or checked here; `told_wrong` says what `given` and the core refuse."""
 
-    reference = forms.CharField(required=False, widget=forms.Select, label="What the price is of")
-    side = forms.CharField(
-        required=False,
+    reference = Written(widget=forms.Select, label="What the price is of")
+    side = Written(
         label="Which side is yours",
         widget=forms.RadioSelect(
             choices=[
@@ -43,13 +49,13 @@ class RequestForm(forms.Form):
             ]
         ),
     )
-    lots = forms.CharField(required=False, label="Size in lots", widget=forms.TextInput(attrs=_NUMBER))
-    month = forms.CharField(required=False, label="For which month", widget=forms.Select(attrs=_SHORT))
+    lots = Written(label="Size in lots", widget=forms.TextInput(attrs=_NUMBER))
+    month = Written(label="For which month", widget=forms.Select(attrs=_SHORT))
     limit = forms.CharField(
         required=False,
         label="Price limit, USD per million output tokens",
-        help_text="The worst price you would take. Nobody ever sees it. Without one the price is that of the other "
-        "side’s limit, or the last mark.",
+        help_text="The worst price you would take. Nobody is shown it before there are terms; their price is made of "
+        "it: the middle of both limits, or the only one given. Without any it is the last mark.",
         widget=forms.TextInput(attrs=_PRICE),
     )
     firm_until = forms.CharField(
@@ -129,15 +135,13 @@ class AmendmentForm(RequestForm):
     """What of a request may change."""
 
     names = AMENDMENT_FIELDS
-    reference = side = settlement = None
+    reference = side = settlement = None  # type: ignore[assignment] # how a form takes fields away
 
 
 class PriceForm(forms.Form):
     """A price to end a contract at."""
 
-    price = forms.CharField(
-        required=False, label="Price, USD per million output tokens", widget=forms.TextInput(attrs=_PRICE)
-    )
+    price = Written(label="Price, USD per million output tokens", widget=forms.TextInput(attrs=_PRICE))
 
     def written(self) -> dict[str, object]:
         """Return what was written, by field."""
@@ -148,7 +152,7 @@ class PriceForm(forms.Form):
 class DayForm(PriceForm):
     """A day and what it is worth."""
 
-    date = forms.CharField(required=False, label="Day", widget=forms.TextInput(attrs=_DATE))
+    date = Written(label="Day", widget=forms.TextInput(attrs=_DATE))
     field_order = ("date", "price")
 
 

@@ -410,6 +410,7 @@ class Migration(migrations.Migration):
                 ("subject", models.CharField(max_length=160)),
                 ("text", models.TextField()),
                 ("html", models.TextField()),
+                ("is_secret", models.BooleanField(default=False)),
                 ("made_at", models.BigIntegerField()),
                 ("not_before", models.BigIntegerField()),
                 ("sent_at", models.BigIntegerField(db_index=True, null=True)),
@@ -420,6 +421,7 @@ class Migration(migrations.Migration):
                 (
                     "login",
                     models.ForeignKey(
+                        null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,

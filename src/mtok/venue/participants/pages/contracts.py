@@ -199,7 +199,7 @@ def _plot(found: dict[str, Any]) -> Plot | None:
         )
         for kind, name, field in (
             ("line", "mark", "mark"),
-            ("line-2", "settlement price", "settlement_price"),
+            ("line-2", "price", "settlement_price"),
         )
     ]
     return plot(Days(min(days), max(days)), lines)

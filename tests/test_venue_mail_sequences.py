@@ -52,7 +52,7 @@ class ToldDrive(KeptDrive):
                 assert not said & names, f"{one.name} names somebody"
 
     @staticmethod
-    def _other(contract: Any, party: str) -> str:
+    def _other(contract: Any, party: str | None) -> str:
         return str(contract.seller if party == contract.buyer else contract.buyer)
 
 

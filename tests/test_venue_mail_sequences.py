@@ -13,10 +13,11 @@ import venues
 from kept_driving import KeptDrive
 from market_driving import RULES
 
-EVERY_RUN = 6
+SEEDS = (7, 8, 18, 22, 25)
+"""Sequences that come to what is listed below; drawn ones seldom come to terms that are declined."""
 STEPS = 40
 REACHED = frozenset(
-    {"request_waits", "request_accepted", "candidates_wait", "terms", "terms_lapsed", "booked"}
+    "terms terms_declined terms_lapsed booked margin_call default_notice contract_disrupted statement_ready".split()
 )
 
 
@@ -58,7 +59,7 @@ class ToldDrive(KeptDrive):
 
 def test_one_mail_per_side_and_event(tmp_path: Path) -> None:
     names = set[str]()
-    for seed in range(EVERY_RUN):
+    for seed in SEEDS:
         with venues.sqlite(tmp_path / f"{seed}.sqlite3"):
             told = driven(seed).told
         readers = Counter((one.event, one.party, one.role) for one in told)

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 from mtok.calendar import DAY, parse_instant
 from mtok.errors import MtokError
@@ -31,6 +31,8 @@ from mtok.venue.mail import due
 from mtok.venue.mail.sending import Server
 from mtok.venue.mail.work import deliver_due
 from mtok.venue.opened import Opened
+
+Part = Literal["all", "market", "marks"]
 
 _MAILS_AT_ONCE: Final = 50
 """Mails of one tick, so that a slow server keeps nothing else waiting for long."""
@@ -102,8 +104,10 @@ class Step:
     refused: tuple[str, ...] = ()
 
 
-def tick(now: int, outside: Outside = nowhere) -> list[Step]:
+def tick(now: int, outside: Outside = nowhere, part: Part = "all") -> list[Step]:
     """Do everything that is due at an instant, in order, and return what was done.
+
+    part : `marks`, what needs the key of the public log, for whoever publishes; `market`, the rest; or `all`
 
     What fails for a while, as where another process holds the store, keeps nothing after it from being done; the next
     tick takes it up. outside : where the head of the log is remembered outside the store, by origin
@@ -119,7 +123,9 @@ def tick(now: int, outside: Outside = nowhere) -> list[Step]:
         ("log", lambda: Step(name="log", count=log_events(now))),
         ("mails", lambda: Step(name="mails", count=_deliver())),
     ]
-    return [_tried(name, do) for name, do in doings]
+    return [
+        _tried(name, do) for name, do in doings if part in ("all", "marks" if name == "marks" else "market")
+    ]
 
 
 def _tried(name: str, do: Callable[[], Step]) -> Step:

@@ -85,7 +85,7 @@ def draw_roots(now: int) -> int:
     count = 0
     for row in RequestRow.objects.filter(state="live").order_by("pk"):
         request = KINDS[REQUEST].read(row.record)
-        if request.root is not None or request.accepted_at is None:
+        if request.root is not None or request.accepted_at is None or now >= request.expires:
             continue
         root = first_root(place.opened(), request.accepted_at, now)
         if root is not None:

@@ -27,7 +27,7 @@ def demo(
     """Make a venue to look at, on the bundled sample, and say with which logins.
 
     Six days of a paper market, each command given by whoever may and at its own instant. Without --store it makes a
-    temporary one, says where, and leaves it there; the same store again shows the same logins. It takes a minute or two.
+    temporary one, says where, and leaves it there; the same store again shows the same logins. It takes some minutes.
     """
     path = store or Path(tempfile.mkdtemp(prefix="mtok-venue-demo-"))
     logins, now = make_demo(path)

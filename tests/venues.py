@@ -129,6 +129,15 @@ def sqlite(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def restored(path: Path) -> Iterator[None]:
+    """Let the venue use a database of SQLite that is there."""
+    from django.db import connections
+
+    with _using(dict(connections.databases["default"]) | {"NAME": str(path)}):
+        yield
+
+
+@contextmanager
 def postgresql(cluster: Cluster) -> Iterator[str]:
     """Give the venue a fresh database of a cluster; give its address."""
     from django.core.management import call_command
@@ -141,9 +150,18 @@ def postgresql(cluster: Cluster) -> Iterator[str]:
         with _using(_settings(database(cluster.create(_TEMPLATE), folder))):
             call_command("migrate", verbosity=0)
     address = cluster.create(f"venue_{secrets.token_hex(6)}", _TEMPLATE)
-    with _using(_settings(database(address, folder))):
+    with at(address):
         assert connections["default"].vendor == "postgresql"
         yield address
+
+
+@contextmanager
+def at(address: str) -> Iterator[None]:
+    """Let the venue use a database that is there."""
+    from mtok.venue.database.addresses import database
+
+    with _using(_settings(database(address, configured()))):
+        yield
 
 
 def _settings(database: dict[str, Any]) -> dict[str, Any]:

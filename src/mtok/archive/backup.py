@@ -35,6 +35,9 @@ EVIDENCE: Final = frozenset({"objects", "captures", "store.json", PUBLICATION})
 LEFT_OUT: Final = frozenset({"observations", "determinations", "alarms", "lock", "keys"})
 """What is made again from the evidence, or means something in the one store only; and the keys, which are a secret."""
 
+BESIDE: Final = frozenset({"venue"})
+"""What `mtok.venue.copies` copies into the same backup, and out of it, in its own order."""
+
 _NAMED_MAX: Final = 10
 
 
@@ -69,6 +72,12 @@ def back_up(store: Store, destination: Path, progress: Progress) -> Copied:
     Raises EnvironmentFailed once everything else is copied: naming what is damaged in the store, or `store_in_use` when
     another process writes to it, so that the publication was not copied.
     """
+    refuse_unfit(store, destination)
+    return _copy(store, destination, "backing up", progress, is_store=True)
+
+
+def refuse_unfit(store: Store, destination: Path) -> None:
+    """Raise BadCall for a folder that no backup of a store can be in."""
     _refuse_nested(store.path, destination)
     if not destination.parent.is_dir():
         raise BadCall(
@@ -77,7 +86,6 @@ def back_up(store: Store, destination: Path, progress: Progress) -> Copied:
             "Mount it or make it: a folder made in its place could fill the wrong disk.",
         )
     _refuse_foreign(destination)
-    return _copy(store, destination, "backing up", progress, is_store=True)
 
 
 def restore(backup: Path, destination: Path, progress: Progress) -> Copied:
@@ -129,7 +137,7 @@ def _copy(source: Store, destination: Path, what: str, progress: Progress, *, is
         raise _together(failures)
     counts["bytes"] += published.bytes
     names = {path.name for path in source.path.iterdir()}
-    unknown = sorted(name for name in names - EVIDENCE - LEFT_OUT if not _is_temporary(name))
+    unknown = sorted(name for name in names - EVIDENCE - LEFT_OUT - BESIDE if not _is_temporary(name))
     return Copied(
         captures=len(captures),
         published_copied=published.copied,
@@ -262,7 +270,7 @@ def _refuse_foreign(destination: Path) -> None:
     if destination.exists() and not destination.is_dir():
         raise BadCall("destination_not_empty", f"{destination} is a file", "Choose a new or empty folder.")
     names = {path.name for path in destination.iterdir()} if destination.exists() else set()
-    foreign = sorted(name for name in names - EVIDENCE - {"lock"} if not _is_temporary(name))
+    foreign = sorted(name for name in names - EVIDENCE - BESIDE - {"lock"} if not _is_temporary(name))
     if foreign:
         raise BadCall(
             "destination_not_empty",

@@ -31,6 +31,7 @@ from mtok.cli.publishing import keys
 from mtok.cli.serving import commands as serving_commands
 from mtok.cli.settle_lab import commands as settle_lab_commands
 from mtok.cli.venue import commands as venue_commands
+from mtok.cli.venue_demo import commands as venue_demo_commands
 from mtok.cli.venue_work import commands as venue_work_commands
 
 app = typer.Typer(
@@ -48,6 +49,7 @@ app.add_typer(settle_lab_commands)
 app.add_typer(agent_commands)
 app.add_typer(keys, name="keys")
 venue_commands.add_typer(venue_work_commands)
+venue_commands.add_typer(venue_demo_commands)
 app.add_typer(venue_commands, name="venue")
 
 
@@ -327,19 +329,24 @@ def backup(
     """Copy the evidence of a store, or bring a copy up to date.
 
     What the copy has is verified, what it lacks is copied, what is damaged in it is mended. The same command
-    completes an interrupted one, and a collector may go on meanwhile. Signing keys are never copied: keep a copy of
-    the folder keys/ elsewhere, offline.
+    completes an interrupted one, and a collector may go on meanwhile. Of a venue its database and its private log are
+    copied, before everything else. Keys are never copied: keep a copy of the folder keys/, and of a venue's key files,
+    elsewhere, offline.
     """
     from mtok.archive import Store
-    from mtok.archive.backup import back_up
+    from mtok.archive.backup import back_up, refuse_unfit
     from mtok.cli.keeping import backup_page, copied_content
     from mtok.cli.reading import named_store
     from mtok.cli.terminal import progress_bar
+    from mtok.cli.venue_copies import back_up_venue, backed_up_page, venue_content
 
     opened = Store.open(named_store(store))
+    refuse_unfit(opened, destination)
+    venue = back_up_venue(opened.path, destination)
     with progress_bar() as progress:
         copied = back_up(opened, destination, progress)
-    answer(copied_content(copied), backup_page(copied, opened.path, destination), as_json=as_json)
+    page = [*backed_up_page(venue, opened.path), *backup_page(copied, opened.path, destination)]
+    answer(copied_content(copied) | venue_content(venue), page, as_json=as_json)
 
 
 @app.command(epilog="Example: mtok restore /mnt/disk/mtok --store store")
@@ -353,17 +360,21 @@ def restore(
     """Make a store from a backup, in a new or empty folder.
 
     Nothing is written unless all of the backup is sound. Everything else in a store is made again by
-    `mtok determine`; only the signing keys are to be put back by hand.
+    `mtok determine`; only the keys are to be put back by hand. A venue's database goes where DATABASE_URL says.
     """
     from mtok.archive.backup import restore as restore_evidence
     from mtok.cli.keeping import copied_content, restore_page
     from mtok.cli.reading import named_store
     from mtok.cli.terminal import progress_bar
+    from mtok.cli.venue_copies import restore_venue, restored_page, venue_content, venue_to_restore
 
     path = named_store(store)
+    venue = venue_to_restore(backup, path)
     with progress_bar() as progress:
         copied = restore_evidence(backup, path, progress)
-    answer(copied_content(copied), restore_page(copied, backup, path), as_json=as_json)
+    restore_venue(venue)
+    page = [*restored_page(venue, path), *restore_page(copied, backup, path)]
+    answer(copied_content(copied) | venue_content(venue), page, as_json=as_json)
 
 
 @app.command(epilog="Example: mtok doctor --store store")

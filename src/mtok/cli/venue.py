@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -73,8 +74,9 @@ def _init_page(content: dict[str, Any]) -> list[str]:
 def check(*, store: StorePath = None, as_json: AsJson = False) -> None:
     """Hold the venue's database against its history.
 
-    Roles and organisations have to follow from what two persons decided, every object from its events, the ledger from
-    its transfers. The exit status is 1 when something does not.
+    Roles and organisations have to follow from what two persons decided, every object from its events, the events from
+    the private log, marks from the public one; the ledger has to add up to what the contracts say. The exit status is 1
+    when something does not.
     """
     from mtok.cli.reading import named_store
     from mtok.cli.serving import refuse_missing
@@ -86,10 +88,27 @@ def check(*, store: StorePath = None, as_json: AsJson = False) -> None:
     refuse_unready()
     from mtok.venue.checked import PARTS, findings
 
-    found = [{"part": one.part, "found": one.found} for one in findings()]
+    found = [{"part": one.part, "code": one.code, "found": one.found} for one in findings()]
     content = {"sound": not found, "parts": list(PARTS), "findings": found}
-    page = [f"{one['part'].ljust(12)} {one['found']}" for one in found]
+    page = [f"{one['part'].ljust(12)} {one['code']}: {one['found']}" for one in found]
     sound = f"sound        {', '.join(PARTS)}: everything follows from its history"
     answer(content, page or [sound], as_json=as_json)
     if found:
         raise typer.Exit(1)
+
+
+@commands.command(epilog="Example: mtok venue grants mtok_venue | psql --dbname mtok")
+@reported
+def grants(
+    *,
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="The PostgreSQL role that the venue runs as.")],
+) -> None:
+    """Print the SQL that gives a PostgreSQL role the rights the venue needs, and takes all others.
+
+    For whoever owns the database, after every `mtok venue init`. History takes new rows from this role and nothing
+    else, and since it owns nothing it can take away no trigger.
+    """
+    from mtok.cli.terminal import write
+    from mtok.venue.database import rights
+
+    write(rights.grants(role), sys.stdout)

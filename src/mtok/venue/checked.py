@@ -9,31 +9,38 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mtok.errors import MtokError
 from mtok.market import trial_balance
 from mtok.market.book import CONTRACT
-from mtok.venue import private_log
+from mtok.publication.marks import marks_of
+from mtok.settlement.marks import print_of
+from mtok.venue import place, printing, private_log
 from mtok.venue.accounts import derived
-from mtok.venue.database.ledger import transactions
-from mtok.venue.database.models import ContractRow, Event
-from mtok.venue.database.records import KINDS
+from mtok.venue.database import ledger
+from mtok.venue.database.models import ContractRow, Event, MarkRow
+from mtok.venue.database.records import KINDS, MARK
 from mtok.venue.environment import venue_environment
 
 _CHUNK: Final = 1_000
+_LOCKED: Final = "locked"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Something that is wrong. part : of the database"""
+    """Something that is wrong. part : of the database · code : of that kind, or of why a part cannot be checked"""
 
     part: str
+    code: str
     found: str
 
 
 def findings() -> Iterator[Finding]:
     """Yield everything that is wrong; nothing where the database is what its history makes of it."""
-    for part, check in PARTS.items():
-        for found in check():
-            yield Finding(part=part, found=found)
+    for name, part in PARTS.items():
+        try:
+            yield from (Finding(part=name, code=part.code, found=found) for found in part.check())
+        except MtokError as error:
+            yield Finding(part=name, code=error.code, found=error.found)
 
 
 def _objects() -> Iterator[str]:
@@ -66,23 +73,50 @@ def _gaps() -> Iterator[str]:
         before = (event.kind, event.object, event.version)
 
 
-def _ledger() -> Iterator[str]:
-    """Yield which invariants of the ledger do not hold."""
-    contracts = [KINDS[CONTRACT].read(row.record) for row in ContractRow.objects.order_by("id")]
-    for violation in trial_balance.check(transactions(), contracts):
-        yield f"{violation.invariant}: {violation.words}"
-
-
 def _private_log() -> Iterator[str]:
-    """Yield where the private log and the database differ. Raises EnvironmentFailed where the log is damaged."""
+    """Yield where the database is not what the private log of the venue says of it."""
     yield from private_log.check(venue_environment().place())
 
 
-PARTS: Final[dict[str, Callable[[], Iterator[str]]]] = {
-    "accounts": derived.findings,
-    "objects": _objects,
-    "history": _gaps,
-    "ledger": _ledger,
-    "private log": _private_log,
+def _ledger() -> Iterator[str]:
+    """Yield which invariants do not hold of the whole ledger, each with its name."""
+    contracts = [KINDS[CONTRACT].read(row.record) for row in ContractRow.objects.order_by("id")]
+    for one in trial_balance.check(ledger.transactions(), contracts):
+        yield f"{one.invariant}: {one.words}"
+
+
+def _marks() -> Iterator[str]:
+    """Yield which marks stand otherwise in the public log than in the database, or in one of the two alone."""
+    said = marks_of(place.opened().published.entries)
+    rows = [KINDS[MARK].read(row.record) for row in MarkRow.objects.order_by("id")]
+    printed = {event.object: event for event in Event.objects.filter(command="mark.publish").order_by("pk")}
+    for event in printed.values():
+        mark = KINDS[MARK].read(event.record)
+        if said.get(print_of(mark, printing.pseudonym)) != mark.log_index:
+            yield f"mark {event.object} is not what entry {mark.log_index} of the public log says"
+    for mark in rows:
+        if mark.state == _LOCKED and print_of(mark, printing.pseudonym) not in said:
+            yield f"mark {mark.reference} {mark.date} version {mark.version} is locked here, and not in the log"
+    known = {(mark.reference, mark.methodology, mark.date, mark.version) for mark in rows if mark.approver}
+    for one, index in said.items():
+        if (*one.key, one.version) not in known:
+            yield f"entry {index} of the public log is of a mark that nobody has approved here"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part of the database. code : of what is found in it"""
+
+    code: str
+    check: Callable[[], Iterator[str]]
+
+
+PARTS: Final = {
+    "accounts": Part(code="accounts_differ", check=derived.findings),
+    "objects": Part(code="object_differs", check=_objects),
+    "history": Part(code="event_missing", check=_gaps),
+    "private log": Part(code="log_differs", check=_private_log),
+    "ledger": Part(code="ledger_unbalanced", check=_ledger),
+    "marks": Part(code="mark_differs", check=_marks),
 }
 """What is checked, by its name."""

@@ -69,12 +69,13 @@ def initialise(store: Path, admins: Sequence[str]) -> Initial:
     begin(store)
     from django.core.management import call_command
 
+    from mtok.venue import private_log
     from mtok.venue.accounts import founding
-    from mtok.venue.private_log import make_key
 
     try:
         call_command("migrate", verbosity=0, interactive=False)
-        make_key(folder, f"venue-{secrets.token_hex(4)}/events")
+        if not private_log.is_kept(folder):  # a log whose key is lost is not gone on with under another one
+            private_log.make_key(folder, f"venue-{secrets.token_hex(4)}/events")
         is_new = not founding.is_founded()
         if is_new:
             founding.found(founding.read_admins(admins))

@@ -26,7 +26,7 @@ from mtok.venue.database.models import Event, Logged
 from mtok.venue.database.transactions import transaction_of
 from mtok.venue.keys import pseudonym
 
-_FOLDER: Final = "events"
+FOLDER: Final = "events"
 _KEYS: Final = "keys"
 _HEAD: Final = "head"
 _AT_ONCE: Final = 1000
@@ -42,7 +42,7 @@ def make_key(folder: Path, origin: str) -> None:
 
 def is_kept(folder: Path) -> bool:
     """Return whether a venue keeps a private log: every one that `mtok venue init` made does."""
-    return any((folder / name).exists() for name in (_KEYS, _FOLDER))
+    return any((folder / name).exists() for name in (_KEYS, FOLDER))
 
 
 def append(folder: Path, now: int, progress: Progress = silent) -> int:
@@ -52,7 +52,7 @@ def append(folder: Path, now: int, progress: Progress = silent) -> int:
     Raises EnvironmentFailed as the public log does: without its key, damaged, behind its remembered head.
     """
     count = 0
-    with _alone(folder):
+    with alone(folder):
         key, sealing = _key(folder), _sealing(folder)
         pending = sealing.pending()
         signed = sealing.log.check([key.public])
@@ -125,7 +125,7 @@ def _remember(folder: Path, log: Log, key: PrivateKey) -> None:
         if not waiting.keys() >= set(entries):
             raise EnvironmentFailed(
                 "database_behind",
-                f"{folder / _FOLDER} has {known + len(entries)} entries, of which the database does not know all: "
+                f"{folder / FOLDER} has {known + len(entries)} entries, of which the database does not know all: "
                 "it is an older copy, or was altered",
                 "Nothing was signed. Restore the database from the backup that belongs to this log.",
             )
@@ -138,7 +138,7 @@ def _remember(folder: Path, log: Log, key: PrivateKey) -> None:
 
 
 def _sealing(folder: Path) -> Sealing:
-    return Sealing(folder / _FOLDER, _key(folder).public.name, folder / _HEAD)
+    return Sealing(folder / FOLDER, _key(folder).public.name, folder / _HEAD)
 
 
 def _key(folder: Path) -> PrivateKey:
@@ -153,7 +153,7 @@ def _key(folder: Path) -> PrivateKey:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Wait until no other process writes the log."""
     with (folder / "events.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -175,12 +175,7 @@ def _make_ids(change: Change) -> None:
 
 
 def _undecided(change_id: str) -> Change:
-    change = (
-        Change.objects.select_for_update(of=("self",))
-        .select_related("login", "organisation")
-        .filter(id=change_id)
-        .first()
-    )
+    change = Change.objects.select_related("login", "organisation").filter(id=change_id).first()
     if change is None:
         raise Refused("change_unknown", "there is no such change", "The list shows those that are open.")
     if Decision.objects.filter(change=change).exists():

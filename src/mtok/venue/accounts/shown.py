@@ -133,6 +133,12 @@ LINKS: Final[list[Link]] = [
         roles=frozenset({Role.AUDITOR}),
     ),
     Link(
+        name="Account log",
+        url_name="audit_accounts",
+        does="What happened to logins, roles and organisations.",
+        roles=frozenset({Role.ADMIN}),
+    ),
+    Link(
         name="Incidents",
         url_name="operators_notices",
         does="What went wrong, what participants complain of, and what was answered.",

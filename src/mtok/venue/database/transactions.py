@@ -29,6 +29,7 @@ _SAME_ROW: Final = frozenset(
         "one_version_a_mark",
         "one_use_a_mark",
         "telling_pkey",
+        "accounts_decision_pkey",
         "one_decision_a_number",
         "one_grant_a_role",
     }

@@ -12,6 +12,20 @@ from mtok.market.book import MACHINES
 from mtok.settlement import marks
 from mtok.settlement.machines import NEW, Machine
 
+INSERT_ONLY: Final = (
+    "event",
+    "logged",
+    "mark_use",
+    "ledger_transaction",
+    "ledger_transfer",
+    "answered",
+    "telling",
+    "notice",
+)
+"""Tables of the market that only grow: held so by triggers, and by the rights of the role that the venue runs as."""
+INSERT_ONLY_OF_ACCOUNTS: Final = ("accounts_change", "accounts_decision", "accounts_accountevent")
+STEPWISE: Final = ("request", "proposal", "contract", "mark")
+
 _TABLES: Final = {**MACHINES, marks.MACHINE.name: marks.MACHINE}
 """The machines by the name of their table."""
 _PASSED_THROUGH: Final = "both_approved"
@@ -114,6 +128,8 @@ def _on_sqlite(schema_editor: Any, name: str, when: str, table: str, wrong: str,
 
 
 def _function(schema_editor: Any, name: str, body: str) -> None:
+    """Make a function of a trigger; it looks into the venue's own tables, whatever else has their names."""
     schema_editor.execute(
-        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $body$ BEGIN {body} END $body$"
+        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql "
+        f"SET search_path = pg_catalog, public, pg_temp AS $body$ BEGIN {body} END $body$"
     )

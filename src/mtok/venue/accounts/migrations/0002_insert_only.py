@@ -6,14 +6,12 @@ from typing import Any
 
 from django.db import migrations
 
-from mtok.venue.database.triggers import insert_only
-
-TABLES = ("accounts_change", "accounts_decision", "accounts_accountevent")
+from mtok.venue.database.triggers import INSERT_ONLY_OF_ACCOUNTS, insert_only
 
 
 def hold(apps: Any, schema_editor: Any) -> None:
     """Make the triggers."""
-    for table in TABLES:
+    for table in INSERT_ONLY_OF_ACCOUNTS:
         insert_only(schema_editor, table)
 
 

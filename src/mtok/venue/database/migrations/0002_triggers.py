@@ -8,9 +8,6 @@ from django.db import migrations
 
 from mtok.venue.database import triggers
 
-INSERT_ONLY = ("event", "logged", "mark_use", "ledger_transaction", "ledger_transfer", "answered", "telling")
-STEPWISE = ("request", "proposal", "contract", "mark")
-
 
 def hold(apps: Any, schema_editor: Any) -> None:
     """Make the triggers, and the table of steps they look into."""
@@ -19,9 +16,9 @@ def hold(apps: Any, schema_editor: Any) -> None:
         transition(machine=machine, before=before, after=after)
         for machine, before, after in sorted(triggers.steps())
     )
-    for table in INSERT_ONLY:
+    for table in triggers.INSERT_ONLY:
         triggers.insert_only(schema_editor, table)
-    for table in STEPWISE:
+    for table in triggers.STEPWISE:
         triggers.stepwise(schema_editor, table)
     triggers.reviewed_marks_only(schema_editor)
 

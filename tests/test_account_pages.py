@@ -188,6 +188,7 @@ def test_a_company_applies_is_admitted_and_suspended_on_pages(venue: Clock) -> N
     assert eve.post(suspend["Location"], answer="approve").status_code == 303
     shown = text_of(eve.get(at))
     assert "admitted, suspended; may not trade today" in shown
+    assert 'name="admit-known_until" value="2027-06-01"' in shown, "a renewal begins with what is"
     assert "papers are missing" in text_of(eve.get(suspend["Location"]))
     found.refresh_from_db()
     assert (found.credit_class, found.accepts, found.is_suspended) == ("B", ["A", "B"], True)

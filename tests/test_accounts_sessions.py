@@ -243,6 +243,28 @@ def test_nobody_ends_a_session_of_somebody_else(post: Post) -> None:
     assert is_signed_in(ann)
 
 
+def test_nothing_is_kept_of_sessions_that_are_over(post: Post, clock: venues.Clock) -> None:
+    """Django dates a session's end by the machine's clock, which may not be the venue's in a test."""
+    from allauth.usersessions.models import UserSession
+    from django.contrib.sessions.models import Session
+
+    from mtok.venue.accounts.sessions import clear_ended
+
+    first, second = registered(post), Visitor()
+    second.sign_in()
+    machine = time.time_ns() // 1_000
+    kept = Session.objects.get(session_key=first.client.session.session_key)
+    kept.expire_date = kept.expire_date.replace(year=2020)
+    kept.save()
+    strangers = Session.objects.count() - 2
+    assert clear_ended(machine) == 1
+    assert not is_signed_in(first)
+    assert is_signed_in(second)
+    assert [one.session_key for one in UserSession.objects.all()] == [second.client.session.session_key]
+    assert Session.objects.count() == 1 + strangers
+    assert clear_ended(machine + 13 * 3_600_000_000) == 1 + strangers
+
+
 # ---- the second factor once more
 
 

@@ -392,6 +392,7 @@ def test_what_is_asked_too_often_is_a_refusal(post: Post) -> None:
     [
         ("/venue/?a=1", True),
         ("/account/", True),
+        ("venue/", False),
         ("https://evil.example/", False),
         ("//evil.example/", False),
         ("/\\evil.example", False),

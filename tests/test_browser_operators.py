@@ -18,7 +18,9 @@ import test_operators_desk as desks
 import test_operators_treasury as treasuries
 import venues
 from browsing import SCHEMES, Visit, chromium
+from mtok.market.margin import Side
 from mtok.settlement.people import Role
+from settling import mark_of, micro
 
 pytestmark = pytest.mark.machine
 
@@ -30,7 +32,7 @@ def desk(clock: venues.Clock) -> tuple[Any, list[str]]:
     from mtok.venue import trading
 
     _, seller, who, pair = desks.with_candidate(clock)
-    operated.submitted(seller, "later", operated.Side.SELL, lots=30_000, limit=None)
+    operated.submitted(seller, "later", Side.SELL, lots=30_000, limit=None)
     said = trading.intend(who, "request", "suspend", "s", desks.HOSTILE)
     names = ("", "book", "runs", "conduct", "requests/later", "requests/s", "proposals", f"proposals/{pair}")
     return who, [*(f"desk/{name}" for name in names), f"desk/said/{said.pk}"]
@@ -42,7 +44,7 @@ def treasury(clock: venues.Clock) -> tuple[Any, list[str]]:
 
     one, other = treasuries.in_default(clock)
     said = trading.intend(one, "contract", "notice", treasuries.NAME)
-    treasuries.kept_marks(treasuries.mark_of("2026-08-01", treasuries.micro("12.25")))
+    treasuries.kept_marks(mark_of("2026-08-01", micro("12.25")))
     contract = f"treasury/contracts/{treasuries.NAME}"
     own = ("treasury/", "treasury/obligations?date=2026-07-31", "treasury/disruptions", contract)
     return other, [*own, f"{contract}/post", f"{contract}/notice", f"desk/said/{said.pk}"]
@@ -55,7 +57,7 @@ def auditor(clock: venues.Clock) -> tuple[Any, list[str]]:
     contract = audited.booked(clock)
     user = people.person("Carl", *operated.BOTH, organisation=people.organisation("Cedar", people.LEIS[2]))
     made = threads.complain(user, desks.HOSTILE, "request", "b")
-    names = ("", "requests", "proposals", "requests/b", f"contracts/{contract}", "runs", "accounts")
+    names = ("", "requests", "proposals", "requests/b", f"contracts/{contract}", "runs", "said", "accounts")
     who = people.person("Audrey", Role.AUDITOR)
     return who, [*(f"audit/{name}" for name in names), "desk/notices", f"desk/notices/{made.pk}"]
 

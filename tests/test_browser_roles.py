@@ -32,10 +32,10 @@ PAGES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """A venue that is served. cookies : of sessions, by who is signed in · names : what stands in addresses"""
+    """A venue that is served. sessions : their keys, by who is signed in · names : what stands in addresses"""
 
     address: str
-    cookies: dict[str, str]
+    sessions: dict[str, str]
     names: dict[str, str | int]
 
 
@@ -54,9 +54,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "organisation": organisation.id,
             "change": models.Change.objects.get(decision=None).id,
         }
-        cookies = {name: cookie_of(name) for name in ("eve", "fay", "pat", "ray")}
+        sessions = {name: session_of(name) for name in ("eve", "fay", "pat", "ray")}
         with serving() as address:
-            yield Site(address=address, cookies=cookies, names=names)
+            yield Site(address=address, sessions=sessions, names=names)
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +66,8 @@ def browser(site: Site) -> Iterator[Browser]:
         yield started
 
 
-def cookie_of(name: str) -> str:
-    """Return the cookie of a session in which the second factor was just shown."""
+def session_of(name: str) -> str:
+    """Return the key of a session in which the second factor was just shown."""
     from allauth.mfa.models import Authenticator
     from django.test import Client
 
@@ -83,7 +83,7 @@ def cookie_of(name: str) -> str:
     session = client.session
     session[STEPPED_UP] = {"login": login.pk, "at": place.now()}
     session.save()
-    return f"__Host-sid={session.session_key}"
+    return str(session.session_key)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -92,10 +92,12 @@ def test_a_page_is_whole(browser: Browser, site: Site, page: str, tmp_path: Path
     where = path.format(**site.names)
     wrong: list[str] = []
     with visiting(browser, site.address) as visit:
-        visit.page.context.set_extra_http_headers({"Cookie": site.cookies[name]})
+        visit.page.context.set_extra_http_headers({"Cookie": f"__Host-sid={site.sessions[name]}"})
         for width in WIDTHS:
             visit.resize(width)
+            visit.page.context.clear_cookies()  # with one of its own the browser would not send ours
             assert visit.go(where).status == 200
+            assert visit.page.url == f"{site.address}{where}", "nobody was sent elsewhere"
             visit.page.evaluate(
                 "() => document.querySelectorAll('details').forEach((one) => one.open = true)"
             )

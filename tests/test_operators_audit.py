@@ -225,6 +225,23 @@ def test_every_field_an_operator_is_given_has_words() -> None:
     assert given - _FIELDS.keys() == {"terms", "days"}, "tables of their own"
 
 
+def test_what_one_person_said_and_took_back_is_not_forgotten(clock: venues.Clock, auditor: Any) -> None:
+    from mtok.venue import trading
+
+    user = people.person("User", *BOTH, organisation=people.organisation("Alder"))
+    submitted(user, "b", Side.BUY)
+    desk, night = people.person("Desk", Role.DESK), people.person("Night", Role.DESK)
+    assert "Nobody has said anything" in words_of(auditor.get("/venue/audit/said"))
+    trading.withdraw(desk, trading.intend(desk, "request", "suspend", "b", HOSTILE).pk)
+    said = trading.intend(night, "request", "suspend", "b", "abuse")
+    page = auditor.get("/venue/audit/said")
+    assert f"{desk.person} , desk {HOSTILE} taken back" in words_of(page)
+    assert f"{night.person} , desk abuse waits" in words_of(page)
+    assert "<script>alert" not in text_of(page)
+    trading.confirm(desk, said.pk, said.digest, "abuse")
+    assert "abuse confirmed" in words_of(auditor.get("/venue/audit/said"))
+
+
 def test_the_account_log_tells_auditors_no_names(clock: venues.Clock, auditor: Any) -> None:
     """An auditor sees every party by its id; whose id it is would open the whole market to them."""
     from mtok.venue.accounts.events import happened

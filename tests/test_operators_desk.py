@@ -61,6 +61,7 @@ PAGES = {
         "audit/proposals",
         "audit/contracts",
         "audit/runs",
+        "audit/said",
         "audit/disruptions",
         "audit/accounts",
     ),
@@ -81,9 +82,15 @@ def test_every_page_is_for_its_roles_alone(clock: venues.Clock, role: Role) -> N
                 assert "page_unknown" in text_of(answer)
 
 
+def _is_of_operators(one: Any) -> bool:
+    return getattr(getattr(one, "urlconf_name", None), "__name__", "") == "mtok.venue.operators.urls"
+
+
 def roles_of(name: str) -> set[Role]:
     """Return whose an address is, by its name; written here by hand, so that a new one has to be thought about."""
-    if name in ("operators_notices", "operators_notice"):
+    if name == "mark_command":
+        return set(OPERATORS)
+    if name in ("operators_notices", "operators_notice", "marks", "mark_day"):
         return {*OPERATORS, Role.AUDITOR}
     if name == "operators_confirm":
         return {Role.DESK, Role.TREASURY}
@@ -97,12 +104,21 @@ def test_to_whom_an_address_is_not_it_is_as_if_missing(clock: venues.Clock, role
     """Every route, asked for and sent to, of an object that is there: the same answer as of no address at all."""
     from django.urls import reverse
 
-    from mtok.venue.operators.urls import urlpatterns
+    from mtok.venue import urls_venue
+
+    [urlpatterns] = [one.url_patterns for one in urls_venue.urlpatterns if _is_of_operators(one)]
 
     sides()
     organisation = people.organisation("Cedar", people.LEIS[2]) if role in BOTH else None
     who = client(people.person("Somebody", role, organisation=organisation), clock())
-    usual = {"identity": "b", "command": "accept", "kind": "request"}
+    usual = {
+        "identity": "b",
+        "command": "accept",
+        "kind": "request",
+        "date": "2026-06-20",
+        "methodology": "1.0",
+        "reference": "openai",
+    }
     for route in urlpatterns:
         needed = route.pattern.regex.groupindex
         address = reverse(route.name, kwargs={name: usual[name] for name in needed})

@@ -30,6 +30,7 @@ from databases import Cluster
 from mtok.calendar import parse_instant
 from mtok.market.margin import Side
 from mtok.market.proposals import Nonces
+from venue_holds import Content, content, missing, only, read, wrong
 from venue_story import MINUTE, RUN, SLOT_END, Story, offering
 
 SQLITE: Final = "SQLite"
@@ -49,8 +50,6 @@ _KILLS_OF_A_VENUE_MAX: Final = 16
 _STRIDE: Final = 5
 """A kill comes within one in so many parts of the whole work, counted from where somebody goes on."""
 _SECONDS_MAX: Final = 120
-
-Content = dict[str, Any]
 
 
 class Fuse:
@@ -143,13 +142,13 @@ def carry_on(story: Story, told: Callable[[str], None], box: Mailbox) -> None:
         for who, name, side in ((story.buyer, "b", Side.BUY), (story.seller, "s", Side.SELL)):
             _ask(story, who, name, side, told)
         story.go(max(story.clock(), RUN + MINUTE))
-        pair = _only("proposal")
+        pair = only("proposal")
         if pair.state == "candidate":
             trading.give(story.desk, "proposal", "send", pair.pk, Nonces(buyer="01" * 32, seller="02" * 32))
             told(f"proposal.send {pair.pk}")
         _approve(story, pair.pk, told)
         story.go(max(story.clock(), SLOT_END))
-        if _only("contract").state == "booked":
+        if only("contract").state == "booked":
             story.activate(pair.pk)
             told(f"contract.activate {pair.pk}")
         for date, price in _MARGINS:
@@ -182,10 +181,10 @@ def _approve(story: Story, pair: str, told: Callable[[str], None]) -> None:
     from mtok.venue import trading
 
     for who in (story.buyer, story.seller):
-        one = _only("proposal")
-        have = {approval.party for approval in _read("proposal", one).approvals}
+        one = only("proposal")
+        have = {approval.party for approval in read("proposal", one).approvals}
         if one.state != "booked" and who.party not in have:
-            digest = _read("proposal", one).terms.sha256
+            digest = read("proposal", one).terms.sha256
             trading.give(people.shown(who, story.clock()), "proposal", "approve", pair, digest)
             told(f"proposal.approve {pair}")
 
@@ -201,95 +200,6 @@ def _deliver_all(story: Story, box: Mailbox) -> None:
         if waiting is None:
             return
         story.clock.instant = max(story.clock.instant, waiting.next_at)
-
-
-def _only(kind: str) -> Any:
-    from mtok.venue.database.records import KINDS
-
-    return KINDS[kind].table.objects.get()
-
-
-def _read(kind: str, row: Any) -> Any:
-    from mtok.venue.database.records import KINDS
-
-    return KINDS[kind].read(row.record)
-
-
-# ---- what has to hold
-
-
-def content() -> Content:
-    """Return what a venue has come to, without what is another one each time: ids that are chance, and order."""
-    from mtok.venue.database import ledger
-    from mtok.venue.database.models import Event, MarkUse, Message, Notice, Telling
-
-    pair = _only("contract").pk
-    events = Event.objects.values_list("kind", "object", "command", "role", "version", "state")
-    return {
-        "events": sorted((kind, one.replace(pair, "pair"), *rest) for kind, one, *rest in events),
-        "mails": sorted(
-            (event.split(":")[0], to, text.replace(pair, "pair"))
-            for event, to, text in Message.objects.values_list("event", "recipient", "text")
-        ),
-        "notices": sorted(Notice.objects.values_list("party", "login", "text"), key=str),
-        "tellings": sorted(  # who asks for confirmations on which day depends on when there was somebody to ask
-            Telling.objects.exclude(event__startswith="reconfirm:").values_list("event", flat=True)
-        ),
-        "uses": MarkUse.objects.count(),
-        "ledger": sorted(
-            (
-                one.kind,
-                one.effective_day,
-                leg.debit.replace(pair, "pair"),
-                leg.credit.replace(pair, "pair"),
-                leg.amount,
-            )
-            for one in ledger.transactions()
-            for leg in one.transfers
-        ),
-    }
-
-
-def wrong(box: Mailbox) -> Iterator[str]:
-    """Yield what does not hold of a venue, whatever has been done so far."""
-    from mtok.market.trial_balance import check
-    from mtok.venue.database import ledger
-    from mtok.venue.database.models import Event, Message
-    from mtok.venue.database.records import KINDS
-
-    last: dict[tuple[str, str], Event] = {}
-    for event in Event.objects.exclude(kind="run").order_by("kind", "object", "version"):
-        before = last.get((event.kind, event.object))
-        if event.version != (0 if before is None else before.version + 1):
-            yield f"{event.kind} {event.object}: version {event.version} has none before it"
-        last[event.kind, event.object] = event
-    for kind, of_kind in KINDS.items():
-        rows = {row.pk: row for row in of_kind.table.objects.all()}
-        if rows.keys() != {name for one, name in last if one == kind}:
-            yield f"{kind}: rows and events are of other objects"
-            continue
-        for name, row in rows.items():
-            event = last[kind, name]
-            if (event.version, event.state, event.record) != (row.version, row.state, row.record):
-                yield f"{kind} {name} is not what its last event says"
-    contracts = [_read("contract", row) for row in KINDS["contract"].table.objects.all()]
-    yield from (f"ledger: {one}" for one in check(ledger.transactions(), contracts))
-    taken = {one.partition("@")[0].strip("<") for one in box.ids}
-    for message in Message.objects.exclude(sent_at=None):
-        if message.pk not in taken:
-            yield f"mail {message.event} counts as sent and nobody has taken it"
-
-
-def missing(told: list[str]) -> Iterator[str]:
-    """Yield what was told as done and is not there."""
-    from mtok.venue.database.models import Event
-
-    for one, count in Counter(told).items():
-        command, _, subject = one.partition(" ")
-        found = Event.objects.filter(command=command, **({"subject": subject} if subject else {}))
-        instants = found.values_list("person", "at").distinct().count()
-        if instants < count:
-            yield f"{one} was told as done {count} times and is there {instants} times"
 
 
 # ---- children

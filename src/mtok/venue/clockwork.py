@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 from mtok.calendar import DAY, parse_instant
 from mtok.errors import MtokError
@@ -22,6 +22,7 @@ from mtok.settlement.people import SYSTEM
 from mtok.settlement.specification import specification
 from mtok.venue import place, printing, private_log, settling, trading
 from mtok.venue.accounts.models import new_id
+from mtok.venue.accounts.sessions import clear_ended
 from mtok.venue.database import giving, runs
 from mtok.venue.database.models import RequestRow
 from mtok.venue.database.records import KINDS
@@ -31,6 +32,8 @@ from mtok.venue.mail import due
 from mtok.venue.mail.sending import Server
 from mtok.venue.mail.work import deliver_due
 from mtok.venue.opened import Opened
+
+Part = Literal["all", "market", "marks"]
 
 _MAILS_AT_ONCE: Final = 50
 """Mails of one tick, so that a slow server keeps nothing else waiting for long."""
@@ -83,7 +86,7 @@ def draw_roots(now: int) -> int:
     count = 0
     for row in RequestRow.objects.filter(state="live").order_by("pk"):
         request = KINDS[REQUEST].read(row.record)
-        if request.root is not None or request.accepted_at is None:
+        if request.root is not None or request.accepted_at is None or now >= request.expires:
             continue
         root = first_root(place.opened(), request.accepted_at, now)
         if root is not None:
@@ -102,8 +105,10 @@ class Step:
     refused: tuple[str, ...] = ()
 
 
-def tick(now: int, outside: Outside = nowhere) -> list[Step]:
+def tick(now: int, outside: Outside = nowhere, part: Part = "all") -> list[Step]:
     """Do everything that is due at an instant, in order, and return what was done.
+
+    part : `marks`, what needs the key of the public log, for whoever publishes; `market`, the rest; or `all`
 
     What fails for a while, as where another process holds the store, keeps nothing after it from being done; the next
     tick takes it up. outside : where the head of the log is remembered outside the store, by origin
@@ -118,8 +123,11 @@ def tick(now: int, outside: Outside = nowhere) -> list[Step]:
         ("matured", lambda: Step(name="matured", count=settling.mature(now))),
         ("log", lambda: Step(name="log", count=log_events(now))),
         ("mails", lambda: Step(name="mails", count=_deliver())),
+        ("sessions", lambda: Step(name="sessions", count=clear_ended(now))),
     ]
-    return [_tried(name, do) for name, do in doings]
+    return [
+        _tried(name, do) for name, do in doings if part in ("all", "marks" if name == "marks" else "market")
+    ]
 
 
 def _tried(name: str, do: Callable[[], Step]) -> Step:

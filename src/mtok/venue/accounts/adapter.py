@@ -80,7 +80,9 @@ class Adapter(DefaultAccountAdapter):
         Links are those of the site's own address, whatever name it was asked by.
         """
         base = site_address(allauth_context.request)
-        links = {name: base + urlsplit(context[name]).path for name in _LINKS if name in context}
+        links: dict[str, str] = {
+            name: base + urlsplit(context[name]).path for name in _LINKS if name in context
+        }
         said: dict[str, str] = {
             "site": base,
             "at": instant_text(format_instant(place.now())),

@@ -19,9 +19,12 @@ from mtok.settlement.people import Role
 from mtok.venue import place, trading
 from mtok.venue.accounts.asking import in_role
 from mtok.venue.accounts.models import AccountEvent
-from mtok.venue.operators.describing import facts, terms_facts
+from mtok.venue.database.models import Intention
+from mtok.venue.operators.describing import command, facts, terms_facts
 from mtok.venue.operators.logged import KIND_NAMES, Filter, Logged, events, filter_of, logged
+from mtok.venue.operators.said import reason_of
 from mtok.venue.operators.treasury import contract_content
+from mtok.venue.pages.paging import page_of
 
 PAGE_ROWS: Final = 50
 EXPORT_MAX: Final = 10_000
@@ -141,6 +144,36 @@ def object_page(request: HttpRequest, kind: str, identity: str) -> HttpResponse:
 
 def _history(kind: str, identity: str) -> Iterable[Any]:
     return events(Filter(kind=kind, object=identity), place.now())[:PAGE_ROWS]
+
+
+@in_role(Role.AUDITOR)
+@require_safe
+def halves(request: HttpRequest) -> HttpResponse:
+    """Return what one operator has said of commands that take two, the last first, and what became of it."""
+    rows = Intention.objects.filter(party=None).order_by("-made_at", "-pk")
+    page, pages = page_of(request.GET.get("page", ""), rows.count(), PAGE_ROWS)
+    now = place.now()
+    content = {
+        "title": "Said by one person",
+        "halves": [_half(one, now) for one in rows[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]],
+        "page": page,
+        "pages": pages,
+    }
+    return render(request, "venue/operators/halves.html", content)
+
+
+def _half(one: Intention, now: int) -> dict[str, Any]:
+    became = {"given": "confirmed", "withdrawn": "taken back"}.get(one.state)
+    return {
+        "at": one.made_at,
+        "command": command(one.command),
+        "kind": one.kind,
+        "object": one.object,
+        "person": one.person,
+        "role": one.role,
+        "reason": reason_of(one),
+        "became": became or ("waits" if now < one.ends_at else "ran out"),
+    }
 
 
 @in_role(Role.AUDITOR, Role.ADMIN)

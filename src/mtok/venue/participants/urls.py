@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from mtok.venue.participants.pages import about, contracts, requests, terms
+from mtok.venue.participants.pages import about, contracts, marks, requests, terms
 
 
 class ObjectId:
@@ -59,6 +59,7 @@ urlpatterns = [
     path("contracts", contracts.contracts, name="venue_contracts"),
     path("contracts/<object:identity>", contracts.one_contract, name="venue_contract"),
     path("contracts/<object:identity>/contact", contracts.contact, name="venue_contact"),
+    path("contracts/<object:identity>/marks", marks.contract_marks, name="venue_contract_marks"),
     path("contracts/<object:identity>/agree", contracts.agree, name="venue_agree"),
     path("contracts/<object:identity>/terminate", contracts.terminate, name="venue_terminate"),
     path("contracts/<object:identity>/dispute", contracts.dispute, name="venue_dispute"),

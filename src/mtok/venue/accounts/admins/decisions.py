@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from mtok.settlement.machines import Refused
 from mtok.settlement.people import Role
-from mtok.venue.accounts.admins.described import Described, described, history
+from mtok.venue.accounts.admins.described import Described, described
 from mtok.venue.accounts.asking import in_role, see_other, stepped_up
 from mtok.venue.accounts.changes import decide, undecided
 from mtok.venue.accounts.filled import STATUS_REFUSED
@@ -31,7 +31,7 @@ def changes(request: HttpRequest) -> HttpResponse:
     content = {
         "title": "Changes",
         "waiting": [described(one) for one in undecided()],
-        "decided": history(decided),
+        "decided": [described(one) for one in decided],
     }
     return render(request, "venue/admins/changes.html", content)
 

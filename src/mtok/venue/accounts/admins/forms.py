@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django import forms
 
-from mtok.calendar import parse_date
+from mtok.calendar import format_date, parse_date
 from mtok.venue.accounts.kinds import GRANTABLE, REASON_CHARS
 from mtok.venue.accounts.models import Grant, Organisation, OwnerGroup, Person
 
@@ -119,9 +119,16 @@ class Admit(ChangeForm):
     group_name = forms.CharField(label="Name of other beneficial owners", required=False, max_length=200)
 
     def fill(self) -> None:
-        """Offer the groups there are."""
+        """Offer the groups there are, and of what is admitted what it is admitted as."""
         groups = OwnerGroup.objects.order_by("name").values_list("id", "name")
         self.fields["group"].choices = [_NEW, *groups]
+        if self.subject.state == "admitted":
+            self.initial = {
+                "credit_class": self.subject.credit_class,
+                "accepts": ", ".join(self.subject.accepts),
+                "known_until": format_date(self.subject.known_until),
+                "group": self.subject.group_id,
+            }
 
     def details(self) -> dict[str, Any]:
         """Return what it is admitted as, the day as a number."""

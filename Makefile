@@ -45,7 +45,7 @@ soak: $(VENV)/test.stamp  ## random histories, flipped bytes and half-hourly day
 
 properties: $(VENV)/test.stamp  ## generated inputs six times over: markets, payloads, numbers, schedules, archives
 	@$(PYTEST) --hypothesis-profile=long tests/test_generated_markets.py tests/test_archive.py \
-	  tests/test_observations.py tests/test_numbers.py tests/test_schedule.py -m "not root and not machine and not long and not soak"
+	  tests/test_facts.py tests/test_observations.py tests/test_numbers.py tests/test_schedule.py -m "not root and not machine and not long and not soak"
 
 market: $(VENV)/test.stamp  ## books, worlds, paths and sequences of the market as often as docs/evidence says: an hour
 	@for run in matching secrecy paths sequences; do $(BIN)/python scripts/market_evidence.py $$run || exit 1; done

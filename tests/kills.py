@@ -237,15 +237,16 @@ def _one_store(world: World, name: str, draw: Random, tally: Tally) -> None:
     tally.stores[name] += 1
 
 
-def fill(world: World, name: str, disk: Path) -> dict[str, Any]:
+def fill(world: World, name: str, disk: Path, every: int = 1) -> dict[str, Any]:
     """Do a work on a disk with 0, 1, 2, … free pages until it fits, and complete it each time when there is room.
 
+    every : how many pages more there are each time
     Returns `pages` it takes, how often it was `refused` for want of room, the `lines` of the register each time, and
     what was `broken`.
     """
     known, ballast, broken, refused = world.known[name], disk / "ballast", [], 0
     lines: list[int] = []
-    for pages in itertools.count():
+    for pages in itertools.count(0, every):
         path = world.copy(f"{name} full", known.before, disk)
         fill_up(ballast, pages)
         failed = forked(lambda path: ending_when_full(known.work, path), path)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
@@ -35,7 +35,7 @@ class Mailbox:
     @property
     def mails(self) -> list[EmailMessage]:
         """The mails, parsed."""
-        return [cast("EmailMessage", message_from_bytes(one, policy=policy.default)) for one in self.raw]
+        return [message_from_bytes(one, policy=policy.default) for one in self.raw]
 
     @property
     def ids(self) -> list[str]:

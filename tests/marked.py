@@ -7,7 +7,7 @@ table has no volumes either, and no value. Publishing is the real thing: log, pr
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -144,8 +144,16 @@ def agreed(window: Window, **changes: Any) -> Terms:
 
 
 @contextmanager
-def marked_venue(path: Path, prices: Mapping[str, str | None], begin: str) -> Iterator[MarkedVenue]:
-    """Give a venue that begins at an instant beside a store that has published nothing yet."""
+def marked_venue(
+    path: Path,
+    prices: Mapping[str, str | None],
+    begin: str,
+    database: AbstractContextManager[Any] | None = None,
+) -> Iterator[MarkedVenue]:
+    """Give a venue that begins at an instant beside a store that has published nothing yet.
+
+    database : what gives it a fresh one; SQLite where nothing is said
+    """
     venues.configured()
     from mtok.publication.published import Published
     from mtok.venue import clockwork, marking, place
@@ -154,7 +162,7 @@ def marked_venue(path: Path, prices: Mapping[str, str | None], begin: str) -> It
     path.mkdir(exist_ok=True)
     with (
         pytest.MonkeyPatch.context() as patch,
-        venues.sqlite(path / "venue.sqlite3"),
+        database or venues.sqlite(path / "venue.sqlite3"),
         venues.clock(instant(begin)) as clock,
     ):
         patch.setattr("os.fsync", lambda _: None)

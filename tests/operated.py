@@ -21,6 +21,8 @@ from mtok.settlement.people import Role
 
 RUN = parse_instant("2026-06-23T15:00:00Z")
 PRICE = 12_345_600
+FIRM_UNTIL = parse_instant("2026-07-19T15:00:00Z")
+"""A canary: it is in no page of an operator."""
 BOTH = (Role.PARTICIPANT_USER, Role.PARTICIPANT_APPROVER)
 
 
@@ -47,22 +49,20 @@ def submitted(principal: Any, name: str, side: Side, lots: int = 25, **fields: A
     """Draft and submit a request."""
     from mtok.venue import trading
 
-    request = Request(
-        **{
-            "id": name,
-            "party": "",
-            "person": "",
-            "reference": "openai",
-            "methodology": "1.0",
-            "side": side,
-            "lots": lots,
-            "maturity": month_number("2026-08"),
-            "expires": parse_instant("2026-07-20T15:00:00Z"),
-            "firm_until": parse_instant("2026-07-20T15:00:00Z"),
-            "limit": PRICE,
-        }
-        | fields
-    )
+    usual: dict[str, Any] = {
+        "id": name,
+        "party": "",
+        "person": "",
+        "reference": "openai",
+        "methodology": "1.0",
+        "side": side,
+        "lots": lots,
+        "maturity": month_number("2026-08"),
+        "expires": parse_instant("2026-07-20T15:00:00Z"),
+        "firm_until": FIRM_UNTIL,
+        "limit": PRICE,
+    }
+    request = Request(**usual | fields)
     trading.give(principal, "request", "draft", name, request)
     trading.give(principal, "request", "submit", name)
 
@@ -86,6 +86,22 @@ def client(principal: Any, at: int | None = None) -> Any:
         session[STEPPED_UP] = {"login": login.pk, "at": at}
         session.save()
     return made
+
+
+class Signing:
+    """Somebody who signs in anew for every page, second factor and all: sessions end while a market goes on."""
+
+    def __init__(self, principal: Any, clock: venues.Clock) -> None:
+        self._principal = principal
+        self._clock = clock
+
+    def get(self, address: str) -> Any:
+        """Ask for a page."""
+        return client(self._principal, self._clock()).get(address)
+
+    def post(self, address: str, fields: dict[str, str]) -> Any:
+        """Send a form."""
+        return client(self._principal, self._clock()).post(address, fields)
 
 
 def text_of(response: Any) -> str:

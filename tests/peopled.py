@@ -78,8 +78,13 @@ def acting(address: str, **fields: Any) -> Principal:
 
     login = login_of(address)
     roles, party = holdings.rights_of(login)
-    shown = {"stepped_up_at": place.now(), "party": party, "roles": roles} | fields
-    return Principal(login=login.id, person=login.person_id or "", **shown)
+    shown = {
+        "person": login.person_id or "",
+        "stepped_up_at": place.now(),
+        "party": party,
+        "roles": roles,
+    }
+    return Principal(login=login.id, **shown | fields)
 
 
 def agreed(kind: str, **what: Any) -> models.Change:

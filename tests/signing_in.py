@@ -12,39 +12,66 @@ import email.policy
 import hmac
 import re
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from html.parser import HTMLParser
-from pathlib import Path
-from typing import Any, Final
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
 
+import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
 
 import venues
 from served import free_port
 
+if TYPE_CHECKING:
+    from mtok.venue.mail.sending import Server
+
 PASSWORD: Final = "correct horse battery staple"
 ADDRESS: Final = "ann@example.com"
 ORIGIN: Final = "https://localhost"
 
+_LINK: Final = r"https?://localhost(?::[0-9]+)?(/account/(?:confirm-email|password/reset/key)/\S+)"
+
 
 @dataclass
 class Post:
-    """A mail server on loopback. letters : what it took, each with its envelope's recipients"""
+    """A mail server on loopback, to which the outbox is emptied whenever one looks.
 
-    port: int
-    letters: list[tuple[list[str], EmailMessage]] = field(default_factory=list)
+    taken : what it took, each with its envelope's recipients
+    """
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Envelope) -> str:  # noqa: N802
+    server: Server
+    taken: list[tuple[list[str], EmailMessage]] = field(default_factory=list)
+
+    async def take(self, _server: Any, _session: Any, envelope: Envelope) -> str:
         """Take a mail."""
         assert isinstance(envelope.content, bytes)
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
-        self.letters.append((list(envelope.rcpt_tos), message))
+        self.taken.append((list(envelope.rcpt_tos), message))
         return "250 OK"
+
+    @property
+    def letters(self) -> list[tuple[list[str], EmailMessage]]:
+        """All mails that have come by now. A thread delivers: a test that drives a browser may not ask the database."""
+        worker = threading.Thread(target=self._deliver)
+        worker.start()
+        worker.join()
+        return self.taken
+
+    def _deliver(self) -> None:
+        from django.db import connection
+
+        from mtok.venue import place
+        from mtok.venue.mail.work import deliver_due
+
+        deliver_due(self.server.send, place.now, 1_000)
+        connection.close()
 
     def last(self) -> tuple[list[str], EmailMessage]:
         """Return the last mail and its recipients."""
@@ -52,16 +79,13 @@ class Post:
 
     def last_text(self) -> str:
         """Return the text of the last mail."""
-        part = self.letters[-1][1].get_body(("plain",))
+        part = self.last()[1].get_body(("plain",))
         assert part is not None
         return str(part.get_content())
 
     def last_link(self) -> str:
         """Return the path of the first link in the last mail that is to be followed."""
-        found = re.search(
-            r"https?://localhost(?::[0-9]+)?(/account/(?:confirm-email|password/reset/key)/\S+)",
-            self.last_text(),
-        )
+        found = re.search(_LINK, self.last_text())
         assert found is not None, self.last_text()
         return found[1]
 
@@ -70,15 +94,20 @@ class Post:
 def post_office() -> Iterator[Post]:
     """Serve mail on loopback and let the venue use it."""
     venues.configured()
-    from django.test import override_settings
+    from mtok.venue.accounts import adapter
+    from mtok.venue.environment import venue_environment
+    from mtok.venue.mail.sending import Server
 
-    from mtok.venue.letters import mail_settings
-
-    post = Post(port=free_port())
-    controller = Controller(post, hostname="127.0.0.1", port=post.port)
+    port = free_port()
+    said = venue_environment().model_copy(update={"mail": f"smtp://127.0.0.1:{port}"})
+    server = Server.of(said)
+    assert server is not None
+    post = Post(server)
+    controller = Controller(SimpleNamespace(handle_DATA=post.take), hostname="127.0.0.1", port=port)
     controller.start()
     try:
-        with override_settings(**mail_settings(f"smtp://127.0.0.1:{post.port}", Path("/nowhere"))):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(adapter, "venue_environment", lambda: said)
             yield post
     finally:
         controller.stop()

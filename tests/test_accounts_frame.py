@@ -253,3 +253,64 @@ def test_the_front_holds_nothing_private() -> None:
         front({"REQUEST_METHOD": "GET", "PATH_INFO": path}, start)
     assert asked == ["/venue/x.json", "/venue/x.json", "/data.json"]
     assert ["Access-Control-Allow-Origin" in headers for headers in sent] == [False, False, True, True]
+
+
+def test_the_settings_of_a_venue_are_documented() -> None:
+    import re
+
+    from mtok.venue.environment import VenueEnvironment
+
+    document = (Path(__file__).parents[1] / "docs" / "serving.md").read_text("utf-8")
+    table = dict(
+        re.findall(r"^\| `((?:MTOK_VENUE_|DATABASE_)[A-Z_]+)` \| `?([^|`]*)`? ", document, re.MULTILINE)
+    )
+    names = {
+        "DATABASE_URL" if name == "database_url" else f"MTOK_VENUE_{name.upper()}"
+        for name in VenueEnvironment.model_fields
+    }
+    assert set(table) == names
+    assert table["MTOK_VENUE_MAIL_FROM"] == VenueEnvironment.model_fields["mail_from"].default
+    assert table["MTOK_VENUE_PAPER"] == str(VenueEnvironment.model_fields["paper"].default).lower()
+
+
+def test_a_venue_for_any_name_needs_an_address_of_its_own() -> None:
+    """Else a stranger could have a link sent that leads elsewhere."""
+    import os
+    import subprocess
+    import sys
+
+    settings = {"MTOK_STORE": str(venues.configured() / "store"), "MTOK_HOSTS": "*"}
+    command = [sys.executable, "-c", "import mtok.venue.settings.venue"]
+    for base, status in (("", 1), ("https://prices.example.org", 0)):
+        said = subprocess.run(
+            command,
+            check=False,
+            env={**os.environ, **settings, "MTOK_BASE_URL": base},
+            capture_output=True,
+            text=True,
+        )
+        assert said.returncode == status, said.stderr
+        assert ("links in mails" in said.stderr) is bool(status)
+
+
+def test_the_limits_of_the_document_are_those_of_the_program() -> None:
+    from django.conf import settings
+
+    from mtok.settlement.specification import specification
+    from mtok.venue.accounts import factors, passwords, sessions
+
+    document = (Path(__file__).parents[1] / "docs" / "accounts.md").read_text("utf-8")
+    said = [
+        f"{passwords.LENGTH_MIN} to {passwords.LENGTH_MAX} characters",
+        f"one pass over {passwords.Argon2id.memory_cost:,} KiB",
+        f"ends {sessions.IDLE_MINUTES} minutes after its last request, {sessions.IDLE_MINUTES_OF_VENUE} for",
+        f"{sessions.HOURS_MAX} hours after signing in",
+        f"six digits, {factors.STEP_SECONDS} seconds",
+    ]
+    assert [text for text in said if text not in document] == []
+    assert settings.SESSION_COOKIE_AGE == sessions.HOURS_MAX * 3_600
+    assert specification().step_up_seconds == settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+    assert settings.ACCOUNT_RATE_LIMITS["login_failed"] == "10/m/ip,5/5m/key"
+    assert "| wrong passwords | 5 in 5 minutes | 10 a minute |" in document
+    assert settings.ACCOUNT_RATE_LIMITS["reset_password"] == "20/m/ip,5/h/key"
+    assert "| mails for a new password | 5 an hour | 20 a minute |" in document

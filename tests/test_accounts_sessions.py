@@ -44,7 +44,7 @@ def office() -> Iterator[Post]:
 
 @pytest.fixture
 def post(office: Post) -> Post:
-    office.letters.clear()
+    office.taken.clear()
     return office
 
 
@@ -85,6 +85,19 @@ def test_signing_in_makes_a_new_session(post: Post) -> None:
     visitor.sign_in()
     assert is_signed_in(visitor)
     assert visitor.client.session.session_key != before
+
+
+def test_showing_again_who_one_is_makes_a_new_session_that_is_listed_as_the_old_one(post: Post) -> None:
+    visitor, other = registered(post), Visitor()
+    other.client.cookies["__Host-sid"] = before = visitor.client.session.session_key
+    visitor.go("/account/reauthenticate/?next=/account/")
+    visitor.send("password", password=PASSWORD)
+    assert is_signed_in(visitor)
+    assert visitor.client.session.session_key != before
+    assert not is_signed_in(other)
+    elsewhere = Visitor()
+    elsewhere.sign_in()
+    assert elsewhere.go("/account/sessions/").content.decode().count(">Sign out</button></form></td>") == 1
 
 
 def test_signing_out_ends_the_session_for_whoever_has_its_cookie(post: Post) -> None:
@@ -230,6 +243,28 @@ def test_nobody_ends_a_session_of_somebody_else(post: Post) -> None:
     assert is_signed_in(ann)
 
 
+def test_nothing_is_kept_of_sessions_that_are_over(post: Post, clock: venues.Clock) -> None:
+    """Django dates a session's end by the machine's clock, which may not be the venue's in a test."""
+    from allauth.usersessions.models import UserSession
+    from django.contrib.sessions.models import Session
+
+    from mtok.venue.accounts.sessions import clear_ended
+
+    first, second = registered(post), Visitor()
+    second.sign_in()
+    machine = time.time_ns() // 1_000
+    kept = Session.objects.get(session_key=first.client.session.session_key)
+    kept.expire_date = kept.expire_date.replace(year=2020)
+    kept.save()
+    strangers = Session.objects.count() - 2
+    assert clear_ended(machine) == 1
+    assert not is_signed_in(first)
+    assert is_signed_in(second)
+    assert [one.session_key for one in UserSession.objects.all()] == [second.client.session.session_key]
+    assert Session.objects.count() == 1 + strangers
+    assert clear_ended(machine + 13 * 3_600_000_000) == 1 + strangers
+
+
 # ---- the second factor once more
 
 
@@ -338,7 +373,7 @@ def test_two_who_show_a_code_at_once_are_not_both_let_in(post: Post, clock: venu
     def show() -> None:
         from django.db import connections
 
-        found.append(taken(login, code) is not None)
+        found.append(taken(login.pk, code) is not None)
         connections.close_all()
 
     threads = [threading.Thread(target=show) for _ in range(8)]
@@ -450,39 +485,75 @@ def test_what_allauth_offers_beyond_is_no_address() -> None:
 # ---- mail
 
 
-def test_without_a_mail_server_mails_are_files() -> None:
-    from django.test import override_settings
+def test_without_a_mail_server_mails_are_files(office: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mtok.venue.accounts import adapter
+    from mtok.venue.environment import venue_environment
 
-    from mtok.venue.letters import mail_settings
-
-    folder = venues.configured() / "store" / "venue"
-    with override_settings(**mail_settings("", folder)):
-        Visitor().sign_up()
-    [*_, last] = sorted((folder / "mail").iterdir(), key=lambda path: path.stat().st_mtime)
+    monkeypatch.setattr(adapter, "venue_environment", venue_environment)
+    Visitor().sign_up()
+    folder = venues.configured() / "store" / "venue" / "mail"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    [*_, last] = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
+    assert last.suffix == ".eml"
     assert f"To: {ADDRESS}" in last.read_text()
-    page = Visitor().go("/account/confirm-email/").content.decode()
-    assert "no mail server" in page
+    assert "/account/confirm-email/" in last.read_text()
+    assert "no mail server" in Visitor().go("/account/confirm-email/").content.decode()
+
+
+# ---- what else is asked of passwords and of pages
 
 
 @pytest.mark.parametrize(
-    ("address", "said"),
+    ("path", "names"),
     [
-        ("smtp://h", {"EMAIL_PORT": 25, "EMAIL_USE_SSL": False, "EMAIL_USE_TLS": False}),
-        ("smtps://u:p%40ss@h:99", {"EMAIL_PORT": 99, "EMAIL_USE_SSL": True, "EMAIL_HOST_PASSWORD": "p@ss"}),
-        ("smtp://h:587?starttls=1", {"EMAIL_PORT": 587, "EMAIL_USE_TLS": True}),
+        ("/account/login/", {"password": "current-password"}),
+        ("/account/signup/", {"password1": "new-password"}),
+        (
+            "/account/password/change/",
+            {"oldpassword": "current-password", "password1": "new-password", "password2": "new-password"},
+        ),
     ],
 )
-def test_which_mail_server(address: str, said: dict[str, object]) -> None:
-    from mtok.venue.letters import mail_settings
+def test_fields_for_passwords_are_masked_and_open_to_password_managers(
+    post: Post, path: str, names: dict[str, str]
+) -> None:
+    visitor = registered(post) if "change" in path else Visitor()
+    visitor.go(path)
+    for name, complete in names.items():
+        [field] = [tag for tag in visitor.text().split("<input") if f'name="{name}"' in tag]
+        assert 'type="password"' in field
+        assert f'autocomplete="{complete}"' in field
+    assert "onpaste" not in visitor.text()
 
-    assert mail_settings(address, Path("/x")).items() >= said.items()
+
+def test_a_password_is_good_after_years(post: Post, clock: venues.Clock) -> None:
+    registered(post)
+    clock.pass_seconds(5 * 366 * 86_400)
+    visitor = Visitor()
+    visitor.sign_in()
+    assert is_signed_in(visitor)
 
 
-@pytest.mark.parametrize("address", ["smtp://", "smtp://h:99999", "smtp://h?x=1", "smtp://:25"])
-def test_what_is_no_mail_server_is_refused(address: str) -> None:
-    from mtok.errors import BadCall
-    from mtok.venue.letters import mail_settings
+def test_a_venue_begins_without_anybody() -> None:
+    assert not Login.objects.exists()
 
-    with pytest.raises(BadCall) as caught:
-        mail_settings(address, Path("/x"))
-    assert caught.value.code == "setting_invalid"
+
+def test_a_new_password_does_not_get_around_the_second_factor(post: Post, clock: venues.Clock) -> None:
+    secret = registered(post).enrol(clock)
+    visitor = Visitor()
+    visitor.go("/account/password/reset/")
+    visitor.send("email", email=ADDRESS)
+    visitor.go(post.last_link())
+    visitor.send("password1", password1="entirely new words", password2="entirely new words")
+    assert not is_signed_in(visitor)
+    visitor.sign_in(password="entirely new words")
+    assert not is_signed_in(visitor)
+    visitor.send("code", code=totp(secret, clock()))
+    assert is_signed_in(visitor)
+
+
+def test_signing_out_stands_on_every_page(post: Post) -> None:
+    visitor = registered(post)
+    for path in ("/venue/", "/account/", "/account/2fa/", "/account/sessions/", "/venue/nothing"):
+        visitor.go(path)
+        assert visitor.form("/account/logout/"), path

@@ -240,3 +240,13 @@ def test_a_login_without_an_app_has_no_codes(venue: Clock) -> None:
     found = api_keys.principal_of_key(text, one_time_code(venue()))
     assert found is not None
     assert found.stepped_up_at is None
+
+
+def test_a_code_that_was_shown_on_a_page_is_used_up_for_keys(venue: Clock) -> None:
+    from mtok.venue.accounts.factors import taken
+
+    text, code = made("approvals"), one_time_code(venue())
+    assert taken(login_of("pat@example.org").pk, code) is not None
+    found = api_keys.principal_of_key(text, code)
+    assert found is not None
+    assert found.stepped_up_at is None

@@ -191,6 +191,7 @@ def test_every_account_page(account: Account) -> None:
     visit.page.locator(".bar").get_by_role("button", name="Sign out").click()
     visit.go("/account/password/reset/")
     account.look("password-reset")
+    assert account.post.letters, "what came before is not the last mail"
     account.fill("Send the link", email=ADDRESS)
     account.look("password-reset-sent")
     visit.go(account.post.last_link())

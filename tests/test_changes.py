@@ -262,7 +262,61 @@ def test_there_are_always_two_admins(venue: Clock) -> None:
     assert tried(eve, gus, "withdraw", what | {"details": {"role": Role.ADMIN}}) == "made"
 
 
+def test_a_disabled_login_counts_for_its_person(venue: Clock) -> None:
+    """Its roles rest and come back with it."""
+    granted(named("pat@example.org", "Pat"), Role.DESK)
+    agreed("disable", login=login_of("pat@example.org"), details={"reason": "lost phone"})
+    what = {"login": named("pax@example.org", "Pat"), "details": {"role": Role.AUDITOR}}
+    assert tried(acting("eve@example.org"), acting("fay@example.org"), "grant", what) == "auditor_alone"
+
+
+def test_who_was_refused_may_act_for_the_venue(venue: Clock) -> None:
+    login = named("pat@example.org", "Pat")
+    organisation = applied("pat@example.org")
+    what = {"login": login, "details": {"role": Role.DESK}}
+    eve, fay = acting("eve@example.org"), acting("fay@example.org")
+    assert tried(eve, fay, "grant", what) == "operator_and_participant"
+    agreed("refuse", organisation=organisation, details={"reason": "no papers"})
+    assert tried(eve, fay, "grant", what) == "made"
+
+
+def test_two_logins_of_one_admin_are_one_admin(venue: Clock) -> None:
+    """With two logins of Eve's and one of Fay's, Fay's cannot be withdrawn."""
+    granted(named("eve2@example.org", "Eve Example"), Role.ADMIN)
+    what = {"login": login_of("fay@example.org"), "details": {"role": Role.ADMIN}}
+    with pytest.raises(Refused) as refused:
+        changes.propose(acting("eve2@example.org"), "withdraw", **what)
+    assert refused.value.code == "admins_two"
+
+
 # ---- when a change is decided
+
+
+def test_two_changes_that_are_right_alone_are_not_both_made(venue: Clock) -> None:
+    """What a change is about has not changed, yet it cannot be made any more: it is checked again when decided."""
+    granted(named("gus@example.org", "Gus"), Role.ADMIN)
+    eve, fay = acting("eve@example.org"), acting("fay@example.org")
+    goes = [
+        changes.propose(eve, "withdraw", login=login_of(address), details={"role": Role.ADMIN})
+        for address in ("gus@example.org", "eve@example.org")
+    ]
+    changes.decide(fay, goes[0].id, is_approved=True)
+    assert refused_code(fay, goes[1]) == "admins_two"
+
+
+def test_of_two_applications_with_one_lei_one_is_admitted(venue: Clock) -> None:
+    eve, fay = acting("eve@example.org"), acting("fay@example.org")
+    admissions = []
+    for address in ("pat@example.org", "ray@example.org"):
+        signed_up(address)
+        admissions.append(changes.propose(eve, "admit", organisation=applied(address), details=ADMITTED))
+    changes.decide(fay, admissions[0].id, is_approved=True)
+    assert refused_code(fay, admissions[1]) == "lei_taken"
+
+
+def test_a_principal_of_another_person_is_not_the_logins(venue: Clock) -> None:
+    other = acting("fay@example.org", person=login_of("eve@example.org").person_id)
+    assert refused_code(other, proposed()) == "not_yours"
 
 
 def proposed(**what: Any) -> models.Change:

@@ -70,6 +70,30 @@ def test_every_refusal_of_settlement_and_market_is_described_and_no_other() -> N
     assert raised == set(re.findall(r"`([a-z_]+)`", listed)) - {"quality", "jump"}
 
 
+def test_every_refusal_about_accounts_is_described_and_no_other() -> None:
+    modules = (ROOT / "src" / "mtok" / "venue" / "accounts").rglob("*.py")
+    source = "".join(path.read_text("utf-8") for path in modules)
+    raised = set(re.findall(r'Refused\(\s*"(\w+)"', source))
+    raised |= set(re.findall(r'\(Role\.\w+, "(\w+_alone)"\)', source))
+    lapses = source.split("LAPSES: Final = {")[1].split("\n}")[0]
+    raised |= set(re.findall(r'^    "(\w+)":', lapses, re.MULTILINE))
+    shared = {"same_person", "step_up"}  # raised by guards of mtok.settlement
+    text = (ROOT / "docs" / "roles.md").read_text("utf-8").split("## What is refused")[1]
+    assert raised | shared == set(re.findall(r"`([a-z_]+)`", text))
+
+
+def test_every_kind_of_change_and_every_role_is_described() -> None:
+    from mtok.settlement.people import Role
+
+    text = (ROOT / "docs" / "roles.md").read_text("utf-8")
+    kinds = (ROOT / "src" / "mtok" / "venue" / "accounts" / "kinds.py").read_text("utf-8")
+    table = text.split("## Changes that take two")[1].split("## Organisations")[0]
+    changes = set(re.findall(r'^    "(\w+)": Kind\(', kinds, re.MULTILINE))
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert changes == set(re.findall(r"`(\w+)`", "".join(rows)))
+    assert {role.value for role in Role} <= set(re.findall(r"`(\w+)`", text.split("## Who may not")[0]))
+
+
 def test_every_observation_table_and_column_is_described() -> None:
     text = (ROOT / "docs" / "observations.md").read_text()
     for name, columns in TABLES.items():

@@ -1,7 +1,7 @@
 """Collect and run, interrupted: killed at any moment, started twice at once, on a disk that is full.
 
 What the import alone goes through is in `test_archive`. Here the work of whole commands runs against a replay in a
-process of its own. The long form of the kills is `scripts/kill_runs.py`; here are sixty of them.
+process of its own. The long form of the kills is `scripts/kill_runs.py`; here are thirty of them, in `make soak` sixty.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ KILL = """
 import json, pathlib, sys
 import kills
 with kills.world(pathlib.Path(sys.argv[1])) as world:
-    tally = kills.kill_at_random(world, 60, 20260621)
+    tally = kills.kill_at_random(world, int(sys.argv[2]), 20260621)
 phases = {work: tally.by_phase(work) for work in kills.WORKS}
 print(json.dumps({"phases": phases, "stores": tally.stores, "broken": tally.broken}))
 """
@@ -78,11 +78,14 @@ print(json.dumps(tally.broken))
 """
 
 
-def test_whatever_was_killed_the_same_again_gives_the_store_nobody_interrupted(tmp_path: Path) -> None:
-    tally = in_a_process(KILL, tmp_path)
+@pytest.mark.parametrize("kills", [30, pytest.param(60, marks=pytest.mark.soak)])
+def test_whatever_was_killed_the_same_again_gives_the_store_nobody_interrupted(
+    tmp_path: Path, kills: int
+) -> None:
+    tally = in_a_process(KILL, tmp_path, str(kills))
     assert tally["broken"] == []
-    assert sum(count for phases in tally["phases"].values() for count in phases.values()) >= 60
-    assert all(count >= 5 for count in tally["stores"].values())
+    assert sum(count for phases in tally["phases"].values() for count in phases.values()) >= kills
+    assert all(count >= kills // 12 for count in tally["stores"].values())
     reached = {phase for phases in tally["phases"].values() for phase, count in phases.items() if count}
     assert len(reached & set(PHASES)) >= 4, "the kills were not spread over the work"
 
@@ -199,22 +202,28 @@ FILL = """
 import json, pathlib, sys
 import kills
 with kills.world(pathlib.Path(sys.argv[1]), sys.argv[2]) as world:
-    print(json.dumps(kills.fill(world, sys.argv[2], pathlib.Path(sys.argv[3]))))
+    print(json.dumps(kills.fill(world, sys.argv[2], pathlib.Path(sys.argv[3]), int(sys.argv[4]))))
 """
 
 
 @pytest.mark.root
 @pytest.mark.parametrize("small_disk", ["4m"], indirect=True)
-@pytest.mark.parametrize("work", ["collect", "run"])
+@pytest.mark.parametrize(
+    ("work", "every"), [("collect", 1), ("run", 3), pytest.param("run", 1, marks=pytest.mark.soak)]
+)
 def test_a_disk_that_is_full_after_any_number_of_pages_tears_nothing(
-    work: str, small_disk: Path, tmp_path: Path
+    work: str, every: int, small_disk: Path, tmp_path: Path
 ) -> None:
-    """From no free page to enough of them; with room again, the same completes the store to the byte."""
-    filled = in_a_process(FILL, tmp_path, work, small_disk)
+    """From no free page to enough of them; with room again, the same completes the store to the byte.
+
+    A run takes three pages more each time; one more is in `make soak`.
+    """
+    filled = in_a_process(FILL, tmp_path, work, small_disk, str(every))
     assert filled["broken"] == []
-    assert filled["refused"] == filled["pages"] > 20
+    assert filled["pages"] > 20
+    assert filled["refused"] == filled["pages"] // every == len(filled["lines"]) - 1
     assert filled["lines"] == sorted(filled["lines"])
-    assert len(set(filled["lines"])) >= 10, "the disk was to be full between two captures too"
+    assert len(set(filled["lines"])) >= 10 // every, "the disk was to be full between two captures too"
 
 
 @pytest.mark.root

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,11 @@ def fault(name: str, on: str, first: str, last: str, **more: Any) -> Fault:
     return Fault(name, on=on, first=at(first), last=at(last), **more)
 
 
-def month(here: World, *, down: Iterable[str] = (), around: Callable[[int], Any] | None = None) -> Records:
-    """Collect at every slot but those of the days `down`, determine once a day, and return all records."""
-    for date in dates():
+def collect_days(
+    here: World, days: Iterable[str], down: Iterable[str] = (), around: Callable[[int], Any] | None = None
+) -> None:
+    """Collect at every slot of the days but those of the days `down`, and determine once a day."""
+    for date in days:
         for number, slot in enumerate([] if date in down else slots(date)):
             here.clock.set(max(slot, here.clock.now()))
             try:
@@ -63,6 +66,10 @@ def month(here: World, *, down: Iterable[str] = (), around: Callable[[int], Any]
             except OSError as error:
                 if error.errno != errno.ENOSPC:
                     raise
+
+
+def records_of(here: World) -> Records:
+    """Determine once more at the end of the month, and return all records."""
     here.run(f"{LAST}T23:55:00Z", endpoints=False)
     determinations = Determinations(here.store, "1.0")
     return {
@@ -101,12 +108,27 @@ def recording() -> Recording:
     return Recording.sample()
 
 
+ODD_FROM = "2026-06-10"
+"""The first day on which odd content is served; what was collected before is the calm month's."""
+
+
 @pytest.fixture(scope="module")
-def calm(recording: Recording, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Records]]:
+def before_odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `calm` leaves a copy of its store as it is before that day."""
+    return tmp_path_factory.mktemp("before") / "store"
+
+
+@pytest.fixture(scope="module")
+def calm(
+    recording: Recording, before_odd: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[World, Records]]:
     patch = pytest.MonkeyPatch()
     path = tmp_path_factory.mktemp("calm") / "store"
     with world(path, recording, patch, at=f"{FIRST}T00:00:00Z") as here:
-        yield here, month(here)
+        collect_days(here, [date for date in dates() if date < ODD_FROM])
+        shutil.copytree(path, before_odd)
+        collect_days(here, dates(ODD_FROM))
+        yield here, records_of(here)
     patch.undo()
 
 
@@ -162,7 +184,8 @@ def test_a_stormy_month_differs_only_where_prices_were_not_captured(
     ]
     with world(tmp_path / "store", recording, monkeypatch, at=f"{FIRST}T00:00:00Z") as here:
         here.server.arm(*storms)
-        found = month(here, down=DOWN, around=around)
+        collect_days(here, dates(), DOWN, around)
+        found = records_of(here)
         codes = {code for (code,) in here.rows("captures", "failure") if code}
         alarms = {
             (alarm_day.date, code)
@@ -208,7 +231,7 @@ FLIPPED, FLIPPED_SLUG, FLIP = "anthropic/claude-opus-4.7", "anthropic/claude-4.7
 
 
 def test_odd_content_changes_what_the_rules_say_and_nothing_else(
-    calm: tuple[World, Records], recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    calm: tuple[World, Records], before_odd: Path, recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     oddities = [
         Fault("restate", on=KIND_RANKINGS, first=at("06-10T00:00"), value=3),
@@ -220,9 +243,10 @@ def test_odd_content_changes_what_the_rules_say_and_nothing_else(
         fault("volume_duplicate", KIND_RANKINGS, "06-21T02:00", "06-21T02:30", times=1),
         fault("unknown_fields", "*", "06-22T00:00", "06-22T23:59"),
     ]
-    with world(tmp_path / "store", recording, monkeypatch, at=f"{FIRST}T00:00:00Z") as here:
+    with world(before_odd, recording, monkeypatch, at=f"{ODD_FROM}T00:00:00Z") as here:
         here.server.arm(*oddities)
-        found = month(here)
+        collect_days(here, dates(ODD_FROM))
+        found = records_of(here)
         status = status_of(here.store, here.clock.now(), 31)
     _, records = calm
     different = differing(records, found)

@@ -22,7 +22,7 @@ from mtok.market.netting import Payment
 from mtok.market.terms import Terms
 from mtok.settlement.people import SYSTEM, Role
 from mtok.settlement.values import Style
-from operated import client, form_of, text_of, words_of
+from operated import Signing, client, form_of, text_of, words_of
 from settling import RULES, mark_of, micro, new_contract
 
 BOOKED = parse_instant("2026-07-29T16:00:00Z")
@@ -95,12 +95,14 @@ def kept_marks(*marks: Any) -> None:
 
 
 def margined(clock: venues.Clock, date: str, *marks: Any) -> None:
-    """Take the margin of a day at 19:00 of the day after."""
+    """Take the margin of a day of every contract at 19:00 of the day after."""
     from mtok.venue import trading
     from mtok.venue.database import giving
+    from mtok.venue.database.models import ContractRow
 
     clock.instant = max(clock(), (parse_date(date) + 1) * DAY + 19 * 3_600 * 1_000_000)
-    _, refused = giving.give_margin(trading.surroundings(), marks, parse_date(date), clock(), {NAME})
+    names = set(ContractRow.objects.values_list("pk", flat=True))
+    _, refused = giving.give_margin(trading.surroundings(), marks, parse_date(date), clock(), names)
     assert not refused
 
 
@@ -121,7 +123,7 @@ def test_the_worked_example_from_margin_to_the_last_payment(clock: venues.Clock)
 
     booked()
     who = people.person("Tess", Role.TREASURY)
-    page = client(who, clock())
+    page = Signing(who, clock)
     short = typed(page, "activate", "9,259.19", "9,259.20")
     assert "It would be refused now: one side's initial margin is not there" in words_of(short)
     looked = typed(page, "activate", "9259.20", "9,259.20")
@@ -157,7 +159,6 @@ def test_the_worked_example_from_margin_to_the_last_payment(clock: venues.Clock)
         ),
         trading.surroundings(),
     )
-    page = client(who, clock())
     looked = page.get(f"{CONTRACT}/settle")
     assert (
         "At 12.326000 USD per Mtok the contract is worth −490.00 USD to the buyer. The seller owes the last "
@@ -266,6 +267,21 @@ def test_one_person_closes_nothing_out(clock: venues.Clock) -> None:
     assert stale["Location"].startswith("/account/2fa/reauthenticate/?next=")
 
 
+def test_what_the_treasury_said_is_not_the_desks_to_know(clock: venues.Clock) -> None:
+    from mtok.venue import trading
+
+    one, _ = in_default(clock)
+    said = trading.intend(one, "contract", "notice", NAME)
+    desk = client(people.person("Dora", Role.DESK), clock())
+    for identity in (said.pk, "missing"):
+        for answer in (
+            desk.get(f"/venue/desk/said/{identity}"),
+            desk.post(f"/venue/desk/said/{identity}", {"digest": said.digest}),
+        ):
+            assert answer.status_code == 404
+            assert f"nothing waits to be confirmed under {identity}" in words_of(answer)
+
+
 def test_what_was_said_lapses_when_a_mark_changes(clock: venues.Clock) -> None:
     """Two persons mean the same close-out only while it rests on the same marks."""
     from mtok.venue.database.models import Intention
@@ -311,7 +327,7 @@ def test_what_two_parties_owe_each_other_is_one_payment(clock: venues.Clock) -> 
     margined(clock, "2026-07-30", mark_of("2026-07-30", micro("12.4")))
     held = books.of_all(trading.surroundings(), clock())
     found = owed(list(held.book.contracts.values()), parse_date("2026-07-30"))
-    usual = {"currency": "USD", "amount": 136_000}
+    usual: dict[str, Any] = {"currency": "USD", "amount": 136_000}
     assert list(found.margin) == [
         Payment(payer=BUYER, payee=SELLER, contracts=(NAME, "other"), **usual),
         Payment(payer="third-party", payee=BUYER, contracts=("third",), **usual),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from mailbox import DIES, Mailbox, deliver, mailbox
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import people
@@ -328,6 +330,41 @@ def test_what_is_refused_tells_nobody(clock: venues.Clock) -> None:
     assert len(kept()) == before
 
 
+@pytest.mark.parametrize(
+    ("address", "port", "tls"),
+    [
+        ("smtp://mail.example", 25, "starttls"),
+        ("smtp://mail.example:587?starttls=1", 587, "starttls"),
+        ("smtp://localhost:2525", 2525, ""),
+        ("smtp://localhost?starttls=1", 25, "starttls"),
+        ("smtps://me:p%40ss@mail.example", 465, "implicit"),
+    ],
+)
+def test_which_server(address: str, port: int, tls: str) -> None:
+    """Nothing goes to another machine in the clear, whatever the address leaves out."""
+    venues.configured()
+    from mtok.venue.environment import VenueEnvironment
+    from mtok.venue.mail.sending import Server
+
+    found = Server.of(VenueEnvironment(mail=address, mail_from="v@mtok.example"))
+    assert found is not None
+    assert (found.port, found.tls) == (port, tls)
+    assert "p@ss" not in repr(found)
+    assert Server.of(VenueEnvironment(mail="")) is None
+
+
+def test_a_server_without_tls_is_not_spoken_to(clock: venues.Clock, box: Mailbox) -> None:
+    from dataclasses import replace
+
+    from mtok.venue.mail.work import deliver_due
+
+    story = Story(clock)
+    story.ask(story.buyer, "b", Side.BUY)
+    assert deliver_due(replace(box.server(), tls="starttls").send, clock, 100) == 0
+    assert box.raw == []
+    assert {one.failure for one in kept()} == {"SMTPNotSupportedError"}
+
+
 def test_a_secret_is_erased_once_it_is_sent(clock: venues.Clock, box: Mailbox) -> None:
     from mtok.venue.mail import outbox
     from mtok.venue.mail.writing import composed
@@ -431,7 +468,7 @@ def test_every_event_has_words_in_one_line_of_subject() -> None:
             name=name,
             not_before=0,
             party=None if is_role else "p",
-            role=reader if is_role else None,
+            role=reader if isinstance(reader, Role) else None,
             kind="contract",
             object="x",
             words={} if is_role else words,
@@ -448,6 +485,23 @@ def test_every_event_has_words_in_one_line_of_subject() -> None:
     assert {name for name, _ in names} == {path.stem for path in TEMPLATES.glob("*.txt")} - {"frame"}
 
 
+def test_links_lead_to_pages() -> None:
+    """Every address that a mail leads to is one of the venue's own."""
+    venues.configured()
+    from django.urls import Resolver404, resolve
+
+    from mtok.venue.mail import telling, writing
+
+    told = telling.Told(event="e", name="n", not_before=0, object="A" * 22)
+    people_led = [msgspec.structs.replace(told, party="p", kind=kind) for kind in writing._PAGES]
+    roles_led = [msgspec.structs.replace(told, role=role) for role in writing._DESKS]
+    for one in people_led + roles_led:
+        try:
+            resolve(writing.page_of(one))
+        except Resolver404:
+            pytest.fail(f"no page at {writing.page_of(one)}")
+
+
 def test_states_of_the_table_are_states_of_the_core() -> None:
     venues.configured()
     from mtok.market.book import MACHINES
@@ -459,3 +513,37 @@ def test_states_of_the_table_are_states_of_the_core() -> None:
         for before in row.before:
             pairs = {(one.state, after) for one in machine.rows for after in one.to}
             assert (before, row.after) in pairs, f"{row.name}: no command leads from {before} to {row.after}"
+
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "mail.md"
+
+
+def events_table() -> str:
+    """Return the events of the document as the program has them."""
+    from mtok.venue.mail import telling
+    from mtok.venue.mail.writing import TEMPLATES
+
+    rows = [(row.name, row.readers, row.hour.value) for row in telling.TABLE]
+    rows += [
+        ("margin_call", (telling.Reader.CALLED,), "at once"),
+        ("calls_made", (Role.TREASURY,), "at once"),
+        ("call_overdue", (telling.Reader.CALLED,), "when it is overdue"),
+        ("overdue_waits", (Role.TREASURY,), "when a call is overdue"),
+        ("reconfirm", (telling.Reader.OWNER,), "at 15:00, of a request that is not firm for the next run"),
+        ("no_match", (telling.Reader.OWNER,), "at the end of the slot"),
+        ("undeliverable", (Role.DESK,), "a day after it was due"),
+    ]
+    lines = ["| event | who is told | when | subject |", "| --- | --- | --- | --- |"]
+    for name, readers, hour in rows:
+        subject = (TEMPLATES / f"{name}.txt").read_text("utf-8").split("\n")[0]
+        subject = re.sub(r"{% if \w+ %}(.*?){% else %}(.*?){% endif %}", r"\1 · to a role: \2", subject)
+        who = ", ".join(f"`{one}`" if isinstance(one, Role) else one for one in readers)
+        lines.append(f"| `{name}` | {who} | {hour} | {subject} |")
+    return "\n".join(lines)
+
+
+def test_the_document_lists_every_event() -> None:
+    venues.configured()
+    page = DOCUMENT.read_text("utf-8")
+    written = page.partition("<!-- events -->\n")[2].partition("\n<!-- end -->")[0]
+    assert written == events_table(), f"docs/mail.md should say\n{events_table()}"

@@ -11,19 +11,29 @@ import pytest
 
 import people
 from marked import SERIES, MarkedVenue, agreed, marked_venue, month_window
+from mtok.market.margin import Side
+from mtok.market.proposals import Nonces
 from mtok.settlement.people import Role
 from test_venue_marks import restated
+from test_venue_trading import published, submitted
 
 FIRST, SECOND, THIRD = "2026-02-26", "2026-02-27", "2026-02-28"
 PAGE = f"/venue/marks/{{}}/1.0/{SERIES}"
 
 
 @pytest.fixture
-def venue(tmp_path: Path) -> Iterator[MarkedVenue]:
+def bare(tmp_path: Path) -> Iterator[MarkedVenue]:
+    """A venue without a contract."""
     prices = {FIRST: "12.3", SECOND: "12.4", THIRD: None}
     with marked_venue(tmp_path / "venue", prices, f"{FIRST} 12:00:00") as venue:
-        venue.book(agreed(month_window("2026-03-01", "2026-03-31")))
         yield venue
+
+
+@pytest.fixture
+def venue(bare: MarkedVenue) -> MarkedVenue:
+    """A venue with one contract."""
+    bare.book(agreed(month_window("2026-03-01", "2026-03-31")))
+    return bare
 
 
 def browser(venue: MarkedVenue, name: str, *, stepped_up: bool = True) -> Any:
@@ -89,6 +99,7 @@ def test_a_mark_is_made_by_two_on_the_pages(venue: MarkedVenue) -> None:
     assert "Nothing waits for anybody" in seen(bert, "/venue/marks")
     venue.print(SECOND)
     sent(browser(venue, "preparer"), SECOND, "prepare")
+    assert ">12.300000</a>, −0.100000 (−0.81" in seen(browser(venue, "approver"), PAGE.format(SECOND))
     assert "+0.100000 (+0.81" in seen(browser(venue, "approver"), PAGE.format(SECOND)).replace(" ", " ")
 
 
@@ -233,3 +244,71 @@ def test_a_person_who_did_it_is_named_and_a_party_is_not(venue: MarkedVenue) -> 
     assert "Emil" not in page
     assert "12.000000 to be right" in page
     assert "−0.300000" in page
+
+
+def traded(venue: MarkedVenue, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let the two participants trade, from a request to approved terms; return the id of their contract."""
+    from mtok.venue import clockwork, trading
+
+    published(monkeypatch)
+    for who, name, side in (("buyer", "b", Side.BUY), ("seller", "s", Side.SELL)):
+        submitted(venue.who(who), name, side)
+        trading.give(venue.who("desk"), "request", "accept", name)
+    venue.go(f"{FIRST} 15:01:00")
+    clockwork.make_runs(venue.clock())
+    [pair] = trading.all_open(venue.who("desk"), Role.DESK)["proposal"]
+    nonces = Nonces(buyer="01" * 32, seller="02" * 32)
+    trading.give(venue.who("desk"), "proposal", "send", pair["id"], nonces)
+    for who in ("buyer", "seller"):
+        [terms] = trading.own(venue.who(who))["proposal"]
+        trading.give(venue.who(who), "proposal", "approve", pair["id"], terms["terms_sha256"])
+    return str(pair["id"])
+
+
+def test_a_party_sees_the_marks_in_the_log_and_disputes_one(
+    bare: MarkedVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = f"/venue/contracts/{traded(bare, monkeypatch)}/marks"
+    bare.print(FIRST)
+    bare.approved(FIRST)
+    emil = browser(bare, "buyer")
+    assert "No mark of this contract’s days is in the log yet" in seen(emil, marks)
+    bare.tick()
+    page = seen(emil, marks)
+    address = f"{marks.removesuffix('/marks')}/dispute?date={FIRST}"
+    assert address in page
+    assert "12.300000" in page
+    for name in ("Anna", "Bert", bare.people["preparer"].person):
+        assert name not in page
+    assert FIRST in seen(emil, address)
+    fields = {"date": FIRST, "price": "12.2", "reason": "Too dear.", "evidence": file_of(b"the page")}
+    assert emil.post(address, fields | {"price": "12.x"}).status_code == 422
+    assert emil.post(address, fields, follow=True).status_code == 200
+    raised = bare.mark(FIRST).mark.dispute
+    assert (raised.own_value, raised.reason.text) == (12_200_000, "Too dear.")
+    assert address not in seen(emil, marks)
+
+
+def file_of(content: bytes) -> Any:
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    return SimpleUploadedFile("page.html", content)
+
+
+def test_marks_of_a_contract_of_others_are_as_if_missing(venue: MarkedVenue) -> None:
+    venue.people["carol"] = people.person(
+        "Carol",
+        Role.PARTICIPANT_USER,
+        Role.PARTICIPANT_APPROVER,
+        organisation=people.organisation("Cedar", people.LEIS[2]),
+    )
+    venue.print(FIRST)
+    venue.approved(FIRST)
+    venue.tick()
+    carol = browser(venue, "carol")
+    for page in ("marks", "dispute"):
+        ours, none = (carol.get(f"/venue/contracts/{name}/{page}") for name in ("c1", "c9"))
+        assert (ours.status_code, none.status_code) == (404, 404)
+        token = rb'name="csrfmiddlewaretoken" value="\w+"'
+        texts = [re.sub(token, b"", one.content) for one in (ours, none)]
+        assert texts[0].replace(b"c1", b"c9") == texts[1]

@@ -15,7 +15,7 @@ import pytest
 from test_venue_command import ADMINS, made, mtok, refused
 
 SCRIPT = "import sys; from mtok.cli import main; sys.exit(main())"
-STEPS = ["draws", "runs", "time", "lapsed", "marks", "margin", "matured", "log", "mails"]
+STEPS = ["draws", "runs", "time", "lapsed", "marks", "margin", "matured", "log", "mails", "sessions"]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_once_does_what_is_due_and_says_what_that_was(store: Path) -> None:
     for number, environment in enumerate(days):
         outcome = mtok("venue", "work", "--once", "--store", str(store), "--json", **environment)
         assert outcome.returncode == 0, outcome.stderr
-        steps = json.loads(outcome.stdout)
+        steps = json.loads(outcome.stdout)["steps"]
         assert [step["step"] for step in steps] == STEPS
         assert [step for step in steps if step["refused"]] == []
         assert {step["step"]: step["count"] for step in steps}["runs"] == 2 * number

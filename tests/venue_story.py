@@ -77,7 +77,14 @@ class Story:
         """Submit a request and have it accepted."""
         from mtok.venue import trading
 
-        request = Request(
+        request = self.request(name, side, lots=lots, firm=firm)
+        trading.give(who, "request", "draft", name, request)
+        trading.give(who, "request", "submit", name)
+        trading.give(self.desk, "request", "accept", name)
+
+    def request(self, name: str, side: Side, *, lots: int = 25, firm: bool = True) -> Request:
+        """Return a request as somebody drafts it."""
+        return Request(
             id=name,
             party="",
             person="",
@@ -90,9 +97,6 @@ class Story:
             firm_until=EXPIRES if firm else None,
             limit=PRICE,
         )
-        trading.give(who, "request", "draft", name, request)
-        trading.give(who, "request", "submit", name)
-        trading.give(self.desk, "request", "accept", name)
 
     def ask_both(self) -> None:
         """Submit a request of each side, `b` and `s`."""

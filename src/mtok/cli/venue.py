@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -110,4 +111,4 @@ def grants(
     from mtok.cli.terminal import write
     from mtok.venue.database import rights
 
-    write(rights.grants(role))
+    write(rights.grants(role), sys.stdout)

@@ -59,7 +59,8 @@ def work(
     refuse_unready()
     if once:
         steps = _tick(part)
-        answer([_content(step) for step in steps], [_line(step) for step in steps], as_json=as_json)
+        content = {"steps": [_content(step) for step in steps]}
+        answer(content, [_line(step) for step in steps], as_json=as_json)
         return
     ending, said = _ending(), logger(log)
     said.info("begun", every=every)

@@ -21,7 +21,6 @@ from mtok.venue import place, trading
 from mtok.venue.accounts.principals import Principal, refreshed
 from mtok.venue.database.giving import Given
 from mtok.venue.database.models import Intention
-from mtok.venue.database.transactions import transaction_of
 
 _AMEND: Final = "amend"
 
@@ -76,7 +75,7 @@ def ask(principal: Principal, identity: str, wanted: Wanted) -> Intention:
             ends_at=found.terms.end,
         )
 
-    return transaction_of(work)
+    return trading.in_time(work)
 
 
 def own(principal: Principal, identity: str) -> Wanted | None:
@@ -119,7 +118,7 @@ def amend(principal: Principal, identity: str, wanted: Wanted) -> Given:
         _open(identity).update(state="given")
         return given
 
-    return transaction_of(work)
+    return trading.in_time(work)
 
 
 def _proposal(identity: str) -> Proposal:

@@ -22,6 +22,7 @@ from mtok.settlement.people import SYSTEM
 from mtok.settlement.specification import specification
 from mtok.venue import place, printing, private_log, settling, trading
 from mtok.venue.accounts.models import new_id
+from mtok.venue.accounts.sessions import clear_ended
 from mtok.venue.database import giving, runs
 from mtok.venue.database.models import RequestRow
 from mtok.venue.database.records import KINDS
@@ -122,6 +123,7 @@ def tick(now: int, outside: Outside = nowhere, part: Part = "all") -> list[Step]
         ("matured", lambda: Step(name="matured", count=settling.mature(now))),
         ("log", lambda: Step(name="log", count=log_events(now))),
         ("mails", lambda: Step(name="mails", count=_deliver())),
+        ("sessions", lambda: Step(name="sessions", count=clear_ended(now))),
     ]
     return [
         _tried(name, do) for name, do in doings if part in ("all", "marks" if name == "marks" else "market")

@@ -156,7 +156,7 @@ class Front:
             return self._send(environ, start_response, _too_often(refusal), beside, held=False)
         if method not in ("GET", "HEAD"):
             return self._send(environ, start_response, self._ask(environ), beside, held=False)
-        held = None if private else self._held_answer(environ)
+        held = self._held_answer(environ)
         if held is None and not beside and path not in _PROBES:
             refusal, limits = self._rates.ask(environ)
             if refusal is not None:

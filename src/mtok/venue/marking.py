@@ -6,7 +6,7 @@ What takes two operators is in `mtok.venue.judging`; what nobody does by hand, i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -80,24 +80,30 @@ def due_at(day: int) -> int:
 
 def to_prepare(day: int) -> list[Subject]:
     """Return what has no mark of a day and needs one: references of contracts going on and of live requests."""
-    return [one for one in sorted(_needing(day)) if _is_open(one, day)]
+    return _without_mark(day, _contracts(NEEDING), _live())
 
 
 def days_to_prepare(now: int) -> list[tuple[int, Subject]]:
     """Return every day whose final print is due, with each reference that has no mark of it and needs one."""
+    contracts, requests = _contracts(NEEDING), _live()
     last = day_of(now - load_policy().final) - 1
-    booked = ContractRow.objects.filter(state__in=NEEDING).order_by("booked_at").first()
-    first = last if booked is None else max(day_of(booked.booked_at), last - _LISTED_DAYS)
-    return [(day, one) for day in range(min(first, last), last + 1) for one in to_prepare(day)]
+    first = min((day_of(one.booked_at) for one in contracts), default=last)
+    days = range(min(max(first, last - _LISTED_DAYS), last), last + 1)
+    return [(day, one) for day in days for one in _without_mark(day, contracts, requests)]
 
 
-def look(reference: str, methodology: str, day: int, now: int) -> Case:
-    """Return what there is of a day at an instant. Raises BadCall (`source_unknown`) for what is no reference."""
+def look(
+    reference: str, methodology: str, day: int, now: int, ruled_out: frozenset[int] = frozenset()
+) -> Case:
+    """Return what there is of a day at an instant. Raises BadCall (`source_unknown`) for what is no reference.
+
+    ruled_out : log indexes that are taken to be rejected too, to see what would follow
+    """
     published = place.opened().published
     sources = tuple(
         one for one in sources_of(published, reference, format_date(day)) if one.methodology == methodology
     )
-    rejected = _rejected(reference, methodology, day)
+    rejected = _rejected(reference, methodology, day) | ruled_out
     found = resolve(
         day,
         now=now,
@@ -119,17 +125,24 @@ def look(reference: str, methodology: str, day: int, now: int) -> Case:
     )
 
 
-def _needing(day: int) -> set[Subject]:
-    """Return what contracts and live requests need a mark of on a day."""
-    found: set[Subject] = set()
-    for contract in _contracts(NEEDING):
-        if day_of(contract.booked_at) <= day <= contract.terms.exposure.window.last:
-            found.add((contract.terms.reference, contract.terms.methodology))
-    for row in RequestRow.objects.filter(state__in=("live", "paused")):
-        request: Request = KINDS["request"].read(row.record)
-        if request.accepted_at is not None and day >= day_of(request.accepted_at) - 1:
-            found.add((request.reference, request.methodology))
-    return found
+def _without_mark(day: int, contracts: Iterable[Contract], requests: Iterable[Request]) -> list[Subject]:
+    """Return what contracts and live requests need a mark of on a day, and have none but rejected ones."""
+    needed = {
+        (one.terms.reference, one.terms.methodology)
+        for one in contracts
+        if day_of(one.booked_at) <= day <= one.terms.exposure.window.last
+    }
+    needed |= {
+        (one.reference, one.methodology)
+        for one in requests
+        if one.accepted_at is not None and day >= day_of(one.accepted_at) - 1
+    }
+    return [one for one in sorted(needed) if _is_open(one, day)]
+
+
+def _live() -> list[Request]:
+    rows = RequestRow.objects.filter(state__in=("live", "paused")).order_by("pk")
+    return [KINDS["request"].read(row.record) for row in rows]
 
 
 def _contracts(states: frozenset[str], **columns: str) -> list[Contract]:

@@ -12,6 +12,7 @@ urlpatterns = [
     path("venue/", home, name="venue_home"),
     path("venue/api/", api.urls),
     path("venue/", include("mtok.venue.operators.urls")),
+    path("venue/", include("mtok.venue.accounts.urls_venue")),
     path("venue/", include("mtok.venue.participants.urls")),
     path("account/", include("mtok.venue.accounts.urls")),
     *public.urlpatterns,

@@ -6,12 +6,12 @@ takes the second factor as everywhere: a one-time code that comes with the reque
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
+from allauth.mfa.models import Authenticator
 from django.core.cache import cache
 
 from mtok.calendar import DAY
@@ -36,7 +36,6 @@ _NAME_CHARS: Final = range(1, 81)
 _CODES_MAX: Final = 5
 """Wrong one-time codes of a login within a window; a right one is not looked at any more then."""
 _WINDOW_SECONDS: Final = 300
-_CODE: Final = re.compile(r"[0-9]{6}", re.ASCII)
 
 
 def make(principal: Principal, name: str, scopes: Iterable[str], days: int) -> tuple[ApiKey, str]:
@@ -131,9 +130,7 @@ def _is_right(login: Login, code: str) -> bool:
     cache.add(counter, 0, timeout=_WINDOW_SECONDS)
     if cache.get(counter, 0) >= _CODES_MAX:
         return False
-    if (
-        not _CODE.fullmatch(code) or taken(login, code) is None
-    ):  # a recovery code is longer, and no second factor
+    if taken(login.pk, code, [Authenticator.Type.TOTP]) is None:
         with suppress(ValueError):  # the window has just ended
             cache.incr(counter)
         return False

@@ -23,6 +23,7 @@ class Accounts(AppConfig):
         from mtok.venue.accounts import asking, factors, sessions
 
         authentication_step_completed.connect(asking.on_authentication, dispatch_uid="accounts.step_up")
+        authentication_step_completed.connect(sessions.on_authentication, dispatch_uid="accounts.new_id")
         authenticator_added.connect(factors.on_added, dispatch_uid="accounts.factor_added")
         user_logged_in.connect(sessions.on_signed_in, dispatch_uid="accounts.signed_in")
         password_changed.connect(sessions.on_password, dispatch_uid="accounts.password_changed")

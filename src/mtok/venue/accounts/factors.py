@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import os
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -33,6 +34,7 @@ from mtok.venue.keys import master_key
 
 STEP_SECONDS: Final = 30
 
+_TYPED: Final = (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
 _NONCE_BYTES: Final = 12
 _ABOUT: Final = b"mtok second factor"
 
@@ -79,18 +81,14 @@ def _is_code_now(secret: str, code: str) -> bool:
     return hmac.compare_digest(code.encode(), code_of(secret, step_now()).encode())
 
 
-def taken(login: Login, code: str) -> Authenticator | None:
-    """Return what a code was taken for, app or recovery codes, and see that it is never taken again."""
+def taken(login: int, code: str, kinds: Sequence[str] = _TYPED) -> Authenticator | None:
+    """Return what a code was taken for, and see that it is never taken again. kinds : app, recovery codes, or both"""
     code = "".join(code.split())
     with transaction.atomic():
-        kinds = (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
-        found = list(Authenticator.objects.select_for_update().filter(user=login, type__in=kinds))
-        for one in found:
-            if one.type == Authenticator.Type.RECOVERY_CODES:
-                is_taken = one.wrap().validate_code(code)
-            else:
-                is_taken = _take_step(one, code)
-            if is_taken:
+        found = Authenticator.objects.select_for_update().filter(user_id=login, type__in=kinds)
+        for one in list(found):
+            is_app = one.type == Authenticator.Type.TOTP
+            if _take_step(one, code) if is_app else one.wrap().validate_code(code):
                 one.refresh_from_db()
                 return one
     return None
@@ -126,7 +124,7 @@ class _Code(base.BaseAuthenticateForm):
     def clean_code(self) -> str:
         """Return the code. Raises ValidationError for one that is wrong, or was taken before."""
         forget_tries = check_rate_limit(self.user)
-        found = taken(self.user, self.cleaned_data["code"])
+        found = taken(self.user.pk, self.cleaned_data["code"])
         if found is None:
             raise Adapter().validation_error("incorrect_code")
         self.authenticator = found

@@ -26,6 +26,7 @@ def home(request: HttpRequest) -> HttpResponse:
         | {
             "standing_said": standing_said(principal),
             "has_second_factor": has_second_factor(principal.login),
+            "may_apply": not principal.roles,
             "doings": [link for link in shown_links(request) if link["does"]],
         },
     )

@@ -7,12 +7,14 @@ of a login end when its password changes or it is disabled.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from allauth.account.decorators import reauthentication_required
 from allauth.usersessions.models import UserSession
 from django.contrib import messages
 from django.contrib.auth import logout
+from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -76,6 +78,14 @@ def on_signed_in(sender: Any, request: HttpRequest, user: Login, **_: Any) -> No
     request.session[BEGUN_AT] = request.session[SEEN_AT] = place.now()
 
 
+def on_authentication(sender: Any, request: HttpRequest, **said: Any) -> None:
+    """Give the session of who has shown again who they are another id; it stays the same one in their list."""
+    if said.get("reauthenticated"):
+        before = request.session.session_key
+        request.session.cycle_key()
+        UserSession.objects.filter(session_key=before).update(session_key=request.session.session_key)
+
+
 def on_password(sender: Any, user: Login, **_: Any) -> None:
     """End all sessions of a login whose password is another one."""
     end_sessions(user)
@@ -91,6 +101,14 @@ def end_sessions(login: Login) -> None:
     """End every session of a login. What is in an answer already is not taken back."""
     for session in UserSession.objects.filter(user=login):
         session.end()
+
+
+def clear_ended(now: int) -> int:
+    """Delete what is kept of sessions that are over by an instant; return how many there were."""
+    over = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=now)
+    count, _ = Session.objects.filter(expire_date__lt=over).delete()
+    UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()
+    return int(count)
 
 
 @signed_in

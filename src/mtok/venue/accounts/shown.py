@@ -79,6 +79,42 @@ LINKS: Final[list[Link]] = [
         needs_role=False,
     ),
     Link(
+        name="Organisation",
+        url_name="organisation",
+        does="What the venue has of your company: its contact, and with whom it deals.",
+        roles=frozenset(PARTICIPANTS),
+    ),
+    Link(
+        name="Keys",
+        url_name="api_keys",
+        does="Keys with which your programs use the API.",
+        roles=frozenset(PARTICIPANTS),
+    ),
+    Link(
+        name="Changes",
+        url_name="admin_changes",
+        does="What another admin has proposed, and what was decided.",
+        roles=frozenset({Role.ADMIN}),
+    ),
+    Link(
+        name="People",
+        url_name="admin_people",
+        does="Logins, whose they are, and their roles.",
+        roles=frozenset({Role.ADMIN}),
+    ),
+    Link(
+        name="Organisations",
+        url_name="admin_organisations",
+        does="Applications, and what participants are admitted as.",
+        roles=frozenset({Role.ADMIN}),
+    ),
+    Link(
+        name="Account log",
+        url_name="audit_accounts",
+        does="What happened to accounts.",
+        roles=frozenset({Role.ADMIN}),
+    ),
+    Link(
         name="Desk",
         url_name="desk",
         does="Requests to screen, runs, terms to send.",
@@ -95,6 +131,12 @@ LINKS: Final[list[Link]] = [
         url_name="audit",
         does="All that happened, and every object, to read.",
         roles=frozenset({Role.AUDITOR}),
+    ),
+    Link(
+        name="Account log",
+        url_name="audit_accounts",
+        does="What happened to logins, roles and organisations.",
+        roles=frozenset({Role.ADMIN}),
     ),
     Link(
         name="Incidents",

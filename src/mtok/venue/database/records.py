@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
+from mtok.canonical import sha256_hex
 from mtok.market.book import CONTRACT, PROPOSAL, REQUEST
 from mtok.market.contracts import Contract, Marked
 from mtok.market.proposals import Proposal
@@ -89,7 +90,7 @@ def record_of(one: object) -> str:
 
 
 def details_of(details: object) -> str:
-    """Return what a command said, as it is kept; what rests on marks says so in `mark_use`."""
+    """Return what a command said, as it is kept; which marks it rests on is in `mark_use`, here their digest."""
     return msgspec.json.encode(_plain(details)).decode()
 
 
@@ -97,9 +98,17 @@ def _plain(details: object) -> object:
     if isinstance(details, Mark):
         return {"reference": details.reference, "date": details.date, "version": details.version}
     if isinstance(details, Marked):
-        return {"day": details.day, "reason": details.reason}
+        return {"day": details.day, "reason": details.reason, "marks_sha256": _digest(details.marks)}
     if isinstance(details, msgspec.Struct):
         return {name: _plain(value) for name, value in msgspec.structs.asdict(details).items()}
     if isinstance(details, tuple):
         return [_plain(one) for one in details]
     return details
+
+
+def _digest(rested_on: Iterable[Mark]) -> str:
+    """Return the digest of which marks these are, each in its state."""
+    lines = sorted(
+        f"{one.reference} {one.methodology} {one.date} {one.version} {one.state}" for one in rested_on
+    )
+    return sha256_hex("\n".join(lines).encode())

@@ -20,7 +20,7 @@ _READ: Final = ("transition", "django_migrations", "django_content_type")
 """What migrations alone write."""
 _NEVER_USED: Final = ("auth_permission", "auth_group", "auth_group_permissions")
 """Tables of Django's that come with what the venue uses; roles are its own."""
-_GROWING: Final = (*INSERT_ONLY, *INSERT_ONLY_OF_ACCOUNTS, "accounts_person", "accounts_ownergroup", "notice")
+_GROWING: Final = (*INSERT_ONLY, *INSERT_ONLY_OF_ACCOUNTS, "accounts_person", "accounts_ownergroup")
 _CHANGING: Final = (
     *STEPWISE,
     "intention",

@@ -20,6 +20,7 @@ INSERT_ONLY: Final = (
     "ledger_transfer",
     "answered",
     "telling",
+    "notice",
 )
 """Tables of the market that only grow: held so by triggers, and by the rights of the role that the venue runs as."""
 INSERT_ONLY_OF_ACCOUNTS: Final = ("accounts_change", "accounts_decision", "accounts_accountevent")

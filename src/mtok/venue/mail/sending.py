@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
+from functools import cache
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -24,9 +25,7 @@ from mtok.venue.environment import VenueEnvironment
 TIMEOUT_SECONDS: Final = 10
 """Of each of the about ten exchanges of a delivery; all of them end before the mail is tried again."""
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-_SMTPS_PORT: Final = 465
-_SUBMISSION_PORT: Final = 587
-_SMTP_PORT: Final = 25
+_PORTS: Final = {"smtp": 25, "smtps": 465}
 _PERMANENT: Final = range(500, 600)
 
 
@@ -56,11 +55,11 @@ class Server:
             return None
         parts = urlsplit(said.mail)
         host = parts.hostname or ""
-        tls = "implicit" if parts.scheme == "smtps" else "" if host in _LOOPBACK else "starttls"
-        usual = {"implicit": _SMTPS_PORT, "starttls": _SUBMISSION_PORT, "": _SMTP_PORT}[tls]
+        is_plain = host in _LOOPBACK and not parts.query
+        tls = "implicit" if parts.scheme == "smtps" else "" if is_plain else "starttls"
         return cls(
             host=host,
-            port=parts.port or usual,
+            port=parts.port or _PORTS[parts.scheme],
             tls=tls,
             sender=said.mail_from,
             user=unquote(parts.username or ""),
@@ -91,21 +90,26 @@ class Server:
             raise NotSent(type(error).__name__) from None
 
     def _connected(self) -> smtplib.SMTP:
-        context = ssl.create_default_context()
         server: smtplib.SMTP
         if self.tls == "implicit":
-            server = smtplib.SMTP_SSL(self.host, self.port, timeout=TIMEOUT_SECONDS, context=context)
+            server = smtplib.SMTP_SSL(self.host, self.port, timeout=TIMEOUT_SECONDS, context=_trusted())
         else:
             server = smtplib.SMTP(self.host, self.port, timeout=TIMEOUT_SECONDS)
         try:
             if self.tls == "starttls":
-                server.starttls(context=context)
+                server.starttls(context=_trusted())
             if self.user:
                 server.login(self.user, self.password)
         except BaseException:
             server.close()
             raise
         return server
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Return what servers are verified against, read once: the authorities that this machine trusts."""
+    return ssl.create_default_context()
 
 
 def _part(server: smtplib.SMTP) -> None:

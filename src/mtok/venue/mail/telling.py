@@ -8,6 +8,7 @@ terms. To operators a mail says that something waits and where, and nothing of w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -152,6 +153,9 @@ def told(book: Book, changes: Sequence[Change], cause: Command) -> list[Told]:
 
 def told_of_mark(change: Change, identity: str, parties: Iterable[str], cause: Command) -> list[Told]:
     """Return what is told of a mark. identity : of its row · parties : of the contracts that rest on it"""
+    if change.before is not None and change.after.state in ("proposed", "held"):
+        is_same = change.before.version == change.after.version
+        change = replace(change, before=change.before if is_same else None)
     words = {"reference": change.after.reference, "date": change.after.date}
     every = sorted(set(parties))
     found = []

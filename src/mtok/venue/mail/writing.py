@@ -30,8 +30,8 @@ _PAGES: Final = {
 }
 """What a participant is led to, by kind of object."""
 _DESKS: Final = {
-    Role.DESK: "/venue/desk",
-    Role.TREASURY: "/venue/treasury",
+    Role.DESK: "/venue/desk/",
+    Role.TREASURY: "/venue/treasury/",
     Role.MARK_PREPARER: "/venue/marks",
     Role.MARK_APPROVER: "/venue/marks",
 }
@@ -57,7 +57,7 @@ class Written:
 def written(told: Told) -> Written:
     """Return the words of what is told."""
     words = {name: one_line(value) for name, value in told.words.items()}
-    rendered = _plain().get_template(f"{told.name}.txt").render(Context(words, autoescape=False))
+    rendered = _templates().get_template(f"{told.name}.txt").render(Context(words, autoescape=False))
     subject, *paragraphs = [one_line(part) for part in re.split(r"\n\s*\n", rendered) if part.strip()]
     return composed(subject, paragraphs, site() + page_of(told))
 
@@ -70,8 +70,8 @@ def composed(subject: str, paragraphs: list[str], link: str) -> Written:
     return Written(
         subject=subject,
         said=paragraphs[0],
-        text=_plain().get_template("frame.txt").render(Context(said, autoescape=False)),
-        html=_marked_up().get_template("frame.html").render(Context(said)),
+        text=_templates().get_template("frame.txt").render(Context(said, autoescape=False)),
+        html=_templates().get_template("frame.html").render(Context(said)),
         link=link,
     )
 
@@ -99,10 +99,5 @@ def one_line(text: str) -> str:
 
 
 @cache
-def _plain() -> Engine:
-    return Engine(dirs=[str(TEMPLATES)], autoescape=False)
-
-
-@cache
-def _marked_up() -> Engine:
-    return Engine(dirs=[str(TEMPLATES)], autoescape=True)
+def _templates() -> Engine:
+    return Engine(dirs=[str(TEMPLATES)])

@@ -25,7 +25,6 @@ from mtok.settlement.people import Role
 from mtok.venue import trading
 from mtok.venue.accounts.asking import has_just_stepped_up, see_other
 from mtok.venue.database.giving import Given
-from mtok.venue.database.transactions import transaction_of
 from mtok.venue.refusals import status_of, told
 
 View = Callable[..., HttpResponse]
@@ -61,7 +60,7 @@ def given(
         refuse_stale(request, trading.seen(request.principal, kind, identity, role))
         return trading.give(request.principal, kind, command, identity, details)
 
-    return transaction_of(work)
+    return trading.in_time(work)
 
 
 def refuse_stale(request: HttpRequest, shown: Mapping[str, Any]) -> None:

@@ -19,14 +19,19 @@ from mtok.settlement.people import Role
 from mtok.venue import place, trading
 from mtok.venue.accounts.asking import in_role
 from mtok.venue.accounts.models import AccountEvent
-from mtok.venue.operators.describing import facts, terms_facts
+from mtok.venue.database.models import Intention
+from mtok.venue.operators.describing import command, facts, terms_facts
 from mtok.venue.operators.logged import KIND_NAMES, Filter, Logged, events, filter_of, logged
+from mtok.venue.operators.said import reason_of
 from mtok.venue.operators.treasury import contract_content
+from mtok.venue.pages.paging import page_of
 
 PAGE_ROWS: Final = 50
 EXPORT_MAX: Final = 10_000
 """Events of one export."""
 _ID_DIGITS: Final = 18
+_UNNAMED: Final = frozenset("kind login organisation role scopes expires_at reason".split())
+"""Of what an event of accounts says, what names nobody."""
 _COLUMNS: Final = tuple(name for name in Logged.__dataclass_fields__)
 
 
@@ -141,6 +146,36 @@ def _history(kind: str, identity: str) -> Iterable[Any]:
     return events(Filter(kind=kind, object=identity), place.now())[:PAGE_ROWS]
 
 
+@in_role(Role.AUDITOR)
+@require_safe
+def halves(request: HttpRequest) -> HttpResponse:
+    """Return what one operator has said of commands that take two, the last first, and what became of it."""
+    rows = Intention.objects.filter(party=None).order_by("-made_at", "-pk")
+    page, pages = page_of(request.GET.get("page", ""), rows.count(), PAGE_ROWS)
+    now = place.now()
+    content = {
+        "title": "Said by one person",
+        "halves": [_half(one, now) for one in rows[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]],
+        "page": page,
+        "pages": pages,
+    }
+    return render(request, "venue/operators/halves.html", content)
+
+
+def _half(one: Intention, now: int) -> dict[str, Any]:
+    became = {"given": "confirmed", "withdrawn": "taken back"}.get(one.state)
+    return {
+        "at": one.made_at,
+        "command": command(one.command),
+        "kind": one.kind,
+        "object": one.object,
+        "person": one.person,
+        "role": one.role,
+        "reason": reason_of(one),
+        "became": became or ("waits" if now < one.ends_at else "ran out"),
+    }
+
+
 @in_role(Role.AUDITOR, Role.ADMIN)
 @require_safe
 def accounts(request: HttpRequest) -> HttpResponse:
@@ -148,15 +183,17 @@ def accounts(request: HttpRequest) -> HttpResponse:
     before = _id(request.GET.get("before", ""))
     rows = AccountEvent.objects.order_by("-pk")
     found = list((rows if before is None else rows.filter(pk__lt=before))[: PAGE_ROWS + 1])
+    is_auditor = Role.AUDITOR in request.principal.roles
     content = {
         "title": "Account log",
+        "frame_of_area": f"venue/operators/{'base_audit' if is_auditor else 'base_alone'}.html",
         "events": [
             {
                 "at": one.at,
                 "person": one.person,
                 "what": one.what.replace("_", " "),
                 "about": one.about,
-                "content": json.dumps(one.content, ensure_ascii=False) if one.content else "",
+                "content": _account_content(one, is_auditor=is_auditor),
             }
             for one in found[:PAGE_ROWS]
         ],
@@ -164,6 +201,17 @@ def accounts(request: HttpRequest) -> HttpResponse:
         "next_id": found[PAGE_ROWS - 1].pk if len(found) > PAGE_ROWS else "",
     }
     return render(request, "venue/operators/accounts.html", content)
+
+
+def _account_content(event: AccountEvent, *, is_auditor: bool) -> str:
+    """Return what an event of accounts says, as JSON.
+
+    Auditors see parties by id, without names; admins see nothing of business, as why a contact was opened.
+    """
+    if event.what.startswith("contact.") and not is_auditor:
+        return ""
+    said = {name: value for name, value in event.content.items() if name in _UNNAMED or not is_auditor}
+    return json.dumps(said, ensure_ascii=False) if said else ""
 
 
 def _id(asked: str) -> int | None:

@@ -60,7 +60,12 @@ def side(name: str) -> str:
 
 def state(name: str) -> str:
     """Return a state in words."""
-    return name.replace("_", " ")
+    return _STATES.get(name, name.replace("_", " "))
+
+
+def command(name: str) -> str:
+    """Return in words what a command does."""
+    return _COMMANDS.get(name, name.replace("_", " "))
 
 
 def facts(shown: Mapping[str, Any], *, without: Iterable[str] = ()) -> list[Fact]:
@@ -120,7 +125,26 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
+def terms_line(canonical: str) -> str:
+    """Return the terms of a contract in a line."""
+    terms = json.loads(canonical)
+    quantity = f"{int(terms['lots']):,} lots ({int(terms['quantity_mtok']):,} Mtok)"
+    return f"{terms['reference']}, {terms['maturity']}: {quantity} at {terms['price']} USD per Mtok."
+
+
 _DIGEST_CHARS: Final = 64
+
+_STATES: Final = {
+    "one_approved": "approved by one side",
+    "default_notice": "under notice of default",
+    "final_pending": "waiting for its last payment",
+}
+_COMMANDS: Final = {
+    "notice": "give notice of default",
+    "cure": "go on after a default that is cured",
+    "close_out": "close out",
+    "end": "end at the last locked mark",
+}
 _CODES: Final = frozenset({"id", "party", "buy", "sell", "buyer", "seller", "terms_sha256"})
 
 _FIELDS: Final[Mapping[str, tuple[str, Callable[[Any], str]]]] = {

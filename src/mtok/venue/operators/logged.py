@@ -1,7 +1,8 @@
 """The audit log as an auditor may read it: every event, of its record the fields that the reveal table gives auditors.
 
 What opens a commitment to a name, whom to reach, and who is firm in a run is in no field that an auditor sees; nor is
-it in what a command said. That a request was confirmed is told once the run it was confirmed for is over.
+it in what a command said. That a request was confirmed is told once the run it was confirmed for is over; of a run the
+digests are told, not which requests it looked at.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import msgspec
 from django.db.models import Q, QuerySet
 
 from mtok.calendar import DAY, format_instant, parse_date
+from mtok.canonical import sha256_hex
 from mtok.errors import BadCall
 from mtok.market import reveal
 from mtok.market.book import CONTRACT, PROPOSAL, REQUEST, Book
@@ -23,8 +25,9 @@ from mtok.settlement.people import Actor, Role
 from mtok.settlement.specification import specification
 from mtok.venue.database.models import Event
 from mtok.venue.database.records import KINDS, MARK
+from mtok.venue.database.runs import RUN
 
-KIND_NAMES: Final = (REQUEST, PROPOSAL, CONTRACT, MARK)
+KIND_NAMES: Final = (REQUEST, PROPOSAL, CONTRACT, MARK, RUN)
 _TEXT_MAX: Final = 64
 
 _CONFIRMED: Final = "request.confirm"
@@ -140,6 +143,8 @@ def changes_of(event: Event) -> tuple[tuple[str, str, str], ...]:
 
 def _seen(event: Event) -> dict[str, str]:
     """Return what an auditor sees of an object as an event left it, each field as JSON; nothing where it is nothing."""
+    if event.kind == RUN:
+        return {"sha256": sha256_hex(event.record.encode())} if event.record else {}
     found = KINDS[event.kind].read(event.record)
     if event.kind == MARK:
         shown = msgspec.to_builtins(found)

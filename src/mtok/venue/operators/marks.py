@@ -5,7 +5,6 @@ No form takes a number: a value is chosen among those that were published, by it
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -25,6 +24,7 @@ from mtok.settlement.review import REASON_MAX
 from mtok.venue import judging, marking, place
 from mtok.venue.accounts.asking import has_just_stepped_up, in_role, see_other
 from mtok.venue.accounts.principals import Principal
+from mtok.venue.attached import Attached
 from mtok.venue.marking import Case, look
 from mtok.venue.operators import marks_shown
 from mtok.venue.settling import MARGIN_HOUR
@@ -46,22 +46,6 @@ class Reason(forms.Form):
     def clean_reason(self) -> str:
         """Return it in one line."""
         return " ".join(self.cleaned_data["reason"].split())
-
-
-class Evidence(Reason):
-    """A reason, and what shows that the value is right."""
-
-    evidence = forms.FileField(
-        label="Evidence",
-        help_text="A file that shows it: the venue keeps its sha256 alone, so keep the file.",
-    )
-
-    def digest(self) -> str:
-        """Return the sha256 of the file."""
-        found = hashlib.sha256()
-        for chunk in self.cleaned_data["evidence"].chunks():
-            found.update(chunk)
-        return found.hexdigest()
 
 
 class Choice(Reason):
@@ -139,7 +123,7 @@ def _doable(case: Case, principal: Principal, content: Mapping[str, Any]) -> dic
         "may_confirm": may_judge,
         "decidable": marks_shown.decidable(case) if content["decides"] and content["is_open"] else [],
         "reason": Reason(auto_id="id_%s"),
-        "evidence": Evidence(auto_id="id_evidence_%s"),
+        "evidence": Attached(auto_id="id_evidence_%s"),
     }
 
 
@@ -176,7 +160,7 @@ def _hold(request: HttpRequest, case: Case) -> str:
 
 
 def _release(request: HttpRequest, case: Case) -> str:
-    form = Evidence(request.POST, request.FILES)
+    form = Attached(request.POST, request.FILES)
     _refuse_unfilled(form)
     marking.release(request.principal, _shown(request, case), form.cleaned_data["reason"], (form.digest(),))
     return "The mark is proposed again. Another person has to approve it."

@@ -19,7 +19,7 @@ from mtok.venue.accounts.models import Person
 from mtok.venue.database.marks import marks_of
 from mtok.venue.database.models import Event, MarkRow
 from mtok.venue.database.records import KINDS, MARK
-from mtok.venue.marking import Case, days_to_prepare
+from mtok.venue.marking import Case, days_to_prepare, look
 from mtok.wording.figures import signed, signed_percent
 
 LISTED_DAYS: Final = 35
@@ -77,7 +77,7 @@ def _row(day: int, reference: str, methodology: str, state: str, mark: Mark | No
         "is_waiting": state in ("", "proposed", "held", "rejected", "disputed"),
         "level": "" if mark is None else mark.level,
         "value": "" if mark is None else price_text(mark.value),
-        "version": "" if mark is None else mark.version,
+        "version": "–" if mark is None else mark.version,
         "log_index": None if mark is None else mark.log_index,
     }
 
@@ -99,6 +99,7 @@ def shown(case: Case, now: int) -> dict[str, Any]:
         "state": "" if mark is None else mark.state,
         "state_said": STATES["" if mark is None else mark.state],
         "mark": None if mark is None else _mark(mark),
+        "otherwise": _otherwise(mark, now) if mark is not None and mark.state == "proposed" else None,
         "history": history(case),
         "said": [] if last is None else [_said(one) for one in judging.intentions(last)],
         "later": [] if mark is None else [_source(one, mark) for one in judging.later_sources(mark, now)],
@@ -116,6 +117,14 @@ def _resolution(case: Case) -> dict[str, Any] | None:
     return {"level": found.level, "what": LEVELS[found.level], **_source(found.source, None)}
 
 
+def _otherwise(mark: Mark, now: int) -> dict[str, Any]:
+    """Return what the day would stand at if the value of a mark were ruled out."""
+    ruled_out = frozenset({mark.source.index})
+    found = look(mark.reference, mark.methodology, mark.day, now, ruled_out).waterfall
+    source = None if found.resolution is None else _source(found.resolution.source, mark)
+    return {"source": source, **_step(found.steps[-1])}
+
+
 def _source(source: Source, mark: Mark | None) -> dict[str, Any]:
     """Return a published value with its page, and how far it is from a mark."""
     return {
@@ -128,13 +137,13 @@ def _source(source: Source, mark: Mark | None) -> dict[str, Any]:
         "value": None if source.value is None else price_text(source.value),
         "known_at": source.known_at,
         "sha256": source.sha256,
-        "address": _address(source),
+        "address": address_of(source),
         "is_chosen": mark is not None and source.index == mark.source.index,
         "away": "" if mark is None or source.value is None else away(source.value, mark.value),
     }
 
 
-def _address(source: Source) -> str:
+def address_of(source: Source) -> str:
     """Return where everybody can look at a published value: the page of a point, the table of a model's price."""
     if not source.reference.startswith(MODEL):
         return f"/series/{source.reference}/{source.date}/{source.vintage}"

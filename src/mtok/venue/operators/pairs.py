@@ -21,7 +21,6 @@ from mtok.venue import amending, place, trading
 from mtok.venue.accounts.asking import in_role
 from mtok.venue.amending import Wanted
 from mtok.venue.database.models import ProposalRow
-from mtok.venue.database.transactions import transaction_of
 from mtok.venue.operators.acting import SHOWN, answering, digest_of, done, given, refuse_stale
 from mtok.venue.operators.describing import facts
 from mtok.venue.operators.desk import PAGE_ROWS, clock_words
@@ -100,7 +99,7 @@ def proposal_command(request: HttpRequest, identity: str, command: str) -> HttpR
         refuse_stale(request, trading.seen(request.principal, PROPOSAL, identity, Role.DESK))
         amending.amend(request.principal, identity, wanted)
 
-    transaction_of(work)
+    trading.in_time(work)
     return done(request, _AMENDED, page)
 
 

@@ -21,6 +21,7 @@ from mtok.venue.accounts.models import Person
 from mtok.venue.accounts.principals import Principal
 from mtok.venue.database.models import Intention
 from mtok.venue.operators.acting import answering, done
+from mtok.venue.operators.describing import command
 from mtok.venue.operators.resting import details_again
 from mtok.venue.operators.telling import what_happens
 
@@ -76,10 +77,10 @@ def confirm(request: HttpRequest, identity: str) -> HttpResponse:
     details = details_again(who, found)
     if request.method == "POST":
         trading.confirm(who, identity, request.POST.get("digest", ""), details)
-        return done(request, f"Done, by two persons: {found.command.replace('_', ' ')}.", page)
+        return done(request, f"Done, by two persons: {command(found.command)}.", page)
     before = trading.seen(who, found.kind, found.object, role)
     content = {
-        "title": f"Confirm: {found.command.replace('_', ' ')}",
+        "title": f"Confirm: {command(found.command)}",
         "said": _said(who, found),
         "digest": found.digest,
         "is_current": trading.is_current(found) and found.state == "open" and place.now() < found.ends_at,
@@ -106,7 +107,7 @@ def _said(principal: Principal, found: Intention) -> Said:
         id=found.pk,
         kind=found.kind,
         object=found.object,
-        command=found.command.replace("_", " "),
+        command=command(found.command),
         by="somebody unknown" if who is None else who.name,
         role=found.role.replace("_", " "),
         reason=reason_of(found),

@@ -14,7 +14,6 @@ from mtok.market.book import MACHINES, REQUEST
 from mtok.settlement.people import Role
 from mtok.venue import trading
 from mtok.venue.accounts.asking import in_role
-from mtok.venue.database.transactions import transaction_of
 from mtok.venue.operators.acting import (
     SHOWN,
     ReasonForm,
@@ -100,6 +99,6 @@ def suspend(request: HttpRequest, identity: str) -> HttpResponse:
         refuse_stale(request, trading.seen(request.principal, REQUEST, identity, Role.DESK))
         trading.intend(request.principal, REQUEST, "suspend", identity, form.cleaned_data["reason"])
 
-    transaction_of(work)
+    trading.in_time(work)
     page = reverse("desk_request", kwargs={"identity": identity})
     return done(request, "Said. Nothing happens until another operator of the desk confirms it.", page)

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mtok.market.margin import Side
+from mtok.settlement.specification import specification
 from mtok.venue.operators.describing import closing_words, instant, state, usd
+from mtok.wording.figures import counted
 
 
 def what_happens(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -51,7 +53,8 @@ def _money(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]
             f"The {call.side}er has not paid {usd(call.amount)} USD, which were due at {instant(call.due)}."
             for call in before["calls"]
         )
-        yield "One business day is left to cure it; after that the contract is closed out."
+        left = counted(specification().cure_days, "business day")
+        yield f"It can be cured for {left}; after that the contract is closed out."
     if after["state"] in ("settled", "closed"):
         yield from _end(after)
 

@@ -17,12 +17,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from mtok.errors import AnswerIsNo
 from mtok.market.book import CONTRACT, MACHINES
-from mtok.market.contracts import OpenCall
+from mtok.market.contracts import OpenCall, Posted
 from mtok.settlement.machines import Refused
 from mtok.settlement.people import Role
 from mtok.venue import place, trading
 from mtok.venue.accounts.asking import in_role, stepped_up
-from mtok.venue.database.transactions import transaction_of
 from mtok.venue.operators.acting import (
     SHOWN,
     ReasonForm,
@@ -32,7 +31,7 @@ from mtok.venue.operators.acting import (
     given,
     refuse_stale,
 )
-from mtok.venue.operators.describing import facts, terms_facts
+from mtok.venue.operators.describing import facts, terms_facts, terms_line
 from mtok.venue.operators.desk import PAGE_ROWS
 from mtok.venue.operators.money import PostedForm
 from mtok.venue.operators.resting import details_of_command
@@ -110,6 +109,7 @@ def contract_content(shown: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "title": f"Contract {shown['id']}",
         "identity": shown["id"],
+        "summary": terms_line(shown["terms"]),
         "facts": facts(shown, without=("id", "calls")),
         "terms": terms_facts(shown["terms"]),
         "days": shown["days"],
@@ -137,11 +137,12 @@ def contract_command(request: HttpRequest, identity: str, command: str) -> HttpR
 def _of_one(request: HttpRequest, identity: str, command: str) -> HttpResponse:
     """Return the page of a command that one person gives; the amounts are typed first, then all of it is confirmed."""
     shown = trading.seen(request.principal, CONTRACT, identity, Role.TREASURY)
-    form = PostedForm(request.POST or None) if command in _POSTING else None
+    may_post = command in _POSTING and command in _possible(shown)
+    form = PostedForm(request.POST or None) if may_post else None
     if form is not None and not (request.method == "POST" and form.is_valid()):
         status = 422 if request.method == "POST" else 200
         return _page(request, shown, command, form=form, status=status)
-    details = None if form is None else form.posted()
+    details = Posted() if form is None else form.posted()
     if request.method == "POST" and "sure" in request.POST:
         given(request, Role.TREASURY, CONTRACT, identity, command, details)
         return done(request, f"Done: {_DOES[command][0].lower()}{_DOES[command][1:]}.", _address(identity))
@@ -163,7 +164,7 @@ def _of_two(request: HttpRequest, identity: str, command: str) -> HttpResponse:
             trading.rehearsed(request.principal, Role.TREASURY, CONTRACT, command, identity, details)
             trading.intend(request.principal, CONTRACT, command, identity, details)
 
-        transaction_of(work)
+        trading.in_time(work)
         said = "Said. Nothing happens until another operator of the treasury confirms it."
         return done(request, said, _address(identity))
     details = details_of_command(command, shown, "as written below")
@@ -201,6 +202,7 @@ def _page(
         "typed": typed or {},
         "sentences": sentences,
         "refused": refused,
+        "summary": terms_line(shown["terms"]),
         "facts": facts(shown, without=("id", "approvals", "agreed")),
         "initial_margin": json.loads(shown["terms"])["initial_margin"],
         "digest": digest_of(shown),

@@ -58,6 +58,7 @@ urlpatterns = [
     path("audit/", audit.log, name="audit"),
     path("audit/log.csv", audit.log_csv, name="audit_csv"),
     path("audit/log.jsonl", audit.log_jsonl, name="audit_jsonl"),
+    path("audit/said", audit.halves, name="audit_said"),
     path("audit/runs", desk.audited_runs, name="audit_runs"),
     path("audit/disruptions", disruptions.audited_disruptions, name="audit_disruptions"),
     path("audit/accounts", audit.accounts, name="audit_accounts"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -29,12 +30,26 @@ _DATE: Final = {"type": "date", "data-width": "short"}
 _SHORT: Final = {"data-width": "short"}
 
 
+class Written(forms.CharField):
+    """A field as it was written; whether it may be is said by `given`, `required` is for the label alone."""
+
+    def validate(self, value: str) -> None:
+        """Take everything."""
+
+
+class WrittenFile(forms.FileField):
+    """A file as it was sent."""
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        """Take everything, nothing too."""
+        return data
+
+
 class RequestForm(forms.Form):
     """A request. Nothing is required or checked here; `told_wrong` says what `given` and the core refuse."""
 
-    reference = forms.CharField(required=False, widget=forms.Select, label="What the price is of")
-    side = forms.CharField(
-        required=False,
+    reference = Written(widget=forms.Select, label="What the price is of")
+    side = Written(
         label="Which side is yours",
         widget=forms.RadioSelect(
             choices=[
@@ -43,13 +58,13 @@ class RequestForm(forms.Form):
             ]
         ),
     )
-    lots = forms.CharField(required=False, label="Size in lots", widget=forms.TextInput(attrs=_NUMBER))
-    month = forms.CharField(required=False, label="For which month", widget=forms.Select(attrs=_SHORT))
+    lots = Written(label="Size in lots", widget=forms.TextInput(attrs=_NUMBER))
+    month = Written(label="For which month", widget=forms.Select(attrs=_SHORT))
     limit = forms.CharField(
         required=False,
         label="Price limit, USD per million output tokens",
-        help_text="The worst price you would take. Nobody ever sees it. Without one the price is that of the other "
-        "side’s limit, or the last mark.",
+        help_text="The worst price you would take. Nobody is shown it before there are terms; their price is made "
+        "of it: the middle of both limits, or the only one given. Without any it is the last mark.",
         widget=forms.TextInput(attrs=_PRICE),
     )
     firm_until = forms.CharField(
@@ -129,15 +144,13 @@ class AmendmentForm(RequestForm):
     """What of a request may change."""
 
     names = AMENDMENT_FIELDS
-    reference = side = settlement = None
+    reference = side = settlement = None  # type: ignore[assignment] # how a form takes fields away
 
 
 class PriceForm(forms.Form):
     """A price to end a contract at."""
 
-    price = forms.CharField(
-        required=False, label="Price, USD per million output tokens", widget=forms.TextInput(attrs=_PRICE)
-    )
+    price = Written(label="Price, USD per million output tokens", widget=forms.TextInput(attrs=_PRICE))
 
     def written(self) -> dict[str, object]:
         """Return what was written, by field."""
@@ -148,8 +161,48 @@ class PriceForm(forms.Form):
 class DayForm(PriceForm):
     """A day and what it is worth."""
 
-    date = forms.CharField(required=False, label="Day", widget=forms.TextInput(attrs=_DATE))
-    field_order = ("date", "price")
+    date = Written(label="Day", widget=forms.TextInput(attrs=_DATE))
+    field_order: tuple[str, ...] = ("date", "price")
+
+
+class OtherTermsForm(forms.Form):
+    """A price and a size to ask for instead."""
+
+    digest = Written(widget=forms.HiddenInput)
+    price = Written(label="Price, USD per million output tokens", widget=forms.TextInput(attrs=_PRICE))
+    lots = Written(label="Size in lots", widget=forms.TextInput(attrs=_NUMBER))
+
+    def written(self) -> dict[str, object]:
+        """Return what was written, by field."""
+        self.is_valid()
+        return {name: self.cleaned_data.get(name, "") for name in self.fields}
+
+
+class DisputeForm(DayForm):
+    """A dispute of a mark: which day, the value held to be right, why, and what shows it."""
+
+    reason = Written(label="Why", widget=forms.Textarea(attrs={"rows": 4}))
+    evidence = WrittenFile(
+        label="What shows it",
+        help_text="A file. The venue keeps its sha256 alone, so keep the file.",
+    )
+    field_order = ("date", "price", "reason", "evidence")
+
+    def written(self) -> dict[str, object]:
+        """Return what was written, by field; of the file its digest."""
+        self.is_valid()
+        found: dict[str, object] = {
+            name: self.cleaned_data.get(name, "") for name in ("date", "price", "reason")
+        }
+        file = self.cleaned_data.get("evidence")
+        return {**found, "evidence": [_sha256(file)] if file else ""}
+
+
+def _sha256(file: Any) -> str:
+    found = hashlib.sha256()
+    for chunk in file.chunks():
+        found.update(chunk)
+    return found.hexdigest()
 
 
 def told_wrong(form: forms.Form, error: FieldsInvalid | Refused) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from mtok.venue.participants.pages import about, contracts, requests, terms
+from mtok.venue.participants.pages import about, contracts, marks, requests, terms
 
 
 class ObjectId:
@@ -54,12 +54,15 @@ urlpatterns = [
     path("terms/<object:identity>", terms.one_terms, name="venue_one_terms"),
     path("terms/<object:identity>/approve", terms.approve, name="venue_approve"),
     path("terms/<object:identity>/decline", terms.decline, name="venue_decline"),
+    path("terms/<object:identity>/ask", terms.ask, name="venue_ask"),
     path("terms/<object:identity>.json", terms.canonical, name="venue_canonical"),
     path("contracts", contracts.contracts, name="venue_contracts"),
     path("contracts/<object:identity>", contracts.one_contract, name="venue_contract"),
     path("contracts/<object:identity>/contact", contracts.contact, name="venue_contact"),
+    path("contracts/<object:identity>/marks", marks.contract_marks, name="venue_contract_marks"),
     path("contracts/<object:identity>/agree", contracts.agree, name="venue_agree"),
     path("contracts/<object:identity>/terminate", contracts.terminate, name="venue_terminate"),
+    path("contracts/<object:identity>/dispute", contracts.dispute, name="venue_dispute"),
     path("contracts/<object:identity>/<document:name>", contracts.document, name="venue_document"),
     path("contracts/<object:identity>/<document_file:name>.json", contracts.document_file, name="venue_file"),
     path("specification", about.specification, name="venue_specification"),

@@ -5,12 +5,18 @@ allauth does it; what it can do beyond what is listed in `mtok.venue.accounts.ur
 
 from __future__ import annotations
 
-from mtok.venue.environment import environment, venue_environment
-from mtok.venue.letters import mail_settings
+from mtok.errors import BadCall
+from mtok.venue.environment import environment
 
 _ENVIRONMENT = environment()
-_VENUE = venue_environment()
 _HOUR = 3_600
+
+if "*" in _ENVIRONMENT.hosts and not _ENVIRONMENT.base_url:
+    raise BadCall(
+        "setting_invalid",
+        "MTOK_HOSTS admits any name and MTOK_BASE_URL is empty: links in mails would lead wherever a stranger says",
+        "Name the hosts, or the base address.",
+    )
 
 # cookies: two of them, for this host alone
 SESSION_COOKIE_NAME = "__Host-sid"
@@ -94,7 +100,3 @@ MFA_TOTP_ISSUER = "mtok"
 MFA_TOTP_PERIOD = 30
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_WEBAUTHN_USER_VERIFICATION = "preferred"
-
-# mail
-DEFAULT_FROM_EMAIL = _VENUE.mail_from
-globals().update(mail_settings(_VENUE.mail, _VENUE.place()))

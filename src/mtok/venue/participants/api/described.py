@@ -32,6 +32,9 @@ _REFUSALS: Final = {
     ),
 }
 _ON_POST_ALONE: Final = (409, 422)
+_OF_KEYS: Final = (401, 403, 404)
+_REFUSING_READS: Final = frozenset({"The settlement statement", "Whom to reach at the other side"})
+"""Reads that the state of an object may not allow."""
 _HEADERS: Final = {
     "Retry-After": "Seconds to wait",
     "WWW-Authenticate": "How to say who asks",
@@ -135,9 +138,9 @@ def _complete(operation: Json, method: str) -> None:
             response["headers"] = {AGAIN_HEADER: {"$ref": f"#/components/headers/{AGAIN_HEADER}"}}
     is_open = not operation.get("security")
     for status, (name, _) in _REFUSALS.items():
-        if (status in _ON_POST_ALONE and not posts and "statement" not in operation["operationId"]) or (
-            is_open and status in (401, 403, 404)
-        ):
+        if is_open and status in _OF_KEYS:
+            continue
+        if status in _ON_POST_ALONE and not posts and operation["summary"] not in _REFUSING_READS:
             continue
         responses[status] = {"$ref": f"#/components/responses/{name}"}
     operation["responses"] = {str(status): responses[status] for status in sorted(responses, key=int)}

@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 
 import people
+import settling
 import venues
-from mtok.calendar import parse_instant
-from mtok.market.contracts import Posted
+from mtok.calendar import format_date, parse_date, parse_instant
+from mtok.market.commands import Command
+from mtok.market.contracts import Marked, Posted
 from mtok.market.proposals import Nonces
 from mtok.market.references import Reference
-from mtok.settlement.people import Role
+from mtok.settlement.people import SYSTEM, Role
 
 RUN = parse_instant("2026-06-22T15:00:00Z")
 MINUTE = 60_000_000
@@ -117,3 +119,48 @@ def booked(clock: venues.Clock, who: Any) -> str:
     posted = Posted(buyer=int(margin), seller=int(margin))
     trading.give(who.treasury, "contract", "activate", identity, posted)
     return identity
+
+
+def marked(clock: venues.Clock, place: int, value: int) -> Any:
+    """Keep the mark of a day, so many after 22 June, that has just been published; return it."""
+    from mtok.settlement import review
+    from mtok.venue.database.books import by_time, keep_one
+
+    now, date = clock(), format_date(parse_date("2026-06-22") + place)
+    proposed = settling.proposed(settling.found(settling.source(date, value)), now)
+    approved = settling.approved(proposed, now)
+    published = review.publish(
+        approved, actor=settling.PUBLISHER, now=now, log_index=place + 7, rules=settling.RULES
+    )
+    version = None
+    for one in (proposed, approved, published):
+        version = keep_one(one, version, by_time(now), f"m{date}")
+    return published
+
+
+def matured(clock: venues.Clock, identity: str, value: int) -> None:
+    """Keep a locked mark of every day of August, all of one value, and let the contract mature."""
+    from mtok.settlement import review
+    from mtok.venue import trading
+    from mtok.venue.database import giving
+    from mtok.venue.database.books import by_time, keep_one
+
+    first = parse_date("2026-08-01") - parse_date("2026-06-22")
+    locked = []
+    for place in range(first, first + 31):
+        clock.set(f"{format_date(parse_date('2026-06-23') + place)}T18:00:00Z")
+        mark = marked(clock, place, value)
+        assert mark.dispute_until is not None
+        final = review.lock(mark, actor=SYSTEM, now=mark.dispute_until)
+        keep_one(final, 2, by_time(clock()), f"m{mark.date}")
+        locked.append(final)
+    clock.set("2026-09-08T12:00:00Z")
+    command = Command(
+        kind="contract",
+        command="mature",
+        id=identity,
+        actor=SYSTEM,
+        at=clock(),
+        details=Marked(marks=tuple(locked)),
+    )
+    giving.give(command, trading.surroundings())

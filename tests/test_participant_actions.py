@@ -262,6 +262,61 @@ def test_a_day_of_the_window_without_a_mark_is_agreed_on(clock: venues.Clock, wh
     assert told.contract(who.buyer, identity)["agreed"] == [{"date": "2026-08-03", "price": "12.400000"}]
 
 
+def test_both_sides_ask_for_other_terms_and_the_desk_gives_them(clock: venues.Clock, who: Any) -> None:
+    from mtok.venue import amending
+    from mtok.venue.participants import actions, told
+
+    free = ASKED | FIRM | {"limit": "12.6"}
+    buy = actions.submit(who.buyer, free)
+    sell = actions.submit(who.seller, free | {"side": "sell", "limit": "12.1"})
+    identity = participating.matched(clock, who, buy, sell)
+    digest = told.terms(who.buyer, identity)["digest"]
+    wanted = {"digest": digest, "price": "12.4", "lots": "20"}
+    with pytest.raises(Refused) as refused:
+        actions.ask(who.buyer, identity, wanted | {"digest": "0" * 64})
+    assert refused.value.code == "digest_stale"
+    actions.ask(who.buyer, identity, wanted)
+    assert told.terms(who.buyer, identity)["asked"] == {"price": "12.400000", "lots": 20}
+    assert told.terms(who.seller, identity)["asked"] is None
+    actions.ask(who.seller, identity, wanted)
+    [asked] = amending.asked(identity)
+    amending.amend(who.desk, identity, asked.wanted)
+    found = told.terms(who.seller, identity)
+    assert (found["terms"]["price"], found["terms"]["lots"], found["asked"]) == ("12.400000", "20", None)
+
+
+def test_a_mark_is_disputed_by_a_party_to_a_contract_on_it(clock: venues.Clock, who: Any) -> None:
+    from mtok.venue.participants import actions, told
+    from mtok.venue.participants.given import FieldsInvalid
+
+    identity = participating.booked(clock, who)
+    clock.set("2026-06-23T18:00:00Z")
+    participating.marked(clock, 0, 12_500_000)
+    [mark] = told.marks(who.buyer, identity)
+    assert (mark["date"], mark["price"], mark["can_be_disputed"]) == ("2026-06-22", "12.500000", True)
+    said = {
+        "date": "2026-06-22",
+        "price": "12.4",
+        "reason": "Two models\nare missing.",
+        "evidence": ["e" * 64],
+    }
+    with pytest.raises(FieldsInvalid):
+        actions.dispute(who.buyer, identity, said | {"evidence": ["e" * 63]})
+    with pytest.raises(Refused) as refused:
+        actions.dispute(who.buyer, identity, said | {"date": "2026-06-21"})
+    assert refused.value.code == "not_found"
+    with pytest.raises(Refused) as refused:
+        actions.dispute(who.buyer, identity, said | {"price": "12.5"})
+    assert refused.value.code == "value_invalid"
+    with pytest.raises(Refused) as refused:
+        actions.dispute(who.other, identity, said)
+    assert refused.value.code == "not_found"
+    actions.dispute(who.buyer, identity, said)
+    [mine], [theirs] = told.marks(who.buyer, identity), told.marks(who.seller, identity)
+    assert (mine["state"], mine["your_price"]) == ("disputed", "12.400000")
+    assert (theirs["state"], theirs["your_price"], theirs["can_be_disputed"]) == ("disputed", None, False)
+
+
 def test_references_say_why_they_are_not_offered(who: Any) -> None:
     from mtok.venue.participants import told
 

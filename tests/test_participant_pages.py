@@ -1,4 +1,4 @@
-"""The participants' pages: the whole path with forms alone, what a form refuses, and what is not theirs as missing."""
+"""The participants' pages: the whole path with forms alone, what a form refuses, what is not yours as if missing."""
 
 from __future__ import annotations
 
@@ -43,11 +43,15 @@ class Browser:
 
         self._login = Login.objects.get(pk=principal.login)
         self._client = Client(headers={"host": "localhost"})
-        self._client.force_login(self._login)
+        self.sign_in()
         if enrolled:
             Authenticator.objects.get_or_create(
                 user=self._login, type=Authenticator.Type.TOTP, defaults={"data": {"secret": "x"}}
             )
+
+    def sign_in(self) -> None:
+        """Begin a session; an hour without a request ends one."""
+        self._client.force_login(self._login)
 
     def step_up(self) -> None:
         """Show the second factor now."""
@@ -61,7 +65,7 @@ class Browser:
     def get(self, path: str) -> Any:
         return self._client.get(f"/venue{path}")
 
-    def post(self, path: str, **fields: str) -> Any:
+    def post(self, path: str, **fields: Any) -> Any:
         return self._client.post(f"/venue{path}", fields)
 
 
@@ -88,6 +92,8 @@ def test_the_whole_path_by_forms(clock: venues.Clock, who: Any) -> None:
     sell = asked(seller, side="sell")
     assert "With the desk" in text_of(buyer.get(buy))
     identity = participating.matched(clock, who, buy.split("/")[-1], sell.split("/")[-1])
+    buyer.sign_in()
+    seller.sign_in()
     listed = text_of(buyer.get("/terms"))
     assert f"/venue/terms/{identity}" in listed
     terms = text_of(buyer.get(f"/terms/{identity}"))
@@ -187,6 +193,7 @@ def test_the_buttons_of_a_request(clock: venues.Clock, who: Any) -> None:
     assert address(buyer.post(f"/requests/{identity}/amend", **fields)) == f"/requests/{identity}"
     assert told.request(who.buyer, identity)["lots"] == 20
     clock.set("2026-06-22T15:30:00Z")
+    buyer.sign_in()
     page = text_of(buyer.post(f"/requests/{identity}/amend", **fields), 422)
     assert "terms may be on their way" in page
     assert address(buyer.post(f"/requests/{identity}/cancel")).startswith("/requests/")
@@ -210,6 +217,61 @@ def test_both_sides_end_a_contract_by_forms(clock: venues.Clock, who: Any) -> No
     ended = text_of(seller.get(f"/contracts/{identity}"))
     assert "Terminated." in ended
     assert "−386.00 USD" in ended  # (12.3456 − 12.5) · 2,500, to the seller
+
+
+def test_other_terms_are_asked_for_by_a_form(clock: venues.Clock, who: Any) -> None:
+    from mtok.venue.participants import actions, told
+
+    buy = actions.submit(who.buyer, ASKED | FIRM)
+    sell = actions.submit(who.seller, ASKED | FIRM | {"side": "sell"})
+    identity = participating.matched(clock, who, buy, sell)
+    buyer = Browser(who.buyer)
+    form = text_of(buyer.get(f"/terms/{identity}/ask"))
+    assert 'name="price" value="12.345600"' in form
+    digest = told.terms(who.buyer, identity)["digest"]
+    wrong = text_of(buyer.post(f"/terms/{identity}/ask", digest=digest, price="x", lots="5"), 422)
+    assert "is no price" in wrong
+    address(buyer.post(f"/terms/{identity}/ask", digest=digest, price="12.3456", lots="5"))
+    assert "Your side asks for 12.345600 and 5 lots instead" in text_of(buyer.get(f"/terms/{identity}"))
+    assert "5 lots instead" not in text_of(Browser(who.seller).get(f"/terms/{identity}"))
+
+
+def test_a_mark_is_disputed_by_a_form(clock: venues.Clock, who: Any) -> None:
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    from mtok.canonical import sha256_hex
+    from mtok.venue.database.models import MarkRow
+
+    identity = participating.booked(clock, who)
+    clock.set("2026-06-23T18:00:00Z")
+    participating.marked(clock, 0, 12_500_000)
+    buyer = Browser(who.buyer)
+    assert "Open to dispute" in text_of(buyer.get(f"/contracts/{identity}/dispute"))
+    fields: dict[str, Any] = {"date": "2026-06-22", "price": "12.4", "reason": HOSTILE}
+    missing = text_of(buyer.post(f"/contracts/{identity}/dispute", **fields), 422)
+    assert "nothing is given" in missing
+    assert "<script>alert" not in missing
+    fields["evidence"] = SimpleUploadedFile("evidence.csv", b"a,b")
+    address(buyer.post(f"/contracts/{identity}/dispute", **fields))
+    assert "your side holds 12.400000 to be right" in text_of(buyer.get(f"/contracts/{identity}"))
+    assert "is disputed." in text_of(Browser(who.seller).get(f"/contracts/{identity}"))
+    assert sha256_hex(b"a,b") in MarkRow.objects.get(day__gt=0).record
+
+
+def test_a_matured_contract_has_a_statement(clock: venues.Clock, who: Any) -> None:
+    """(12.4456 − 12.3456) · 2,500 = 250.00 to the buyer, paid two business days after the last mark was locked."""
+    identity = participating.booked(clock, who)
+    participating.matured(clock, identity, 12_445_600)
+    for principal in (who.buyer, who.seller):
+        page = text_of(Browser(principal).get(f"/contracts/{identity}/statement"))
+        assert "final value 12.445600" in page
+        assert "<dt>All in all to the buyer</dt><dd>250.00 USD</dd>" in page
+        assert page.count('<td class="n">12.445600</td>') == 31
+    said = Browser(who.buyer).get(f"/contracts/{identity}/statement.json").json()
+    assert (said["amount_to_buyer"], len(said["marks"])) == ("250.00", 31)
+    contract = text_of(Browser(who.seller).get(f"/contracts/{identity}"))
+    assert "<dt>All in all to you</dt><dd>−250.00 USD</dd>" in contract
+    assert f"/venue/contracts/{identity}/statement" in contract
 
 
 def test_margin_days_are_told_from_ones_own_side(clock: venues.Clock, who: Any) -> None:
@@ -253,6 +315,8 @@ GETS = (
     "/contracts/{}",
     "/contracts/{}/agree",
     "/contracts/{}/terminate",
+    "/contracts/{}/dispute",
+    "/terms/{}/ask",
     "/contracts/{}/confirmation",
     "/contracts/{}/statement",
     "/contracts/{}/fpml.json",
@@ -262,6 +326,8 @@ POSTS = (
     *((f"/requests/{{}}/{name}", {}) for name in ("confirm", "pause", "resume", "cancel")),
     ("/terms/{}/approve", {"digest": "0" * 64}),
     ("/terms/{}/decline", {}),
+    ("/terms/{}/ask", {"digest": "0" * 64, "price": "12.4", "lots": "5"}),
+    ("/contracts/{}/dispute", {"date": "2026-08-03", "price": "12.4", "reason": "x", "evidence": "y"}),
     ("/contracts/{}/contact", {}),
     ("/contracts/{}/agree", {"date": "2026-08-03", "price": "12.4"}),
     ("/contracts/{}/terminate", {"price": "12.4"}),
@@ -339,6 +405,8 @@ def test_a_user_and_an_approver_see_what_is_theirs_to_do(clock: venues.Clock, wh
     clockwork.make_runs(clock())
     [proposal] = ProposalRow.objects.all()
     trading.give(who.desk, "proposal", "send", proposal.pk, Nonces(buyer="11" * 32, seller="22" * 32))
+    user.sign_in()
+    approver.sign_in()
     assert "Approve…" in text_of(approver.get(f"/terms/{proposal.pk}"))
     assert "Approve…" not in text_of(user.get(f"/terms/{proposal.pk}"))
     assert user.get(f"/terms/{proposal.pk}/approve").status_code == 404

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
@@ -192,6 +193,7 @@ GETS = (
     "/contracts/{}/contact",
     "/contracts/{}/confirmation",
     "/contracts/{}/fpml",
+    "/contracts/{}/marks",
     "/contracts/{}/statement",
 )
 POSTS = (
@@ -199,6 +201,11 @@ POSTS = (
     *((f"/requests/{{}}/{name}", None) for name in ("confirm", "pause", "resume", "cancel")),
     ("/terms/{}/approve", {"digest": "0" * 64}),
     ("/terms/{}/decline", None),
+    ("/terms/{}/ask", {"digest": "0" * 64, "price": "12.4", "lots": 5}),
+    (
+        "/contracts/{}/dispute",
+        {"date": "2026-08-03", "price": "12.4", "reason": "It differs.", "evidence": ["e" * 64]},
+    ),
     ("/contracts/{}/agree", {"date": "2026-08-03", "price": "12.4"}),
     ("/contracts/{}/terminate", {"price": "12.4"}),
 )
@@ -328,3 +335,33 @@ def test_answers_are_as_described(clock: venues.Clock, who: Any) -> None:
 def test_the_committed_description_is_the_served_one() -> None:
     served = Client(headers={"host": "localhost"}).get("/venue/api/openapi.json").json()
     assert json.loads(DOCUMENT.read_text()) == served, f"renew it: {RENEW}"
+
+
+DOCS = (Path(__file__).parents[1] / "docs" / "venue-api.md").read_text("utf-8")
+SOURCE = Path(__file__).parents[1] / "src" / "mtok" / "venue"
+
+
+def test_every_operation_stands_in_the_document() -> None:
+    from mtok.venue.participants.api.venue import api
+
+    listed: set[tuple[str, str]] = set()
+    for row in re.findall(r"^\| (`(?:GET|POST) [^|]+) \|", DOCS, re.MULTILINE):
+        kind = base = ""
+        for method, path in re.findall(r"`(?:(GET|POST) )?(/[^`]+)`", row):
+            kind = method or kind
+            base = path if method else base
+            whole = path if method else f"{base.rpartition('/')[0]}{path}"
+            listed.add((kind.lower(), f"/venue/api{whole}".replace("{id}", "{identity}")))
+    paths = api.get_openapi_schema()["paths"]
+    assert listed == {(method, path) for path, methods in paths.items() for method in methods}
+
+
+def test_every_refusal_of_this_layer_stands_in_the_document() -> None:
+    files = [*(SOURCE / "participants").rglob("*.py"), SOURCE / "database" / "answering.py"]
+    raised = {
+        code
+        for file in files
+        for code in re.findall(r'(?:Refused|BadCall|BadInput|__init__)\(\s*"(\w+)"', file.read_text("utf-8"))
+    }
+    assert raised >= {"not_found", "scope_missing", "key_invalid", "idempotency_key_reused", "fields_invalid"}
+    assert {code for code in raised if f"`{code}`" not in DOCS} == set()

@@ -22,8 +22,8 @@ from asking import ask
 from participating import ASKED, FIRM
 from test_venue_api import CODE, MISSING
 
-OPERATIONS = 24
-KEYS = '''"""What is sent with a sound key is sent with one of its own: else it is the same again."""
+OPERATIONS = 27
+KEYS = '''"""What is sent with a sound key is sent with one of its own: else all would be the first one's again."""
 
 import re
 import uuid

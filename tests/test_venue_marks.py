@@ -144,7 +144,7 @@ def test_the_worked_example_to_the_cent(venue: MarkedVenue, monkeypatch: pytest.
         made = venue.approved(line.date)
         assert made.mark.level == ("F3" if line.date == example.CARRIED else "F0")
         assert venue.tick() | {"runs": 0} == dict.fromkeys(
-            ("draws", "runs", "time", "lapsed", "margin", "matured", "log", "mails"), 0
+            ("draws", "runs", "time", "lapsed", "margin", "matured", "log", "mails", "sessions"), 0
         ) | {"marks": venue_marks(venue, line.date)}
         venue.clock.pass_seconds(5 * 3600)
         assert venue.tick()["margin"] == 1

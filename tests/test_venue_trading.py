@@ -46,15 +46,15 @@ def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[venues.Cl
         yield clock
 
 
-def submitted(principal: Any, name: str, side: Side, lots: int = 25) -> None:
+def submitted(principal: Any, name: str, side: Side, lots: int = 25, **fields: Any) -> None:
     """Draft and submit a request."""
     from mtok.venue import trading
 
-    drafted(principal, name, side, lots)
+    drafted(principal, name, side, lots, **fields)
     trading.give(principal, "request", "submit", name)
 
 
-def drafted(principal: Any, name: str, side: Side, lots: int = 25) -> None:
+def drafted(principal: Any, name: str, side: Side, lots: int = 25, **fields: Any) -> None:
     """Draft a request."""
     from mtok.venue import trading
 
@@ -67,9 +67,12 @@ def drafted(principal: Any, name: str, side: Side, lots: int = 25) -> None:
         side=side,
         lots=lots,
         maturity=month_number("2026-08"),
-        expires=parse_instant("2026-07-20T15:00:00Z"),
-        firm_until=parse_instant("2026-07-20T15:00:00Z"),
-        limit=PRICE,
+        **{
+            "expires": parse_instant("2026-07-20T15:00:00Z"),
+            "firm_until": parse_instant("2026-07-20T15:00:00Z"),
+            "limit": PRICE,
+        }
+        | fields,
     )
     trading.give(principal, "request", "draft", name, request)
 
@@ -162,3 +165,15 @@ def test_runs_that_were_missed_are_made_in_order(clock: venues.Clock) -> None:
     assert len(clockwork.make_runs(clock())) == 5
     assert clockwork.make_runs(clock()) == []
     assert len(runs.last_runs(0, 9)) == 6
+
+
+def test_a_request_that_expires_at_a_run_before_it_has_a_draw_stops_no_run(clock: venues.Clock) -> None:
+    from mtok.venue import clockwork, trading
+
+    user = people.person("User", Role.PARTICIPANT_USER, organisation=people.organisation("Alder"))
+    desk = people.person("Desk", Role.DESK)
+    submitted(user, "b", Side.BUY, expires=RUN)
+    trading.give(desk, "request", "accept", "b")
+    clock.instant = RUN + 60_000_000
+    assert clockwork.make_runs(clock())[-1] == RUN
+    assert trading.own(user)["request"][0]["state"] == "expired"

@@ -15,7 +15,7 @@ import pytest
 from test_venue_command import ADMINS, made, mtok, refused
 
 SCRIPT = "import sys; from mtok.cli import main; sys.exit(main())"
-STEPS = ["draws", "runs", "time", "lapsed", "marks", "margin", "matured", "log", "mails"]
+STEPS = ["draws", "runs", "time", "lapsed", "marks", "margin", "matured", "log", "mails", "sessions"]
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ from mtok.cli.publishing import keys
 from mtok.cli.serving import commands as serving_commands
 from mtok.cli.settle_lab import commands as settle_lab_commands
 from mtok.cli.venue import commands as venue_commands
+from mtok.cli.venue_demo import commands as venue_demo_commands
 from mtok.cli.venue_work import commands as venue_work_commands
 
 app = typer.Typer(
@@ -48,6 +49,7 @@ app.add_typer(settle_lab_commands)
 app.add_typer(agent_commands)
 app.add_typer(keys, name="keys")
 venue_commands.add_typer(venue_work_commands)
+venue_commands.add_typer(venue_demo_commands)
 app.add_typer(venue_commands, name="venue")
 
 

@@ -41,6 +41,9 @@ def serve(
     venue: Annotated[
         bool, typer.Option("--venue", help="With the accounts and the market that `mtok venue init` made.")
     ] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="With --venue: a venue to look at, as `mtok venue demo` makes it.")
+    ] = False,
     store: StorePath = None,
 ) -> None:
     """Serve the pages and the API of what a store has published.
@@ -50,6 +53,15 @@ def serve(
     """
     from mtok.cli.reading import named_store
 
+    if demo:
+        from mtok.cli.terminal import write_page
+        from mtok.cli.venue_demo import demo_page, make_demo, serve_demo
+
+        path = store or Path(tempfile.mkdtemp(prefix="mtok-venue-demo-"))
+        logins, now = make_demo(path)
+        write_page(demo_page({"store": str(path), "now": now, "logins": logins}))
+        serve_demo(path, host, port)
+        return
     start(named_store(store), host, port, workers, is_venue=venue)
 
 

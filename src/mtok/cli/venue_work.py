@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -13,7 +13,7 @@ from mtok.cli.live import LogForm
 from mtok.cli.options import AsJson, StorePath, answer
 
 if TYPE_CHECKING:
-    from mtok.venue.clockwork import Step
+    from mtok.venue.clockwork import Part, Step
 
 commands = typer.Typer()
 
@@ -31,6 +31,14 @@ def work(
     every: Annotated[
         int, typer.Option("--every", metavar="SECONDS", min=1, max=3600, help="Between two ticks.")
     ] = EVERY,
+    part: Annotated[
+        Literal["all", "market", "marks"],
+        typer.Option(
+            "--part",
+            metavar="PART",
+            help="marks: what takes the key of the public log, for whoever publishes; market: the rest.",
+        ),
+    ] = "all",
     log: LogForm = "auto",
     store: StorePath = None,
     as_json: AsJson = False,
@@ -50,7 +58,7 @@ def work(
     begin(path)
     refuse_unready()
     if once:
-        steps = _tick()
+        steps = _tick(part)
         content = {"steps": [_content(step) for step in steps]}
         answer(content, [_line(step) for step in steps], as_json=as_json)
         return
@@ -58,14 +66,14 @@ def work(
     said.info("begun", every=every)
     before: list[Step] = []
     while not ending.is_set():
-        steps = _tick()
+        steps = _tick(part)
         for step in _news(before, steps):
             (said.warning if step.refused else said.info)("done", **_content(step))
         before = steps
         ending.wait(every)
 
 
-def _tick() -> list[Step]:
+def _tick(part: Part) -> list[Step]:
     from django.db import close_old_connections
 
     from mtok.cli.publications import outside_head
@@ -73,7 +81,7 @@ def _tick() -> list[Step]:
     from mtok.venue.clockwork import tick
 
     close_old_connections()
-    return tick(place.now(), outside_head)
+    return tick(place.now(), outside_head, part)
 
 
 def _ending() -> threading.Event:

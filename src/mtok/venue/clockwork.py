@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 from mtok.calendar import DAY, parse_instant
 from mtok.errors import MtokError
@@ -32,6 +32,8 @@ from mtok.venue.mail import due
 from mtok.venue.mail.sending import Server
 from mtok.venue.mail.work import deliver_due
 from mtok.venue.opened import Opened
+
+Part = Literal["all", "market", "marks"]
 
 _MAILS_AT_ONCE: Final = 50
 """Mails of one tick, so that a slow server keeps nothing else waiting for long."""
@@ -84,7 +86,7 @@ def draw_roots(now: int) -> int:
     count = 0
     for row in RequestRow.objects.filter(state="live").order_by("pk"):
         request = KINDS[REQUEST].read(row.record)
-        if request.root is not None or request.accepted_at is None:
+        if request.root is not None or request.accepted_at is None or now >= request.expires:
             continue
         root = first_root(place.opened(), request.accepted_at, now)
         if root is not None:
@@ -103,8 +105,10 @@ class Step:
     refused: tuple[str, ...] = ()
 
 
-def tick(now: int, outside: Outside = nowhere) -> list[Step]:
+def tick(now: int, outside: Outside = nowhere, part: Part = "all") -> list[Step]:
     """Do everything that is due at an instant, in order, and return what was done.
+
+    part : `marks`, what needs the key of the public log, for whoever publishes; `market`, the rest; or `all`
 
     What fails for a while, as where another process holds the store, keeps nothing after it from being done; the next
     tick takes it up. outside : where the head of the log is remembered outside the store, by origin
@@ -121,7 +125,9 @@ def tick(now: int, outside: Outside = nowhere) -> list[Step]:
         ("mails", lambda: Step(name="mails", count=_deliver())),
         ("sessions", lambda: Step(name="sessions", count=clear_ended(now))),
     ]
-    return [_tried(name, do) for name, do in doings]
+    return [
+        _tried(name, do) for name, do in doings if part in ("all", "marks" if name == "marks" else "market")
+    ]
 
 
 def _tried(name: str, do: Callable[[], Step]) -> Step:

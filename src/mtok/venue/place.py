@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import Final
@@ -14,6 +15,7 @@ from mtok.calendar import parse_instant
 from mtok.venue.environment import environment
 from mtok.venue.opened import Opened, Opening
 
+_MADE_TO_BE: Final[ContextVar[int | None]] = ContextVar("made_to_be", default=None)
 _BEGUN_WITH: Final[ContextVar[Opened | None]] = ContextVar("begun_with", default=None)
 
 
@@ -43,8 +45,23 @@ class OneOpening:
 
 
 def now() -> int:
-    """Return the instant it is, or that MTOK_NOW says."""
-    return _clock()
+    """Return the instant it is, or that MTOK_NOW says, or that it is made to be (`at`)."""
+    return _MADE_TO_BE.get() or _clock()
+
+
+@contextmanager
+def at(instant: int) -> Iterator[None]:
+    """Let it be an instant within: what the demonstration does in the past."""
+    made = _MADE_TO_BE.set(instant)
+    try:
+        yield
+    finally:
+        _MADE_TO_BE.reset(made)
+
+
+def on_their_clocks() -> int:
+    """Return the instant that people's own clocks show, which MTOK_NOW does not stop: codes of apps go by them."""
+    return time.time_ns() // 1_000 if environment().now else _clock()
 
 
 def _clock() -> int:

@@ -6,9 +6,9 @@ theirs to do is said by the core's tables.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
+from mtok.calendar import format_date
 from mtok.market.agreements import Agreed, Agreement
 from mtok.market.book import CONTRACT, PROPOSAL, REQUEST
 from mtok.market.confirmation import Openings
@@ -17,14 +17,16 @@ from mtok.market.cycle import run_of
 from mtok.market.months import first_day
 from mtok.market.requests import Amendment, Request
 from mtok.settlement.guards import refuse_without_step_up
-from mtok.settlement.marks import Mark
+from mtok.settlement.machines import Refused
 from mtok.settlement.people import PARTICIPANTS, Role
 from mtok.settlement.specification import Specification, specification
-from mtok.venue import place, trading
+from mtok.venue import amending, marking, place, trading
 from mtok.venue.accounts.models import new_id
 from mtok.venue.accounts.principals import Principal
-from mtok.venue.database.models import Intention, MarkRow
-from mtok.venue.database.records import KINDS, MARK, details_of
+from mtok.venue.amending import Wanted
+from mtok.venue.database import marks
+from mtok.venue.database.models import Intention
+from mtok.venue.database.records import details_of
 from mtok.venue.participants import given as reading
 from mtok.venue.participants.given import Given
 
@@ -126,6 +128,15 @@ def decline(principal: Principal, identity: str) -> None:
     trading.give(principal, PROPOSAL, "decline", identity)
 
 
+def ask(principal: Principal, identity: str, given: Given) -> None:
+    """Ask, for one's side, for other terms; the desk gives them where the other side asks for the same.
+
+    Raises FieldsInvalid, Refused as `mtok.venue.amending.ask`.
+    """
+    digest, price, lots = reading.asked_terms(given)
+    amending.ask(principal, identity, Wanted(price=price, lots=lots, terms_sha256=digest))
+
+
 # ---- what both sides of a contract agree on
 
 
@@ -163,6 +174,22 @@ def _said(principal: Principal, identity: str, command: str, value: int, day: in
     return trading.in_time(work)
 
 
+def dispute(principal: Principal, identity: str, given: Given) -> None:
+    """Dispute a mark that a contract depends on. Raises FieldsInvalid, Refused as `mtok.venue.marking.dispute`."""
+    said = reading.disputed(given)
+
+    def work() -> None:
+        terms = contract_of(principal, identity).terms
+        found = marks.last_kept(terms.reference, terms.methodology, said.day, said.day)
+        if not found or found[0].mark.log_index is None:
+            raise Refused(
+                "not_found", f"there is no mark of {format_date(said.day)}", "See the contract's marks."
+            )
+        marking.dispute(principal, found[0].id, said.own_value, said.reason, said.evidence)
+
+    trading.in_time(work)
+
+
 def contract_of(principal: Principal, identity: str) -> Contract:
     """Return a contract as the core knows it. Raises Refused (`not_found`) for what a principal may not see."""
     return booked_contract(principal, identity)[0]
@@ -179,8 +206,12 @@ def booked_contract(principal: Principal, identity: str) -> tuple[Contract, Open
 
 def _agreed(contract: Contract, value: int, day: int | None) -> Agreed:
     said = Agreement(contract=contract.id, terms_sha256=contract.terms.sha256, value=value, day=day)
-    marks = [one for one in marks_of(contract) if one.day == day]
-    return Agreed(agreement=said, first_sha256=said.sha256, second_sha256=said.sha256, marks=tuple(marks))
+    own = (
+        ()
+        if day is None
+        else tuple(marks.marks_of(contract.terms.reference, contract.terms.methodology, day, day))
+    )
+    return Agreed(agreement=said, first_sha256=said.sha256, second_sha256=said.sha256, marks=own)
 
 
 def _first(principal: Principal, identity: str, command: str, details: Agreed) -> Intention | None:
@@ -190,10 +221,3 @@ def _first(principal: Principal, identity: str, command: str, details: Agreed) -
         if one.command == command and one.details == said and one.party != principal.party:
             return one
     return None
-
-
-def marks_of(contract: Contract) -> Sequence[Mark]:
-    """Return every mark of a contract's reference and methodology, all versions, by day."""
-    terms = contract.terms
-    rows = MarkRow.objects.filter(reference=terms.reference, methodology=terms.methodology)
-    return [KINDS[MARK].read(row.record) for row in rows.order_by("day", "mark_version")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -36,6 +37,14 @@ class Written(forms.CharField):
         """Take everything."""
 
 
+class WrittenFile(forms.FileField):
+    """A file as it was sent."""
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        """Take everything, nothing too."""
+        return data
+
+
 class RequestForm(forms.Form):
     """A request. Nothing is required or checked here; `told_wrong` says what `given` and the core refuse."""
 
@@ -54,8 +63,8 @@ class RequestForm(forms.Form):
     limit = forms.CharField(
         required=False,
         label="Price limit, USD per million output tokens",
-        help_text="The worst price you would take. Nobody is shown it before there are terms; their price is made of "
-        "it: the middle of both limits, or the only one given. Without any it is the last mark.",
+        help_text="The worst price you would take. Nobody is shown it before there are terms; their price is made "
+        "of it: the middle of both limits, or the only one given. Without any it is the last mark.",
         widget=forms.TextInput(attrs=_PRICE),
     )
     firm_until = forms.CharField(
@@ -153,7 +162,47 @@ class DayForm(PriceForm):
     """A day and what it is worth."""
 
     date = Written(label="Day", widget=forms.TextInput(attrs=_DATE))
-    field_order = ("date", "price")
+    field_order: tuple[str, ...] = ("date", "price")
+
+
+class OtherTermsForm(forms.Form):
+    """A price and a size to ask for instead."""
+
+    digest = Written(widget=forms.HiddenInput)
+    price = Written(label="Price, USD per million output tokens", widget=forms.TextInput(attrs=_PRICE))
+    lots = Written(label="Size in lots", widget=forms.TextInput(attrs=_NUMBER))
+
+    def written(self) -> dict[str, object]:
+        """Return what was written, by field."""
+        self.is_valid()
+        return {name: self.cleaned_data.get(name, "") for name in self.fields}
+
+
+class DisputeForm(DayForm):
+    """A dispute of a mark: which day, the value held to be right, why, and what shows it."""
+
+    reason = Written(label="Why", widget=forms.Textarea(attrs={"rows": 4}))
+    evidence = WrittenFile(
+        label="What shows it",
+        help_text="A file. The venue keeps its sha256 alone, so keep the file.",
+    )
+    field_order = ("date", "price", "reason", "evidence")
+
+    def written(self) -> dict[str, object]:
+        """Return what was written, by field; of the file its digest."""
+        self.is_valid()
+        found: dict[str, object] = {
+            name: self.cleaned_data.get(name, "") for name in ("date", "price", "reason")
+        }
+        file = self.cleaned_data.get("evidence")
+        return {**found, "evidence": [_sha256(file)] if file else ""}
+
+
+def _sha256(file: Any) -> str:
+    found = hashlib.sha256()
+    for chunk in file.chunks():
+        found.update(chunk)
+    return found.hexdigest()
 
 
 def told_wrong(form: forms.Form, error: FieldsInvalid | Refused) -> None:

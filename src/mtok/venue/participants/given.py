@@ -17,6 +17,7 @@ from mtok.errors import BadInput
 from mtok.market.cycle import run_of
 from mtok.market.margin import Side
 from mtok.market.months import month_number
+from mtok.settlement.review import REASON_MAX
 from mtok.settlement.specification import Specification
 from mtok.settlement.values import PRICE_PLACES, Style
 
@@ -29,6 +30,7 @@ SHOWN_MAX: Final = 60
 
 DIGEST_CHARS: Final = 64
 _REFERENCE_MAX: Final = 220
+_EVIDENCE_MAX: Final = 10
 _PRICE: Final = re.compile(rf"[0-9]{{1,9}}(\.[0-9]{{1,{PRICE_PLACES}}})?", re.ASCII)
 _WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 _DIGEST: Final = re.compile(rf"[0-9a-f]{{{DIGEST_CHARS}}}", re.ASCII)
@@ -49,6 +51,10 @@ FIELD_OF: Final[Mapping[str, str]] = {
     "value_invalid": "price",
     "day_outside": "date",
     "mark_exists": "date",
+    "limit_broken": "price",
+    "size_broken": "lots",
+    "reason_invalid": "reason",
+    "evidence_missing": "evidence",
 }
 """The field that a refusal of the core is about."""
 
@@ -205,6 +211,41 @@ def agreed_day(given: Given) -> tuple[int, int]:
     return found
 
 
+def asked_terms(given: Given) -> tuple[str, int, int]:
+    """Return digest, price and lots of terms that are asked for instead. Raises FieldsInvalid."""
+    reading = Reading(given, ("digest", "price", "lots"))
+    found = (
+        reading.needed("digest", _digest, ""),
+        reading.needed("price", _price, 0),
+        reading.needed("lots", _whole, 0),
+    )
+    reading.finish()
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disputed:
+    """What is said against a mark. own_value : 10⁻⁶ USD per million tokens · evidence : sha256 of what is attached"""
+
+    day: int
+    own_value: int
+    reason: str
+    evidence: tuple[str, ...]
+
+
+def disputed(given: Given) -> Disputed:
+    """Return a dispute as it was written. Raises FieldsInvalid."""
+    reading = Reading(given, ("date", "price", "reason", "evidence"))
+    found = Disputed(
+        day=reading.needed("date", _day, 0),
+        own_value=reading.needed("price", _price, 0),
+        reason=reading.needed("reason", _prose, ""),
+        evidence=reading.needed("evidence", _digests, ()),
+    )
+    reading.finish()
+    return found
+
+
 # ---- the forms a field can have
 
 
@@ -240,6 +281,17 @@ def _digest(found: object) -> str:
             f"{DIGEST_CHARS} hexadecimal digits in small letters, as the terms show them.",
         )
     return text
+
+
+def _digests(found: object) -> tuple[str, ...]:
+    if not isinstance(found, list) or not 0 < len(found) <= _EVIDENCE_MAX:
+        raise _Field("no list of digests", f"A list of 1 to {_EVIDENCE_MAX}: the sha256 of each file.")
+    return tuple(map(_digest, found))
+
+
+def _prose(found: object) -> str:
+    text = " ".join(found.split()) if isinstance(found, str) else found
+    return _text(text, REASON_MAX)
 
 
 def _text(found: object, longest: int) -> str:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from mtok.calendar import format_date, format_instant
+from mtok.calendar import day_of, format_date, format_instant
 from mtok.market import confirmation as documents
 from mtok.market.book import CONTRACT, PROPOSAL, REQUEST
 from mtok.market.cycle import next_run, slot_end
@@ -20,11 +20,13 @@ from mtok.market.months import month_text
 from mtok.market.references import refusal
 from mtok.market.statement import statement
 from mtok.settlement.machines import Refused
+from mtok.settlement.marks import Mark
 from mtok.settlement.specification import specification, specification_text
 from mtok.settlement.values import amount_text, price_text
-from mtok.venue import place, trading
+from mtok.venue import amending, place, trading
 from mtok.venue.accounts.contacts import open_counterparty
 from mtok.venue.accounts.principals import Principal
+from mtok.venue.database import marks as kept_marks
 from mtok.venue.database import references as published
 from mtok.venue.database.models import Intention
 from mtok.venue.environment import venue_environment
@@ -45,12 +47,12 @@ def request(principal: Principal, identity: str) -> Json:
 
 def all_terms(principal: Principal) -> list[Json]:
     """Return all terms that a participant was ever sent."""
-    return [terms_json(one) for one in _own(principal, PROPOSAL)]
+    return [terms_json(one, principal) for one in _own(principal, PROPOSAL)]
 
 
 def terms(principal: Principal, identity: str) -> Json:
     """Return terms. Raises Refused (`not_found`)."""
-    return terms_json(_seen(principal, PROPOSAL, identity))
+    return terms_json(_seen(principal, PROPOSAL, identity), principal)
 
 
 def canonical_terms(principal: Principal, identity: str) -> bytes:
@@ -80,7 +82,17 @@ def contract(principal: Principal, identity: str) -> Json:
 def settlement_statement(principal: Principal, identity: str) -> Json:
     """Return the settlement statement of a contract. Raises Refused: `not_found`, `not_final`."""
     found = actions.contract_of(principal, identity)
-    return statement(found, actions.marks_of(found))
+    window = found.terms.exposure.window
+    own = kept_marks.marks_of(found.terms.reference, found.terms.methodology, window.first, window.last)
+    return statement(found, own)
+
+
+def marks(principal: Principal, identity: str) -> list[Json]:
+    """Return the marks in the log that a contract looks at, from its booking on. Raises Refused (`not_found`)."""
+    found = actions.contract_of(principal, identity)
+    first, last = day_of(found.booked_at), found.terms.exposure.window.last
+    kept = kept_marks.last_kept(found.terms.reference, found.terms.methodology, first, last)
+    return [mark_json(one.mark, principal) for one in kept if one.mark.log_index is not None]
 
 
 def confirmation(principal: Principal, identity: str) -> Json:
@@ -166,7 +178,7 @@ def request_json(one: Json) -> Json:
     }
 
 
-def terms_json(one: Json) -> Json:
+def terms_json(one: Json, principal: Principal) -> Json:
     """Return terms as text; of those that have ended without a contract nothing but that."""
     written = one.get("terms")
     return {
@@ -177,6 +189,7 @@ def terms_json(one: Json) -> Json:
         "terms": _optional(written, json.loads),
         "counterparty_class": one.get("counterparty_class"),
         "is_approved_by_you": bool(one.get("own_approval")),
+        "asked": _asked(one, principal),
         "counterparty": _counterparty(one),
     }
 
@@ -241,6 +254,25 @@ def day_json(day: MarginDay) -> Json:
     }
 
 
+def mark_json(mark: Mark, principal: Principal) -> Json:
+    """Return a mark; of a dispute what one's own side said alone."""
+    until, own = mark.dispute_until, mark.dispute
+    is_own = own is not None and own.party == principal.party
+    return {
+        "date": mark.date,
+        "price": price_text(mark.value),
+        "level": mark.level,
+        "version": mark.version,
+        "state": mark.state,
+        "log_index": mark.log_index,
+        "source_date": mark.source.date,
+        "quality": mark.source.quality,
+        "dispute_until": _optional(until, format_instant),
+        "can_be_disputed": mark.state == "published" and until is not None and place.now() < until,
+        "your_price": price_text(own.own_value) if is_own and own is not None else None,
+    }
+
+
 def closing_json(end: Closing) -> Json:
     """Return how a contract has ended."""
     return {
@@ -265,6 +297,12 @@ def clock_json() -> Json:
         "next_run": format_instant(run),
         "slot_end": format_instant(slot_end(run, rules)),
     }
+
+
+def _asked(one: Json, principal: Principal) -> Json | None:
+    """Return which other terms one's own side asks for."""
+    wanted = amending.own(principal, one["id"]) if one["shown_state"] == "terms" else None
+    return None if wanted is None else {"price": price_text(wanted.price), "lots": wanted.lots}
 
 
 def _counterparty(one: Json) -> Json | None:

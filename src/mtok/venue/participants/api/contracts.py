@@ -10,7 +10,7 @@ from ninja import Router
 from mtok.venue.participants import actions, told
 from mtok.venue.participants.api.asking import body, done, object_of, reader, shown
 from mtok.venue.participants.api.described import sent, with_code
-from mtok.venue.participants.api.schemas import Contact, Contract, DayValue, Half, Termination
+from mtok.venue.participants.api.schemas import Contact, Contract, DayValue, Dispute, Half, Mark, Termination
 
 router = Router(tags=["Contracts"])
 
@@ -51,6 +51,29 @@ def confirmation(request: HttpRequest, identity: str) -> HttpResponse:
 def fpml(request: HttpRequest, identity: str) -> HttpResponse:
     """Return the contract under the names of FpML and the ISDA CDM; no claim that their schemas would accept it."""
     return shown(told.as_fpml(reader(request), object_of(identity)))
+
+
+@router.get("/contracts/{identity}/marks", response=list[Mark], summary="The marks of a contract")
+def marks(request: HttpRequest, identity: str) -> HttpResponse:
+    """Return the marks in the log that a contract looks at, from its booking on, the last version of each day."""
+    return shown(told.marks(reader(request), object_of(identity)))
+
+
+@router.post(
+    "/contracts/{identity}/dispute",
+    response=list[Mark],
+    summary="Dispute a mark",
+    openapi_extra=sent(Dispute),
+)
+def dispute(request: HttpRequest, identity: str) -> HttpResponse:
+    """Dispute a mark that a contract depends on, with your own number and what shows it; the undisputed part moves."""
+    one, given = object_of(identity), body(request)
+
+    def work(principal: Any) -> Any:
+        actions.dispute(principal, one, given)
+        return told.marks(principal, one)
+
+    return done(request, work)
 
 
 @router.post(

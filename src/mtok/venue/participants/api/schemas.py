@@ -83,6 +83,13 @@ class Approval(_Sent):
     digest: Digest
 
 
+class OtherTerms(Approval):
+    """Which terms a side asks for instead of those with the digest."""
+
+    price: Price
+    lots: Lots
+
+
 class Termination(_Sent):
     """The price to end a contract at."""
 
@@ -93,6 +100,13 @@ class DayValue(Termination):
     """What a day of the window without a mark is worth."""
 
     date: Date
+
+
+class Dispute(DayValue):
+    """What is said against a mark. price : the value held to be right · evidence : the sha256 of what shows it"""
+
+    reason: Annotated[str, Field(description="One paragraph.", min_length=1, max_length=4000)]
+    evidence: Annotated[list[Digest], Field(min_length=1, max_length=10)]
 
 
 class LastRun(BaseModel):
@@ -137,6 +151,13 @@ class Counterparty(BaseModel):
     nonce: str
 
 
+class Asked(BaseModel):
+    """Which other terms your side asks for; whether the other side asks too is not said."""
+
+    price: Price
+    lots: int
+
+
 class Terms(BaseModel):
     """Terms sent to both sides. terms, digest : null once they have ended without a contract"""
 
@@ -147,6 +168,7 @@ class Terms(BaseModel):
     terms: dict[str, Any] | None
     counterparty_class: str | None
     is_approved_by_you: bool
+    asked: Asked | None
     counterparty: Counterparty | None
 
 
@@ -229,6 +251,22 @@ class Contract(BaseModel):
     said: list[Said]
     default_noticed_at: Instant | None
     closing: Closing | None
+
+
+class Mark(BaseModel):
+    """A mark in the log that a contract looks at. your_price : what your side holds to be right, where it disputes"""
+
+    date: Date
+    price: Price
+    level: str
+    version: int
+    state: str
+    log_index: int
+    source_date: Date
+    quality: str
+    dispute_until: Instant | None
+    can_be_disputed: bool
+    your_price: Price | None
 
 
 class Half(BaseModel):

@@ -10,7 +10,7 @@ from ninja import Router
 from mtok.venue.participants import actions, told
 from mtok.venue.participants.api.asking import JSON, body, done, object_of, reader, shown
 from mtok.venue.participants.api.described import sent, with_code
-from mtok.venue.participants.api.schemas import Approval, Terms
+from mtok.venue.participants.api.schemas import Approval, OtherTerms, Terms
 
 router = Router(tags=["Terms"])
 
@@ -54,6 +54,20 @@ def decline(request: HttpRequest, identity: str) -> HttpResponse:
 
     def work(principal: Any) -> Any:
         actions.decline(principal, one)
+        return told.terms(principal, one)
+
+    return done(request, work)
+
+
+@router.post(
+    "/terms/{identity}/ask", response=Terms, summary="Ask for other terms", openapi_extra=sent(OtherTerms)
+)
+def ask(request: HttpRequest, identity: str) -> HttpResponse:
+    """Ask for another price or size. Where the other side asks for the same the desk amends the terms for both."""
+    one, given = object_of(identity), body(request)
+
+    def work(principal: Any) -> Any:
+        actions.ask(principal, one, given)
         return told.terms(principal, one)
 
     return done(request, work)

@@ -16,13 +16,13 @@ from mtok.calendar import parse_date
 from mtok.canonical import canonical_bytes
 from mtok.settlement.machines import Refused
 from mtok.settlement.people import PARTICIPANTS, Role
-from mtok.venue.accounts.asking import in_role, see_other, stepped_up
+from mtok.venue.accounts.asking import in_role, second_factor, see_other, stepped_up
 from mtok.venue.accounts.principals import Principal
 from mtok.venue.api.written import download
 from mtok.venue.charts.axes import Days
 from mtok.venue.charts.panels import Line, Plot, plot
 from mtok.venue.participants import actions, told
-from mtok.venue.participants.forms import DayForm, PriceForm, told_wrong
+from mtok.venue.participants.forms import DayForm, DisputeForm, PriceForm, told_wrong
 from mtok.venue.participants.given import FieldsInvalid
 from mtok.venue.participants.words import CONTRACT_STATES, month_of_text, side_said
 from mtok.wording.figures import counted, day_text, trimmed
@@ -97,6 +97,36 @@ def terminate(request: HttpRequest, identity: str) -> HttpResponse:
     return _said(request, identity, PriceForm, actions.terminate, "End a contract before its time")
 
 
+@in_role(Role.PARTICIPANT_APPROVER)
+@second_factor
+@require_http_methods(["GET", "HEAD", "POST"])
+def dispute(request: HttpRequest, identity: str) -> HttpResponse:
+    """Return the form for a dispute, and of what was written the contract whose mark it is of."""
+    found = _shown(told.contract(request.principal, identity))
+    form = (
+        DisputeForm(request.POST, request.FILES)
+        if request.method == "POST"
+        else DisputeForm(initial=request.GET.dict())
+    )
+    if request.method == "POST":
+        try:
+            actions.dispute(request.principal, identity, form.written())
+        except (FieldsInvalid, Refused) as error:
+            told_wrong(form, error)
+        else:
+            messages.success(request, _DISPUTED)
+            return see_other(reverse("venue_contract", args=[identity]))
+    open_marks = [one for one in told.marks(request.principal, identity) if one["can_be_disputed"]]
+    content = {"title": "Dispute a mark", "form": form, "one": found, "marks": open_marks}
+    status = 422 if form.errors else 200
+    return render(request, "venue/participants/dispute.html", content, status=status)
+
+
+_DISPUTED: Final = (
+    "Disputed. What both numbers agree on is still moved; two people who did not make the mark decide."
+)
+
+
 def _said(
     request: HttpRequest,
     identity: str,
@@ -133,6 +163,12 @@ def _page(request: HttpRequest, identity: str, contact: str | None = None) -> Ht
         "plot": _plot(found),
         "plot_said": _plot_said(found),
         "may_agree": is_approver and found["state"] in _RUNNING,
+        "may_dispute": is_approver and found["state"] in _RUNNING,
+        "disputes": [
+            one
+            for one in told.marks(request.principal, identity)
+            if one["state"] == "disputed" or one["your_price"]
+        ],
         "has_statement": found["state"] in _WITH_STATEMENT,
     }
     return render(request, "venue/participants/contract.html", content)

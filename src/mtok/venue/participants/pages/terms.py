@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from mtok.settlement.machines import Refused
 from mtok.settlement.people import PARTICIPANTS, Role
 from mtok.venue.accounts.asking import in_role, second_factor, see_other, stepped_up
 from mtok.venue.api.written import download
 from mtok.venue.participants import actions, told
+from mtok.venue.participants.forms import OtherTermsForm, told_wrong
+from mtok.venue.participants.given import FieldsInvalid
 from mtok.venue.participants.words import TERMS_STATES, month_of_text, side_said
 
-_WAITING = "terms"
+_WAITING: Final = "terms"
 
 
 @in_role(*PARTICIPANTS)
@@ -58,6 +61,28 @@ def decline(request: HttpRequest, identity: str) -> HttpResponse:
     """Decline terms and return to the list."""
     actions.decline(request.principal, identity)
     return see_other(reverse("venue_terms"))
+
+
+@in_role(Role.PARTICIPANT_APPROVER)
+@second_factor
+@require_http_methods(["GET", "HEAD", "POST"])
+def ask(request: HttpRequest, identity: str) -> HttpResponse:
+    """Return the form for other terms, and of what was written the terms it was asked of."""
+    found = _shown(told.terms(request.principal, identity))
+    given = {"digest": found["digest"], **({} if found["terms"] is None else _usual(found["terms"]))}
+    form = OtherTermsForm(request.POST if request.method == "POST" else None, initial=given)
+    if request.method == "POST":
+        try:
+            actions.ask(request.principal, identity, form.written())
+            return see_other(reverse("venue_one_terms", args=[identity]))
+        except (FieldsInvalid, Refused) as error:
+            told_wrong(form, error)
+    content = {"title": "Ask for other terms", "form": form, "one": found}
+    return render(request, "venue/participants/ask.html", content, status=422 if form.errors else 200)
+
+
+def _usual(terms: dict[str, Any]) -> dict[str, str]:
+    return {"price": terms["price"], "lots": terms["lots"]}
 
 
 @in_role(*PARTICIPANTS)

@@ -1,0 +1,110 @@
+"""The demonstration: every state that can be shown is there, everybody's pages answer, and it is made once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any, Final
+
+import pytest
+
+from mtok.market.book import MACHINES
+from mtok.settlement import marks
+from mtok.settlement.machines import NEW
+
+CANNOT: Final = {
+    "request": {NEW},
+    "proposal": {NEW, "both_approved"},  # the second approval books in the same step
+    "contract": {
+        NEW,
+        "final_pending",  # these three: the earliest window ends with July, and the sample ends in June
+        "settled",
+        "closed",
+    },
+    "mark": {
+        NEW,
+        "upheld",  # a dispute is judged by two operators: it is there to be judged
+        "corrected",  # the sample has no later vintage of a day
+    },
+}
+"""States of which nothing can be shown, or nothing is; why."""
+
+PAGES: Final = {
+    "bea": ("requests", "terms", "contracts", "notifications", "specification"),
+    "dana": ("desk/", "desk/book", "desk/proposals", "desk/runs", "desk/notices"),
+    "toni": ("treasury/", "treasury/obligations"),
+    "pia": ("marks",),
+    "abel": ("marks",),
+    "auri": ("audit/", "audit/accounts", "audit/requests"),
+}
+
+LOOK: Final = """
+import json, sys
+from pathlib import Path
+from mtok.archive import Store
+from mtok.venue.demonstration.made import make
+logins = make(Store.open(Path(sys.argv[1])))
+from collections import defaultdict
+from django.test import Client
+from mtok.venue.accounts.factors import code_of, step_now
+from mtok.venue.checked import findings
+from mtok.venue.database.records import KINDS
+states = {kind: sorted(set(of.table.objects.values_list("state", flat=True))) for kind, of in KINDS.items()}
+answers = {}
+for login in logins:
+    name = login.address.partition("@")[0]
+    client = Client(headers={"host": "localhost"})
+    ask = lambda path, **form: (client.post if form else client.get)(path, form or None, secure=True, follow=True)
+    ask("/account/login/", login=login.address, password=login.password)
+    ask("/account/2fa/authenticate/", code=code_of(login.secret, step_now()))
+    for page in json.loads(sys.argv[2]).get(name, ["", ]):
+        answers[f"{name} {page}"] = ask(f"/venue/{page}").status_code
+print(json.dumps({"states": states, "answers": answers, "findings": [one.found for one in findings()]}))
+"""
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What there is in a demonstration, and how it came to be: `first` and `second`, what the command has said."""
+    store = tmp_path_factory.mktemp("demonstration") / "store"
+    environment = os.environ | {"MTOK_NOW": "2026-06-27T15:05:00Z", "MTOK_RATE_LIMIT": ""}
+    command = [sys.executable, "-m", "mtok", "venue", "demo", "--store", str(store), "--json"]
+    said = [subprocess.run(command, capture_output=True, text=True, check=False) for _ in range(2)]
+    assert [one.returncode for one in said] == [0, 0], said[0].stderr
+    looked = subprocess.run(
+        [sys.executable, "-c", LOOK, store, json.dumps(PAGES)],
+        env=environment | {"MTOK_STORE": str(store)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert looked.returncode == 0, looked.stderr
+    return json.loads(looked.stdout) | {
+        "first": json.loads(said[0].stdout),
+        "second": json.loads(said[1].stdout),
+    }
+
+
+@pytest.mark.long
+def test_every_state_that_can_be_shown_is_there(shown: dict[str, Any]) -> None:
+    machines = {**MACHINES, "mark": marks.MACHINE}
+    for kind, machine in machines.items():
+        assert set(shown["states"][kind]) == set(machine.states) - CANNOT[kind]
+
+
+@pytest.mark.long
+def test_what_is_there_follows_from_its_history(shown: dict[str, Any]) -> None:
+    assert shown["findings"] == []
+
+
+@pytest.mark.long
+def test_everybody_signs_in_and_their_pages_answer(shown: dict[str, Any]) -> None:
+    assert {page: status for page, status in shown["answers"].items() if status != 200} == {}
+    assert len(shown["first"]["logins"]) == 9
+
+
+@pytest.mark.long
+def test_a_second_start_shows_the_same(shown: dict[str, Any]) -> None:
+    assert shown["first"] == shown["second"]

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Request
 
@@ -58,9 +58,9 @@ def picture_of(name: str) -> Path | None:
 
 @dataclass
 class Person:
-    """Somebody with a browser. asked : pages that it asked for, method and path · seen : every page, as it came
+    """Somebody with a browser. asked : what it asked for, by method and path, with the fields it last sent
 
-    secret : of the app that shows codes, once there is one
+    seen : every page, as it came · secret : of the app that shows codes, once there is one
     """
 
     name: str
@@ -69,7 +69,7 @@ class Person:
     visit: Visit
     clock: venues.Clock
     secret: str = ""
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    asked: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
 
     @classmethod
@@ -218,13 +218,13 @@ class Person:
 
     # ---- pages asked for past the browser's window
 
-    def asks(self, method: str, path: str) -> tuple[int, str]:
+    def asks(self, method: str, path: str, fields: dict[str, str]) -> tuple[int, str]:
         """Return status and text of an address, its forms' tokens left out, without following where it leads."""
         address = f"{self.visit.site}{path}"
         if method == "POST":
             token = _TOKEN.search(self.visit.page.content())
             assert token is not None
-            form: dict[str, str | float | bool] = {"csrfmiddlewaretoken": token[1]}
+            form: dict[str, str | float | bool] = {**fields, "csrfmiddlewaretoken": token[1]}
             answer = self.context.request.post(address, form=form, max_redirects=0)
         else:
             answer = self.context.request.get(address, max_redirects=0)
@@ -232,4 +232,6 @@ class Person:
 
     def _asked_for(self, request: Request) -> None:
         if request.is_navigation_request():
-            self.asked.append((request.method, urlsplit(request.url).path))
+            is_form = "urlencoded" in request.headers.get("content-type", "")
+            fields = dict(parse_qsl(request.post_data or "")) if is_form else {}
+            self.asked[request.method, urlsplit(request.url).path] = fields

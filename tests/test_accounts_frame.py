@@ -92,6 +92,13 @@ def test_the_navigation_is_that_of_ones_roles(monkeypatch: pytest.MonkeyPatch) -
     assert "Run." not in text_of(client_of(made_login(email="b@example.com")).get("/venue/"))
 
 
+def test_a_page_is_in_the_navigation_once() -> None:
+    from mtok.venue.accounts import shown
+
+    names = [link.url_name for link in shown.LINKS]
+    assert [name for name in names if names.count(name) > 1] == []
+
+
 def answered(login: Login, view: asking.View, *, stepped_up_at: int | None = None) -> HttpResponse:
     """Give a view a request of a login."""
     request = RequestFactory(headers={"host": "localhost"}).get("/venue/x", {"a": "1"})

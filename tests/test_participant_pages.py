@@ -270,6 +270,8 @@ def test_a_matured_contract_has_a_statement(clock: venues.Clock, who: Any) -> No
     said = Browser(who.buyer).get(f"/contracts/{identity}/statement.json").json()
     assert (said["amount_to_buyer"], len(said["marks"])) == ("250.00", 31)
     contract = text_of(Browser(who.seller).get(f"/contracts/{identity}"))
+    assert "<strong>Final pending.</strong> Its last mark is locked" in contract
+    assert "<td>final pending</td>" in text_of(Browser(who.seller).get("/contracts"))
     assert "<dt>All in all to you</dt><dd>−250.00 USD</dd>" in contract
     assert f"/venue/contracts/{identity}/statement" in contract
 

@@ -109,12 +109,6 @@ LINKS: Final[list[Link]] = [
         roles=frozenset({Role.ADMIN}),
     ),
     Link(
-        name="Account log",
-        url_name="audit_accounts",
-        does="What happened to accounts.",
-        roles=frozenset({Role.ADMIN}),
-    ),
-    Link(
         name="Desk",
         url_name="desk",
         does="Requests to screen, runs, terms to send.",

@@ -83,10 +83,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         check=False,
     )
     assert looked.returncode == 0, looked.stderr
-    return json.loads(looked.stdout) | {
-        "first": json.loads(said[0].stdout),
-        "second": json.loads(said[1].stdout),
-    }
+    found: dict[str, Any] = json.loads(looked.stdout)
+    return found | {"first": json.loads(said[0].stdout), "second": json.loads(said[1].stdout)}
 
 
 @pytest.mark.long

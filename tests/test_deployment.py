@@ -171,19 +171,23 @@ def test_systemd_takes_every_unit(tmp_path: Path) -> None:
 
 
 def test_nginx_gives_each_host_its_own_addresses() -> None:
-    """Every address of participants and operators is on one host alone; the home and the accounts on both."""
+    """Every address of participants and of those who run the venue is on one host alone; the rest is on both."""
     import venues
 
     venues.configured()
-    import mtok.venue.urls_venue  # noqa: F401 (where the converters of addresses are made known)
+    from mtok.venue import urls_venue
+    from mtok.venue.accounts import urls_venue as accounts
     from mtok.venue.operators import urls as operators
     from mtok.venue.participants import urls as participants
 
+    assert urls_venue.urlpatterns
+    admins = [one for one in accounts.urlpatterns if one.name.startswith("admin_")]
+    members = [one for one in accounts.urlpatterns if one not in admins]
     text = (DEPLOY / "nginx.conf").read_text("utf-8")
     closed = [set(one.split("|")) for one in re.findall(r"\^/venue/\(([a-z|]+)\)", text)]
     of_operators, of_participants = (
-        {re.split(r"[/(?]", str(one.pattern).lstrip("^"))[0] for one in urls.urlpatterns}
-        for urls in (operators, participants)
+        {re.split(r"[/(?]", str(one.pattern).lstrip("^"))[0] for one in patterns}
+        for patterns in ([*operators.urlpatterns, *admins], [*participants.urlpatterns, *members])
     )
     assert closed == [of_operators, of_participants | {"api"}]
     assert text.count("location = /metrics { return 404; }") == 3

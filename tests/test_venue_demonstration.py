@@ -32,12 +32,15 @@ CANNOT: Final = {
 """States of which nothing can be shown, or nothing is; why."""
 
 PAGES: Final = {
-    "bea": ("requests", "terms", "contracts", "notifications", "specification"),
-    "dana": ("desk/", "desk/book", "desk/proposals", "desk/runs", "desk/notices"),
-    "toni": ("treasury/", "treasury/obligations"),
-    "pia": ("marks",),
-    "abel": ("marks",),
-    "auri": ("audit/", "audit/accounts", "audit/requests"),
+    "ada": ("/venue/", "/account/"),
+    "bo": ("/venue/", "/account/"),
+    "bea": ("/venue/", "/venue/requests", "/venue/terms", "/venue/contracts", "/venue/notifications"),
+    "sol": ("/venue/", "/venue/requests", "/venue/terms", "/venue/contracts", "/venue/notifications"),
+    "dana": ("/venue/", "/venue/desk/", "/venue/desk/book", "/venue/desk/proposals", "/venue/desk/runs"),
+    "toni": ("/venue/", "/venue/treasury/", "/venue/treasury/obligations"),
+    "pia": ("/venue/", "/venue/marks"),
+    "abel": ("/venue/", "/venue/marks"),
+    "auri": ("/venue/", "/venue/audit/", "/venue/audit/accounts", "/venue/audit/requests"),
 }
 
 LOOK: Final = """
@@ -56,11 +59,10 @@ answers = {}
 for login in logins:
     name = login.address.partition("@")[0]
     client = Client(headers={"host": "localhost"})
-    ask = lambda path, **form: (client.post if form else client.get)(path, form or None, secure=True, follow=True)
-    ask("/account/login/", login=login.address, password=login.password)
-    ask("/account/2fa/authenticate/", code=code_of(login.secret, step_now()))
-    for page in json.loads(sys.argv[2]).get(name, ["", ]):
-        answers[f"{name} {page}"] = ask(f"/venue/{page}").status_code
+    client.post("/account/login/", {"login": login.address, "password": login.password}, secure=True)
+    client.post("/account/2fa/authenticate/", {"code": code_of(login.secret, step_now())}, secure=True)
+    for page in json.loads(sys.argv[2])[name]:
+        answers[f"{name} {page}"] = client.get(page, secure=True).status_code
 print(json.dumps({"states": states, "answers": answers, "findings": [one.found for one in findings()]}))
 """
 

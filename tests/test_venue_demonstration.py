@@ -63,7 +63,8 @@ for login in logins:
     for page in json.loads(sys.argv[2])[name]:
         answers[f"{name} {page}"] = client.get(page, secure=True).status_code
 from mtok.venue import place
-print(json.dumps({"now": place.now(), "states": states, "answers": answers, "findings": [one.found for one in findings()]}))
+found = [one.found for one in findings()]
+print(json.dumps({"now": place.now(), "states": states, "answers": answers, "findings": found}))
 """
 
 

@@ -64,7 +64,7 @@ def holding(clock: venues.Clock, who: Any) -> list[str]:
     }
     actions.dispute(who.buyer, identity, said)
     actions.terminate(people.shown(who.seller, clock()), identity, {"price": "12.5"})
-    pages = ("", "/terminate?price=12.5", "/agree", "/dispute", "/confirmation")
+    pages = ("", "/marks", "/terminate?price=12.5", "/agree", "/dispute", "/confirmation")
     return ["contracts", *(f"contracts/{identity}{page}" for page in pages), f"terms/{identity}"]
 
 

@@ -262,6 +262,17 @@ def test_there_are_always_two_admins(venue: Clock) -> None:
     assert tried(eve, gus, "withdraw", what | {"details": {"role": Role.ADMIN}}) == "made"
 
 
+def test_a_login_with_roles_becomes_nobody_elses(venue: Clock) -> None:
+    """Else its roles would pass to another person, whom nobody has granted them."""
+    granted(named("pat@example.org", "Pat"), Role.DESK)
+    named("ray@example.org", "Ray")
+    what = {
+        "login": login_of("pat@example.org"),
+        "details": {"person": login_of("ray@example.org").person_id},
+    }
+    assert tried(acting("eve@example.org"), acting("fay@example.org"), "name", what) == "login_has_roles"
+
+
 def test_a_disabled_login_counts_for_its_person(venue: Clock) -> None:
     """Its roles rest and come back with it."""
     granted(named("pat@example.org", "Pat"), Role.DESK)

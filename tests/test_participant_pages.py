@@ -316,6 +316,7 @@ GETS = (
     "/contracts/{}/agree",
     "/contracts/{}/terminate",
     "/contracts/{}/dispute",
+    "/contracts/{}/marks",
     "/terms/{}/ask",
     "/contracts/{}/confirmation",
     "/contracts/{}/statement",

@@ -36,19 +36,22 @@ class ToldDrive(KeptDrive):
         self._surroundings = replace(self._surroundings, follow=follow)
 
     def _look(self, book: Any, changes: Sequence[Any], cause: Any) -> None:
+        from django.db import transaction
+
         from mtok.venue.mail.telling import told
 
         names = {party.legal_name for party in book.parties.values()}
-        for one in told(book, changes, cause):
-            self.told.append(one)
+        found = told(book, changes, cause)
+        transaction.on_commit(lambda: self.told.extend(found))  # what is refused afterwards tells nobody
+        for one in found:
             said = set(one.words.values())
             if one.role is not None:
                 assert not one.words, f"{one.name} says something of it to {one.role}"
                 continue
-            found = book.find(one.kind, one.object)
-            assert one.party in book.owners(found), f"{one.name} is told to somebody whose business it is not"
+            about = book.find(one.kind, one.object)
+            assert one.party in book.owners(about), f"{one.name} is told to somebody whose business it is not"
             if one.name == "booked":
-                assert said & names == {book.parties[self._other(found, one.party)].legal_name}
+                assert said & names == {book.parties[self._other(about, one.party)].legal_name}
             else:
                 assert not said & names, f"{one.name} names somebody"
 

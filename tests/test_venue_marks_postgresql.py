@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,11 +53,9 @@ def test_of_many_who_decide_at_once_one_has_decided(venue: MarkedVenue) -> None:
         venue.print(line)
         made = venue.prepared(line)
         shown = [people.shown(who, venue.clock()) for who in approvers]
-        works = [
-            *(lambda who=who, made=made: marking.approve(who, made.id, made.mark.digest) for who in shown),
-            *(lambda who=who, made=made: marking.reject(who, made.id, "No.") for who in shown),
-        ]
-        outcomes = together(works)
+        works = [partial(marking.approve, who, made.id, made.mark.digest) for who in shown]
+        works += [partial(marking.reject, who, made.id, "No.") for who in shown]
+        outcomes = together([*works])
         assert outcomes == {"done": 1, "not_allowed": 2 * DECIDING - 1}
         decided = Event.objects.filter(object=made.id, command__in=("mark.approve", "mark.reject"))
         assert decided.count() == 1

@@ -25,7 +25,6 @@ _NEEDED_BY_VENUE: Final = (
     "argon2",
     "dj_database_url",
     "psycopg",
-    "procrastinate",
 )
 
 

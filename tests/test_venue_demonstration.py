@@ -87,7 +87,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         check=False,
     )
     assert looked.returncode == 0, looked.stderr
-    return json.loads(looked.stdout) | {
+    found: dict[str, Any] = json.loads(looked.stdout)
+    return found | {
         "first": json.loads(said[0].stdout),
         "second": json.loads(said[1].stdout),
     }

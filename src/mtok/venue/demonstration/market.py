@@ -327,8 +327,8 @@ def _last_terms(market: Market) -> None:
     market.approve("one-approved", "bea")
     market.give("sol", PROPOSAL, "decline", market.pair("declined").id)
     one = market.pair("amended")
-    buyer, seller = (market.who(name).as_role(Role.PARTICIPANT_APPROVER) for name in ("bea", "sol"))
-    change = TermsAmendment(price=one.terms.price, lots=20, asked_by=(buyer, seller))
+    bea, sol = (market.who(name).as_role(Role.PARTICIPANT_APPROVER) for name in ("bea", "sol"))
+    change = TermsAmendment(price=one.terms.price, lots=20, asked_by=(bea, sol))
     market.give("dana", PROPOSAL, "amend", one.id, change)
     market.let_pass()
     market.approve_mark("anthropic", "2026-06-26")  # the clock would print it next

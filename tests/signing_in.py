@@ -73,20 +73,20 @@ class Post:
         deliver_due(self.server.send, place.now, 1_000)
         connection.close()
 
-    def last(self) -> tuple[list[str], EmailMessage]:
-        """Return the last mail and its recipients."""
-        return self.letters[-1]
+    def last(self, to: str = "") -> tuple[list[str], EmailMessage]:
+        """Return the last mail and its recipients. to : one of whom, where it matters"""
+        return next(one for one in reversed(self.letters) if not to or to in one[0])
 
-    def last_text(self) -> str:
-        """Return the text of the last mail."""
-        part = self.last()[1].get_body(("plain",))
+    def last_text(self, to: str = "") -> str:
+        """Return the text of the last mail, as `last`."""
+        part = self.last(to)[1].get_body(("plain",))
         assert part is not None
         return str(part.get_content())
 
-    def last_link(self) -> str:
-        """Return the path of the first link in the last mail that is to be followed."""
-        found = re.search(_LINK, self.last_text())
-        assert found is not None, self.last_text()
+    def last_link(self, to: str = "") -> str:
+        """Return the path of the first link in the last mail, as `last`, that is to be followed."""
+        found = re.search(_LINK, self.last_text(to))
+        assert found is not None, self.last_text(to)
         return found[1]
 
 

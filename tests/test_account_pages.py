@@ -143,6 +143,13 @@ def test_a_role_is_granted_on_pages_by_two(venue: Clock) -> None:
     assert list(derived.findings()) == []
 
 
+def test_the_person_a_login_says_it_is_of_is_chosen_unless_another_one_is(venue: Clock) -> None:
+    login = signed_up("ray@example.org")
+    page = text_of(Browser("eve@example.org").get(f"/venue/people/{login.id}"))
+    [select] = re.findall(r'<select name="name-person".*?</select>', page, re.DOTALL)
+    assert re.findall(r'value="([^"]*)" selected', select) == [login.person_id]
+
+
 def test_a_decision_asks_for_the_second_factor(venue: Clock) -> None:
     login = named("olga@example.org", "Olga")
     change = changes.propose(acting("eve@example.org"), "grant", login=login, details={"role": Role.DESK})

@@ -196,7 +196,18 @@ def clock(instant: int = NOON) -> Iterator[Clock]:
 
 
 class _Server(ThreadingMixIn, WSGIServer):
+    """A thread a request. Its connection ends with it: nobody else would ever use it again."""
+
     daemon_threads = True
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer a request."""
+        from django.db import connections
+
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            connections.close_all()
 
 
 class _Quiet(WSGIRequestHandler):

@@ -101,6 +101,7 @@ class NamePerson(ChangeForm):
         ).distinct()
         persons = {person.id: person.name for person in (*own, *known.order_by("name"))}
         self.fields["person"].choices = [*persons.items(), _NEW]
+        self.initial = {"person": next(iter(persons), "")}  # else the one without a value counts as chosen
 
 
 class Admit(ChangeForm):

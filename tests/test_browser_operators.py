@@ -27,7 +27,7 @@ pytestmark = pytest.mark.machine
 
 def desk(clock: venues.Clock) -> tuple[Any, list[str]]:
     """Make a desk with something of everything; return who looks, and at which addresses."""
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     _, seller, who, pair = desks.with_candidate(clock)
     operated.submitted(seller, "later", Side.SELL, lots=30_000, limit=None)
@@ -38,7 +38,7 @@ def desk(clock: venues.Clock) -> tuple[Any, list[str]]:
 
 def treasury(clock: venues.Clock) -> tuple[Any, list[str]]:
     """Make a treasury with a call that was missed."""
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     one, other = treasuries.in_default(clock)
     said = trading.intend(one, "contract", "notice", treasuries.NAME)
@@ -50,7 +50,7 @@ def treasury(clock: venues.Clock) -> tuple[Any, list[str]]:
 
 def auditor(clock: venues.Clock) -> tuple[Any, list[str]]:
     """Make a log, a contract and a complaint for an auditor."""
-    from mtok.venue import threads
+    from mtok.venue.otc import threads
 
     contract = audited.booked(clock)
     user = people.person("Carl", *operated.BOTH, organisation=people.organisation("Cedar", people.LEIS[2]))

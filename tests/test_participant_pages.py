@@ -398,8 +398,8 @@ def test_a_user_and_an_approver_see_what_is_theirs_to_do(clock: venues.Clock, wh
     assert approver.get("/requests/new").status_code == 404
     sell = actions.submit(who.seller, ASKED | FIRM | {"side": "sell"})
     from mtok.market.proposals import Nonces
-    from mtok.venue import clockwork, trading
     from mtok.venue.database.models import ProposalRow
+    from mtok.venue.otc import clockwork, trading
 
     participating.accepted(who, sell)
     clock.instant = participating.RUN + participating.MINUTE

@@ -51,7 +51,7 @@ from mtok.cli.venue_demo import make_demo
 logins, _ = make_demo(Path(sys.argv[1]))
 from django.test import Client
 from mtok.venue.accounts.factors import code_of, step_now
-from mtok.venue.checked import findings
+from mtok.venue.upkeep.checked import findings
 from mtok.venue.database.records import KINDS
 states = {kind: sorted(set(of.table.objects.values_list("state", flat=True))) for kind, of in KINDS.items()}
 answers = {}

@@ -84,8 +84,8 @@ def test_a_clock_that_goes_back_before_a_run_changes_nothing_until_it_is_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with participating.trading_venue(tmp_path, monkeypatch) as clock:
-        from mtok.venue import clockwork
         from mtok.venue.database.models import Event
+        from mtok.venue.otc import clockwork
         from mtok.venue.participants import actions
 
         who = participating.everybody()
@@ -132,8 +132,8 @@ def test_while_the_publication_cannot_be_read_nothing_rests_on_it_and_the_rest_g
 ) -> None:
     prices = dict(zip(DATES, ("12.3", "12.4"), strict=True))
     with marked_venue(tmp_path / "venue", prices, "2026-02-26 12:00:00") as venue:
-        from mtok.venue import clockwork
         from mtok.venue.database.references import references
+        from mtok.venue.otc import clockwork
         from mtok.venue.participants import actions
 
         for date in DATES:

@@ -71,8 +71,8 @@ def test_who_hears_no_answer_gives_it_again_and_it_is_done_once(
 ) -> None:
     """Every command on the way to a contract, its answer lost after the commit, and given again: exactly one effect."""
     with fresh(tmp_path / "venue.sqlite3") as clock:
-        from mtok.venue import trading
         from mtok.venue.database.models import Event, Message
+        from mtok.venue.otc import trading
 
         story = Story(clock)
 

@@ -79,7 +79,7 @@ def together(works: list[Callable[[], Any]]) -> Counter[str]:
 
 def with_terms(clock: venues.Clock) -> tuple[list[Any], list[tuple[str, str]]]:
     """Make pairs of requests with terms; return their two approvers, and each proposal with the digest of its terms."""
-    from mtok.venue import clockwork, trading
+    from mtok.venue.otc import clockwork, trading
 
     roles = (Role.PARTICIPANT_USER, Role.PARTICIPANT_APPROVER)
     both = [
@@ -132,7 +132,7 @@ def violations() -> list[str]:
 
 def race_of_approvals(clock: venues.Clock) -> Counter[str]:
     """Let both sides approve, and decline, every proposal from many threads at once."""
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     approvers, terms = with_terms(clock)
     outcomes: Counter[str] = Counter()
@@ -201,7 +201,7 @@ def _kept_whatever_was_there(one: Any, version: int | None, cause: Any) -> int:
 
 def submit_at_once(clock: venues.Clock) -> Counter[str]:
     """Submit eight requests of one side at the same time."""
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     user = people.person("User", Role.PARTICIPANT_USER, organisation=people.organisation("Alder"))
     for number in range(8):
@@ -224,8 +224,8 @@ def test_without_isolation_the_quota_does_not_hold(
 
 
 def test_a_run_is_made_once_whoever_makes_it(clock: venues.Clock) -> None:
-    from mtok.venue import clockwork
     from mtok.venue.database import runs
+    from mtok.venue.otc import clockwork
 
     clock.instant = RUN + 2 * DAY
     outcomes = together([lambda: clockwork.make_runs(clock()) for _ in range(THREADS)])

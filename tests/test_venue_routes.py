@@ -209,9 +209,9 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[There]:
 
 
 def _there(clock: venues.Clock) -> There:
-    from mtok.venue import trading
     from mtok.venue.accounts.models import Change, Organisation
     from mtok.venue.database.models import Notice
+    from mtok.venue.otc import trading
     from mtok.venue.participants import actions
 
     who = participating.everybody()

@@ -53,7 +53,7 @@ class Clock:
 @cache
 def configured() -> Path:
     """Set Django up for the venue, once in a process; return the folder of the store and of everything else."""
-    from mtok.venue.keys import make_keys
+    from mtok.venue.upkeep.keys import make_keys
 
     folder = Path(tempfile.mkdtemp(prefix="mtok-venue-"))
     make_keys(folder / "store" / "venue")

@@ -34,7 +34,7 @@ def init(
     """
     from mtok.cli.reading import named_store
     from mtok.cli.serving import refuse_missing
-    from mtok.venue.initial import initialise
+    from mtok.venue.upkeep.initial import initialise
 
     path = named_store(store)
     refuse_missing(path, is_venue=True)
@@ -80,13 +80,13 @@ def check(*, store: StorePath = None, as_json: AsJson = False) -> None:
     """
     from mtok.cli.reading import named_store
     from mtok.cli.serving import refuse_missing
-    from mtok.venue.initial import begin, refuse_unready
+    from mtok.venue.upkeep.initial import begin, refuse_unready
 
     path = named_store(store)
     refuse_missing(path, is_venue=True)
     begin(path)
     refuse_unready()
-    from mtok.venue.checked import PARTS, findings
+    from mtok.venue.upkeep.checked import PARTS, findings
 
     found = [{"part": one.part, "code": one.code, "found": one.found} for one in findings()]
     content = {"sound": not found, "parts": list(PARTS), "findings": found}

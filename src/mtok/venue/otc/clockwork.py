@@ -20,7 +20,7 @@ from mtok.proofs import Tree, leaf_hash
 from mtok.publication.press import Outside, nowhere
 from mtok.settlement.people import SYSTEM
 from mtok.settlement.specification import specification
-from mtok.venue import place, printing, private_log, settling, trading
+from mtok.venue import place
 from mtok.venue.accounts.models import new_id
 from mtok.venue.accounts.sessions import clear_ended
 from mtok.venue.database import giving, runs
@@ -32,6 +32,7 @@ from mtok.venue.mail import due
 from mtok.venue.mail.sending import Server
 from mtok.venue.mail.work import deliver_due
 from mtok.venue.opened import Opened
+from mtok.venue.otc import printing, private_log, settling, trading
 
 Part = Literal["all", "market", "marks"]
 

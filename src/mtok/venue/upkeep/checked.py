@@ -14,12 +14,13 @@ from mtok.market import trial_balance
 from mtok.market.book import CONTRACT
 from mtok.publication.marks import marks_of
 from mtok.settlement.marks import print_of
-from mtok.venue import place, printing, private_log
+from mtok.venue import place
 from mtok.venue.accounts import derived
 from mtok.venue.database import ledger
 from mtok.venue.database.models import ContractRow, Event, MarkRow
 from mtok.venue.database.records import KINDS, MARK
 from mtok.venue.environment import venue_environment
+from mtok.venue.otc import printing, private_log
 
 _CHUNK: Final = 1_000
 _LOCKED: Final = "locked"

@@ -318,6 +318,7 @@ GETS = (
     "/contracts/{}/dispute",
     "/contracts/{}/marks",
     "/terms/{}/ask",
+    "/complaints/{}",
     "/contracts/{}/confirmation",
     "/contracts/{}/statement",
     "/contracts/{}/fpml.json",
@@ -336,6 +337,7 @@ POSTS = (
 
 
 def test_what_is_not_yours_is_as_if_missing(clock: venues.Clock, who: Any) -> None:
+    from mtok.venue.otc import threads
     from mtok.venue.participants import actions
 
     contract = participating.booked(clock, who)
@@ -344,6 +346,7 @@ def test_what_is_not_yours_is_as_if_missing(clock: venues.Clock, who: Any) -> No
     actions.cancel(who.seller, ids[0])
     stranger = Browser(who.other)
     stranger.step_up()
+    ids.append(threads.complain(who.seller, "Late.").pk)
     for template, fields in [*((one, None) for one in GETS), *POSTS]:
         answers = set()
         for identity in (MISSING, contract, *ids):
@@ -353,6 +356,23 @@ def test_what_is_not_yours_is_as_if_missing(clock: venues.Clock, who: Any) -> No
             body = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", response.content.decode())
             answers.add((str(sorted(response.headers.items())), body.replace(identity, "")))
         assert len(answers) == 1, template
+
+
+def test_a_complaint_is_answered_without_a_name(who: Any) -> None:
+    from mtok.venue.otc import threads
+
+    seller = Browser(who.seller)
+    assert "None yet." in text_of(seller.get("/complaints"))
+    assert text_of(seller.post("/complaints", text=" "), 422)
+    written = address(seller.post("/complaints", text=f"The call came late. {HOSTILE}"))
+    threads.answer(who.desk, written.split("/")[-1], "It did; sorry.")
+    page = text_of(seller.get(written))
+    assert "It did; sorry." in page
+    assert "Desk" not in page.split("<main")[1].split("</main>")[0]
+    assert "<script>alert" not in page
+    assert address(seller.post(written, text="Thank you.")) == written
+    assert "Thank you." in text_of(seller.get(written))
+    assert written in text_of(seller.get("/complaints"))
 
 
 def test_every_page_with_an_id_is_compared() -> None:
@@ -366,7 +386,7 @@ def test_every_page_with_an_id_is_compared() -> None:
         assert any(re.fullmatch(regex, one) for one in compared) or "ID" not in route, route
 
 
-PAGES = ("/requests", "/requests/new", "/terms", "/contracts", "/notifications")
+PAGES = ("/requests", "/requests/new", "/terms", "/contracts", "/notifications", "/complaints")
 
 
 def test_pages_are_for_participants_alone(who: Any) -> None:

@@ -17,11 +17,12 @@ import pytest
 import people
 import venues
 from databases import Cluster, postgresql_cluster
-from mtok.calendar import DAY
+from mtok.calendar import DAY, parse_date
 from mtok.market.margin import Side
 from mtok.market.proposals import Nonces
 from mtok.settlement.machines import Refused
 from mtok.settlement.people import Role
+from settling import mark_of
 from test_venue_sequences import drive
 from test_venue_trading import RUN, drafted, published, submitted
 
@@ -231,6 +232,39 @@ def test_a_run_is_made_once_whoever_makes_it(clock: venues.Clock) -> None:
     outcomes = together([lambda: clockwork.make_runs(clock()) for _ in range(THREADS)])
     assert outcomes == {"done": THREADS}
     assert len(runs.last_runs(0, 9)) == 5
+    assert violations() == []
+
+
+def test_margin_of_a_day_is_taken_once_whoever_takes_it(clock: venues.Clock) -> None:
+    """Several workers at the same time: one margin day, one movement, whatever the others come to."""
+    from mtok.market.contracts import Posted
+    from mtok.market.trial_balance import check
+    from mtok.venue.database import giving, ledger
+    from mtok.venue.database.books import Surroundings
+    from mtok.venue.otc import trading
+
+    approvers, [(identity, digest), *_] = with_terms(clock)
+    for who in approvers:
+        trading.give(who, "proposal", "approve", identity, digest)
+    till = people.person("Till", Role.TREASURY)
+    trading.give(till, "contract", "activate", identity, Posted(buyer=2_000_000, seller=2_000_000))
+    usual = trading.surroundings()
+    around = Surroundings(
+        rules=usual.rules,
+        parties=usual.parties,
+        references=usual.references,
+        follow=lambda _, changes, cause: ledger.post(changes, cause),
+    )
+    day = parse_date("2026-06-24")
+    marks = [mark_of("2026-06-24", 13_000_000)]
+    at = (day + 1) * DAY + 19 * 3600 * 10**6
+    outcomes = together(
+        [partial(giving.give_margin, around, marks, day, at, {identity}) for _ in range(THREADS)]
+    )
+    assert outcomes == {"done": THREADS}
+    [contract] = ledger.contracts()
+    assert [one.day for one in contract.days] == [day]
+    assert check(ledger.transactions(), [contract]) == []
     assert violations() == []
 
 

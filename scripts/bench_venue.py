@@ -110,7 +110,7 @@ def postgresql_pair(cluster: Any) -> Iterator[Bare]:
 
 def measured(bare: Bare, count: int, where: str) -> list[str]:
     """Submit requests, and approve terms for both sides; return the lines of the table."""
-    from mtok.venue import clockwork, trading
+    from mtok.venue.otc import clockwork, trading
 
     submissions, approvals, bookings = Pair(bare), Pair(bare), Pair(bare)
     roles = (Role.PARTICIPANT_USER, Role.PARTICIPANT_APPROVER)

@@ -111,7 +111,7 @@ class Person:
                 place.first.select_option(value)
             elif kind == "file":
                 place.first.set_input_files(
-                    [{"name": "evidence.txt", "mimeType": "text/plain", "buffer": value.encode()}]
+                    {"name": "evidence.txt", "mimeType": "text/plain", "buffer": value.encode()}
                 )
             else:
                 place.first.fill(value)

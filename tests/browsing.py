@@ -21,6 +21,9 @@ Scheme = Literal["light", "dark"]
 CHROMIUM: Final = "/usr/bin/chromium"
 WIDTHS: Final = (360, 768, 1440)
 SCHEMES: Final[tuple[Scheme, ...]] = ("light", "dark")
+LOOKS: Final[tuple[tuple[int, Scheme], ...]] = ((360, "light"), (1440, "dark"))
+"""How the pages behind accounts are looked at: they share frame and style with the public ones, which every width and
+scheme is tried with."""
 
 _FLAGS: Final = (
     "--headless=new --no-sandbox --disable-gpu --disable-background-networking "

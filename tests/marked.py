@@ -71,20 +71,20 @@ class MarkedVenue:
 
     def prepared(self, date: str, by: str = "preparer") -> Any:
         """Return the mark of a date, just proposed."""
-        from mtok.venue import marking
+        from mtok.venue.otc import marking
 
         return marking.prepare(self.who(by), SERIES, METHODOLOGY, parse_date(date))
 
     def approved(self, date: str) -> Any:
         """Return the mark of a date, proposed by one person and approved by another."""
-        from mtok.venue import marking
+        from mtok.venue.otc import marking
 
         made = self.prepared(date)
         return marking.approve(self.who("approver"), made.id, made.mark.digest)
 
     def tick(self) -> dict[str, Any]:
         """Let the venue do what is due; nothing may be refused."""
-        from mtok.venue import clockwork
+        from mtok.venue.otc import clockwork
 
         steps = clockwork.tick(self.clock(), lambda _: self.desk.head)
         assert [one.refused for one in steps if one.refused] == []
@@ -92,7 +92,7 @@ class MarkedVenue:
 
     def tick_marks(self) -> None:
         """Let the venue do what is due, whatever margin waits for."""
-        from mtok.venue import clockwork
+        from mtok.venue.otc import clockwork
 
         steps = clockwork.tick(self.clock(), lambda _: self.desk.head)
         assert [one.refused for one in steps if one.refused and one.name != "margin"] == []
@@ -119,8 +119,8 @@ class MarkedVenue:
     def book(self, agreed: Terms, *, active: bool = True) -> None:
         """Book a contract between the two participants, on these terms, now; active with its initial margin."""
         from mtok.market.commands import Command
-        from mtok.venue import trading
         from mtok.venue.database.books import keep_one
+        from mtok.venue.otc import trading
 
         buyer, seller = (self.people[name].party for name in ("buyer", "seller"))
         made = new_contract(agreed, self.clock(), buyer, seller)
@@ -156,8 +156,9 @@ def marked_venue(
     """
     venues.configured()
     from mtok.publication.published import Published
-    from mtok.venue import clockwork, marking, place
+    from mtok.venue import place
     from mtok.venue.opened import Opening
+    from mtok.venue.otc import clockwork, marking
 
     path.mkdir(exist_ok=True)
     with (

@@ -30,7 +30,7 @@ BOTH = (Role.PARTICIPANT_USER, Role.PARTICIPANT_APPROVER)
 def market(path: Path, monkeypatch: pytest.MonkeyPatch, instant: int = venues.NOON) -> Iterator[venues.Clock]:
     """Give a venue whose only reference is `openai`, which printed every day and was last marked at 12.3456."""
     with venues.sqlite(path), venues.clock(instant) as clock:
-        from mtok.venue import clockwork, trading
+        from mtok.venue.otc import clockwork, trading
 
         def references(names: Any, _: int) -> dict[str, Reference]:
             return {
@@ -47,7 +47,7 @@ def market(path: Path, monkeypatch: pytest.MonkeyPatch, instant: int = venues.NO
 
 def submitted(principal: Any, name: str, side: Side, lots: int = 25, **fields: Any) -> None:
     """Draft and submit a request."""
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     usual: dict[str, Any] = {
         "id": name,

@@ -47,8 +47,8 @@ REFERENCES = {
 def trading_venue(path: Path, patch: pytest.MonkeyPatch) -> Iterator[venues.Clock]:
     """Give a venue with references and a clock; its market has begun."""
     with venues.sqlite(path / "venue.sqlite3"), venues.clock() as clock:
-        from mtok.venue import clockwork, trading
         from mtok.venue.database import references
+        from mtok.venue.otc import clockwork, trading
 
         def found(names: Any, _: int) -> dict[str, Reference]:
             return {name: REFERENCES[name] for name in names if name in REFERENCES}
@@ -85,7 +85,7 @@ def everybody() -> SimpleNamespace:
 
 def accepted(who: Any, *requests: str) -> None:
     """Let the desk accept requests."""
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     for one in requests:
         trading.give(who.desk, "request", "accept", one)
@@ -93,8 +93,8 @@ def accepted(who: Any, *requests: str) -> None:
 
 def matched(clock: venues.Clock, who: Any, buy: str, sell: str) -> str:
     """Accept two requests, let the run come, send the terms; return the id of the proposal."""
-    from mtok.venue import clockwork, trading
     from mtok.venue.database.models import ProposalRow
+    from mtok.venue.otc import clockwork, trading
 
     accepted(who, buy, sell)
     clock.instant = RUN + MINUTE
@@ -106,7 +106,7 @@ def matched(clock: venues.Clock, who: Any, buy: str, sell: str) -> str:
 
 def booked(clock: venues.Clock, who: Any) -> str:
     """Bring two requests to a contract that is active; return its id."""
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
     from mtok.venue.participants import actions, told
 
     buy = actions.submit(who.buyer, ASKED | FIRM)
@@ -141,9 +141,9 @@ def marked(clock: venues.Clock, place: int, value: int) -> Any:
 def matured(clock: venues.Clock, identity: str, value: int) -> None:
     """Keep a locked mark of every day of August, all of one value, and let the contract mature."""
     from mtok.settlement import review
-    from mtok.venue import trading
     from mtok.venue.database import giving
     from mtok.venue.database.books import by_time, keep_one
+    from mtok.venue.otc import trading
 
     first = parse_date("2026-08-01") - parse_date("2026-06-22")
     locked = []

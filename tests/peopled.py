@@ -78,7 +78,7 @@ def acting(address: str, **fields: Any) -> Principal:
 
     login = login_of(address)
     roles, party = holdings.rights_of(login)
-    shown = {
+    shown: dict[str, Any] = {
         "person": login.person_id or "",
         "stepped_up_at": place.now(),
         "party": party,

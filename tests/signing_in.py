@@ -75,7 +75,7 @@ class Post:
 
     def last(self, to: str = "") -> tuple[list[str], EmailMessage]:
         """Return the last mail and its recipients. to : one of whom, where it matters"""
-        return next(one for one in reversed(self.letters) if not to or to in one[0])
+        return [one for one in self.letters if not to or to in one[0]][-1]
 
     def last_text(self, to: str = "") -> str:
         """Return the text of the last mail, as `last`."""

@@ -17,19 +17,17 @@ import test_operators_audit as audited
 import test_operators_desk as desks
 import test_operators_treasury as treasuries
 import venues
-from browsing import SCHEMES, Visit, chromium
+from browsing import LOOKS, Visit, chromium
 from mtok.market.margin import Side
 from mtok.settlement.people import Role
 from settling import mark_of, micro
 
 pytestmark = pytest.mark.machine
 
-WIDTHS = (360, 1440)
-
 
 def desk(clock: venues.Clock) -> tuple[Any, list[str]]:
     """Make a desk with something of everything; return who looks, and at which addresses."""
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     _, seller, who, pair = desks.with_candidate(clock)
     operated.submitted(seller, "later", Side.SELL, lots=30_000, limit=None)
@@ -40,7 +38,7 @@ def desk(clock: venues.Clock) -> tuple[Any, list[str]]:
 
 def treasury(clock: venues.Clock) -> tuple[Any, list[str]]:
     """Make a treasury with a call that was missed."""
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     one, other = treasuries.in_default(clock)
     said = trading.intend(one, "contract", "notice", treasuries.NAME)
@@ -52,7 +50,7 @@ def treasury(clock: venues.Clock) -> tuple[Any, list[str]]:
 
 def auditor(clock: venues.Clock) -> tuple[Any, list[str]]:
     """Make a log, a contract and a complaint for an auditor."""
-    from mtok.venue import threads
+    from mtok.venue.otc import threads
 
     contract = audited.booked(clock)
     user = people.person("Carl", *operated.BOTH, organisation=people.organisation("Cedar", people.LEIS[2]))
@@ -104,14 +102,13 @@ def test_every_page_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ar
 def looked_at(visit: Visit, address: str, picture: Path) -> list[str]:
     """Return what is wrong with a page, and keep its pictures."""
     wrong: list[str] = []
-    for width in WIDTHS:
+    for width, scheme in LOOKS:
         visit.resize(width)
+        visit.page.emulate_media(color_scheme=scheme)
         answer = visit.go(address)
         wrong += [] if answer.status == 200 else [f"answered {answer.status}"]
         wide = visit.page.evaluate("() => document.scrollingElement.scrollWidth")
         wrong += [f"scrolls sideways: {wide} px in a window of {width}"] if wide > width else []
-        for scheme in SCHEMES:
-            visit.page.emulate_media(color_scheme=scheme)
-            visit.page.screenshot(path=f"{picture}-{width}-{scheme}.png", full_page=True)
-            wrong += [f"{width} {scheme}: {one}" for one in visit.violations()]
+        visit.page.screenshot(path=f"{picture}-{width}-{scheme}.png", full_page=True)
+        wrong += [f"{width} {scheme}: {one}" for one in visit.violations()]
     return wrong

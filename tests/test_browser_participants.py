@@ -44,8 +44,8 @@ def asking(clock: venues.Clock, who: Any) -> list[str]:
 
 def holding(clock: venues.Clock, who: Any) -> list[str]:
     """Make a contract with margin days, a gap, a call, a dispute, and what the other side has said."""
-    from mtok.venue import trading
     from mtok.venue.database import giving
+    from mtok.venue.otc import trading
     from mtok.venue.participants import actions
 
     identity = participating.booked(clock, who)

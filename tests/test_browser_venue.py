@@ -137,7 +137,7 @@ class Story:
 
     def tick(self) -> None:
         """Let the venue do what is due; nothing may be refused."""
-        from mtok.venue import clockwork
+        from mtok.venue.otc import clockwork
 
         steps = apart(lambda: clockwork.tick(self.clock(), lambda _: self.desk.head))
         assert [one.refused for one in steps if one.refused] == []
@@ -164,7 +164,7 @@ def story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Story]:
         signing_in.post_office() as post,
     ):
         desk = publishing(tmp_path, monkeypatch)
-        from mtok.venue import clockwork
+        from mtok.venue.otc import clockwork
 
         clockwork.begin(clock())
         with venues.serving() as site, chromium() as browser:
@@ -177,9 +177,10 @@ def publishing(path: Path, patch: pytest.MonkeyPatch) -> Desk:
     The mark that is the last one stands in until there is one of its own.
     """
     from mtok.publication.published import Published
-    from mtok.venue import clockwork, marking, place, trading
+    from mtok.venue import place
     from mtok.venue.database import references
     from mtok.venue.opened import Opening
+    from mtok.venue.otc import clockwork, marking, trading
 
     def known(names: Any, _: int) -> dict[str, Reference]:
         last = references.last_mark(SERIES, METHODOLOGY) or 12_345_600
@@ -481,7 +482,7 @@ def month_replayed(story: Story) -> None:
 
 def marked(story: Story, day: int) -> None:
     """Let preparer and approver make a mark, by the functions that their pages call."""
-    from mtok.venue import marking
+    from mtok.venue.otc import marking
 
     def work() -> None:
         made = marking.prepare(acting(address_of("preparer")), SERIES, METHODOLOGY, day)

@@ -294,9 +294,9 @@ def test_who_was_refused_may_act_for_the_venue(venue: Clock) -> None:
 def test_two_logins_of_one_admin_are_one_admin(venue: Clock) -> None:
     """With two logins of Eve's and one of Fay's, Fay's cannot be withdrawn."""
     granted(named("eve2@example.org", "Eve Example"), Role.ADMIN)
-    what = {"login": login_of("fay@example.org"), "details": {"role": Role.ADMIN}}
+    login, details = login_of("fay@example.org"), {"role": Role.ADMIN}
     with pytest.raises(Refused) as refused:
-        changes.propose(acting("eve2@example.org"), "withdraw", **what)
+        changes.propose(acting("eve2@example.org"), "withdraw", login=login, details=details)
     assert refused.value.code == "admins_two"
 
 

@@ -116,6 +116,19 @@ def test_every_rule_file_stands_in_the_rulebook() -> None:
         assert path.name in table, path.name
 
 
+def test_every_fault_of_the_venue_has_an_outcome_and_a_test_that_exists() -> None:
+    text = (ROOT / "docs" / "venue.md").read_text("utf-8").split("## Bad input and faults")[1]
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 30
+    for row in rows:
+        assert len(row) == 3, row
+        named = re.findall(r"`(tests/test_\w+\.py)::(test_\w+)`", row[2])
+        assert named, row
+        for path, function in named:
+            source = (ROOT / path).read_text("utf-8")
+            assert re.search(rf"^def {function}\(", source, re.MULTILINE), (path, function)
+
+
 # ---- which fault is shown where
 
 EVIDENCE = (ROOT / "docs" / "evidence" / "fuzzing.md").read_text("utf-8")

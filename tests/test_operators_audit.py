@@ -37,7 +37,7 @@ def auditor(clock: venues.Clock) -> Any:
 def booked(clock: venues.Clock) -> str:
     """Let two participants come to a contract; return its id."""
     from mtok.market.proposals import Nonces
-    from mtok.venue import clockwork, trading
+    from mtok.venue.otc import clockwork, trading
 
     buyer = people.person("Betty", *BOTH, organisation=people.organisation("Alder & Sons"))
     seller = people.person("Selma", *BOTH, organisation=people.organisation("Birch", people.LEIS[1]))
@@ -110,7 +110,7 @@ def test_an_event_says_what_changed(clock: venues.Clock, auditor: Any) -> None:
 
 
 def test_who_confirmed_is_told_once_the_run_is_over(clock: venues.Clock, auditor: Any) -> None:
-    from mtok.venue import clockwork, trading
+    from mtok.venue.otc import clockwork, trading
 
     user = people.person("User", *BOTH, organisation=people.organisation("Alder"))
     submitted(user, "b", Side.BUY, firm_until=None)
@@ -177,7 +177,7 @@ def test_an_export_that_is_too_long_says_so(
 
 
 def test_a_spreadsheet_takes_nothing_for_a_formula(clock: venues.Clock, auditor: Any) -> None:
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     user = people.person("User", *BOTH, organisation=people.organisation("Alder"))
     submitted(user, "-b", Side.BUY)
@@ -191,7 +191,7 @@ def test_a_spreadsheet_takes_nothing_for_a_formula(clock: venues.Clock, auditor:
 
 
 def test_what_people_write_is_text_to_a_browser(clock: venues.Clock, auditor: Any) -> None:
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     user = people.person("User", *BOTH, organisation=people.organisation("Alder"))
     submitted(user, "b", Side.BUY)
@@ -226,7 +226,7 @@ def test_every_field_an_operator_is_given_has_words() -> None:
 
 
 def test_what_one_person_said_and_took_back_is_not_forgotten(clock: venues.Clock, auditor: Any) -> None:
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     user = people.person("User", *BOTH, organisation=people.organisation("Alder"))
     submitted(user, "b", Side.BUY)

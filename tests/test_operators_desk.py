@@ -37,7 +37,7 @@ def sides() -> tuple[Any, Any]:
 
 def with_candidate(clock: venues.Clock) -> tuple[Any, Any, Any, str]:
     """Make two requests that the desk accepts and the run matches; return the desk and the id of the candidate."""
-    from mtok.venue import clockwork, trading
+    from mtok.venue.otc import clockwork, trading
 
     buyer, seller = sides()
     desk = people.person("Desk", Role.DESK)
@@ -143,7 +143,7 @@ def test_a_stranger_is_sent_to_sign_in(clock: venues.Clock) -> None:
 
 
 def test_the_desk_screens(clock: venues.Clock) -> None:
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     buyer, _ = sides()
     desk = client(people.person("Desk", Role.DESK), clock())
@@ -160,7 +160,7 @@ def test_the_desk_screens(clock: venues.Clock) -> None:
 
 
 def test_a_rejection_needs_a_reason_and_is_as_it_was_written(clock: venues.Clock) -> None:
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     buyer, _ = sides()
     desk = client(people.person("Desk", Role.DESK), clock())
@@ -174,7 +174,7 @@ def test_a_rejection_needs_a_reason_and_is_as_it_was_written(clock: venues.Clock
 
 
 def test_a_form_of_what_has_changed_does_nothing(clock: venues.Clock) -> None:
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     sides()
     people_of_desk = [people.person(name, Role.DESK) for name in ("Desk", "Night")]
@@ -189,7 +189,7 @@ def test_a_form_of_what_has_changed_does_nothing(clock: venues.Clock) -> None:
 
 
 def test_the_book_shows_what_the_reveal_table_gives(clock: venues.Clock) -> None:
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     buyer, _ = sides()
     desk = people.person("Desk", Role.DESK)
@@ -203,7 +203,7 @@ def test_the_book_shows_what_the_reveal_table_gives(clock: venues.Clock) -> None
 
 
 def test_from_the_run_to_terms(clock: venues.Clock) -> None:
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     buyer, _, who, pair = with_candidate(clock)
     desk = client(who, clock())
@@ -237,7 +237,7 @@ def test_two_sends_have_different_nonces(clock: venues.Clock) -> None:
 
 
 def test_a_candidate_that_is_dropped_is_never_heard_of(clock: venues.Clock) -> None:
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     buyer, _, who, pair = with_candidate(clock)
     desk = client(who, clock())
@@ -262,7 +262,7 @@ def test_a_run_is_shown_by_its_digests(clock: venues.Clock) -> None:
 
 
 def test_two_persons_suspend(clock: venues.Clock) -> None:
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     buyer, _ = sides()
     one, other = people.person("Ann", Role.DESK), people.person("Bob", Role.DESK)
@@ -291,7 +291,7 @@ def test_two_persons_suspend(clock: venues.Clock) -> None:
 
 
 def test_what_was_said_can_be_taken_back_by_whoever_said_it(clock: venues.Clock) -> None:
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     sides()
     one, other = people.person("Ann", Role.DESK), people.person("Bob", Role.DESK)
@@ -317,8 +317,8 @@ def test_two_persons_need_a_second_factor_just_shown(clock: venues.Clock) -> Non
 
 
 def test_terms_are_amended_when_both_sides_have_asked(clock: venues.Clock) -> None:
-    from mtok.venue import amending, trading
-    from mtok.venue.amending import Wanted
+    from mtok.venue.otc import amending, trading
+    from mtok.venue.otc.amending import Wanted
 
     buyer, seller, who, pair = with_candidate(clock)
     desk = client(who, clock())
@@ -347,8 +347,8 @@ def test_terms_are_amended_when_both_sides_have_asked(clock: venues.Clock) -> No
 
 
 def test_an_amendment_is_asked_for_by_who_may_decline(clock: venues.Clock) -> None:
-    from mtok.venue import amending, trading
-    from mtok.venue.amending import Wanted
+    from mtok.venue.otc import amending, trading
+    from mtok.venue.otc.amending import Wanted
 
     buyer, _, who, pair = with_candidate(clock)
     wanted = Wanted(price=operated.PRICE, lots=20, terms_sha256="0" * 64)
@@ -398,7 +398,7 @@ def test_a_page_takes_no_form_from_elsewhere(clock: venues.Clock) -> None:
 
 
 def test_incidents_and_complaints_only_grow(clock: venues.Clock) -> None:
-    from mtok.venue import threads
+    from mtok.venue.otc import threads
 
     buyer, seller = sides()
     desk, auditor = people.person("Desk", Role.DESK), people.person("Audrey", Role.AUDITOR)

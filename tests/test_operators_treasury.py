@@ -96,9 +96,9 @@ def kept_marks(*marks: Any) -> None:
 
 def margined(clock: venues.Clock, date: str, *marks: Any) -> None:
     """Take the margin of a day of every contract at 19:00 of the day after."""
-    from mtok.venue import trading
     from mtok.venue.database import giving
     from mtok.venue.database.models import ContractRow
+    from mtok.venue.otc import trading
 
     clock.instant = max(clock(), (parse_date(date) + 1) * DAY + 19 * 3_600 * 1_000_000)
     names = set(ContractRow.objects.values_list("pk", flat=True))
@@ -118,8 +118,8 @@ def sent(page: Any, action: str, looked_at: Any) -> Any:
 
 def test_the_worked_example_from_margin_to_the_last_payment(clock: venues.Clock) -> None:
     from mtok.market.commands import Command
-    from mtok.venue import trading
     from mtok.venue.database import giving
+    from mtok.venue.otc import trading
 
     booked()
     who = people.person("Tess", Role.TREASURY)
@@ -223,7 +223,7 @@ def test_a_missed_call_is_noticed_by_two_and_closed_out(clock: venues.Clock) -> 
     By hand: worth −50,000.00 at 10.3456 (before the window a price is the mark itself; on its day 3 of 31 it is
     (12.25 + 12.25 + 29 · 10.2142) ÷ 31, chosen so that nobody has to compute it: the page is held against the core).
     """
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     one, other = in_default(clock)
     assert "overdue" in words_of(client(one, clock()).get("/venue/treasury/"))
@@ -242,7 +242,7 @@ def test_a_missed_call_is_noticed_by_two_and_closed_out(clock: venues.Clock) -> 
 
 
 def test_a_default_is_cured(clock: venues.Clock) -> None:
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     one, other = in_default(clock)
     by_two(clock, one, other, "notice")
@@ -268,7 +268,7 @@ def test_one_person_closes_nothing_out(clock: venues.Clock) -> None:
 
 
 def test_what_the_treasury_said_is_not_the_desks_to_know(clock: venues.Clock) -> None:
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     one, _ = in_default(clock)
     said = trading.intend(one, "contract", "notice", NAME)
@@ -314,9 +314,9 @@ def test_a_refused_notice_is_not_even_half_said(clock: venues.Clock) -> None:
 def test_what_two_parties_owe_each_other_is_one_payment(clock: venues.Clock) -> None:
     """1,360.00 to the buyer of one, twice that to the seller of it under the other: 1,360.00 the other way."""
     from mtok.market.contracts import Posted
-    from mtok.venue import trading
     from mtok.venue.database import books
     from mtok.venue.operators.owed import owed
+    from mtok.venue.otc import trading
 
     booked()
     booked("other", SELLER, BUYER, lots=50)

@@ -263,7 +263,7 @@ def test_a_day_of_the_window_without_a_mark_is_agreed_on(clock: venues.Clock, wh
 
 
 def test_both_sides_ask_for_other_terms_and_the_desk_gives_them(clock: venues.Clock, who: Any) -> None:
-    from mtok.venue import amending
+    from mtok.venue.otc import amending
     from mtok.venue.participants import actions, told
 
     free = ASKED | FIRM | {"limit": "12.6"}
@@ -329,7 +329,7 @@ def test_references_say_why_they_are_not_offered(who: Any) -> None:
 
 
 def test_the_last_run_is_told_after_the_slot_alone(clock: venues.Clock, who: Any) -> None:
-    from mtok.venue import clockwork
+    from mtok.venue.otc import clockwork
     from mtok.venue.participants import actions, told
 
     identity = actions.submit(who.buyer, ASKED | FIRM)

@@ -13,7 +13,7 @@ from mtok.publication.facts_evidence import redetermine
 from mtok.publication.marks import sources_of
 from mtok.publication.recomputation import source_again
 from mtok.records import Determination
-from mtok.venue.recomputing import recomputed
+from mtok.venue.otc.recomputing import recomputed
 from presses import Desk, posted, usual_day
 from presses import at as instant
 

@@ -15,8 +15,8 @@ PRICES = {"2026-02-26": "12.3", "2026-02-27": "12.4"}
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MarkedVenue]:
     """A venue with locked marks, a contract with its initial margin and a day's variation margin, and a log."""
     with marked_venue(tmp_path_factory.mktemp("venue"), PRICES, "2026-02-26 12:00:00") as venue:
-        from mtok.venue import private_log
         from mtok.venue.environment import venue_environment
+        from mtok.venue.otc import private_log
 
         folder = venue_environment().place()
         private_log.make_key(folder, "venue.example/events")
@@ -49,7 +49,7 @@ def venue(made: MarkedVenue) -> Iterator[MarkedVenue]:
 
 def found() -> dict[str, list[str]]:
     """Return what is found by its code, but for the accounts of these tests, which nobody has decided."""
-    from mtok.venue.checked import findings
+    from mtok.venue.upkeep.checked import findings
 
     told: dict[str, list[str]] = {}
     for one in findings():

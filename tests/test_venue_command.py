@@ -93,11 +93,11 @@ def test_a_venue_is_made_once(tmp_path: Path) -> None:
 
 
 INTERRUPTIONS = {
-    "after the first key": ("mtok.venue.keys", "_make_key", 1),
+    "after the first key": ("mtok.venue.upkeep.keys", "_make_key", 1),
     "before the database": ("django.core.management", "call_command", 0),
     "with one admin half made": ("mtok.venue.accounts.founding", "_record", 1),
     "with one admin made": ("mtok.venue.accounts.founding", "_record", 2),
-    "before the links": ("mtok.venue.initial", "_there_is", 0),
+    "before the links": ("mtok.venue.upkeep.initial", "_there_is", 0),
 }
 
 

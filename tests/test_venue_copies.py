@@ -27,7 +27,7 @@ class Backed:
     """A venue with requests and a log, and folders for what is made of it."""
 
     def __init__(self, folder: Path, clock: venues.Clock) -> None:
-        from mtok.venue.keys import make_keys
+        from mtok.venue.upkeep.keys import make_keys
 
         self.folder, self.clock, self.count = folder, clock, 0
         self.place = folder / "venue"
@@ -38,20 +38,20 @@ class Backed:
     def premises(self) -> Any:
         from django.db import connections
 
-        from mtok.venue.copies import Premises
+        from mtok.venue.upkeep.copies import Premises
 
         return Premises(folder=self.place, database=dict(connections.databases["default"]))
 
     def trade(self) -> None:
         """Let something happen, and be logged."""
-        from mtok.venue import private_log
+        from mtok.venue.otc import private_log
 
         self.count += 1
         submitted(self.user, f"r{self.count}", Side.BUY, lots=self.count)
         private_log.append(self.place, self.clock())
 
     def back_up(self) -> Any:
-        from mtok.venue.copies import back_up
+        from mtok.venue.upkeep.copies import back_up
 
         return back_up(self.premises, self.folder / "backup")
 
@@ -73,7 +73,7 @@ class Backed:
 @contextmanager
 def begun(tmp_path: Path) -> Iterator[Backed]:
     """Give a venue, in whatever database is used, with two requests."""
-    from mtok.venue import clockwork, private_log
+    from mtok.venue.otc import clockwork, private_log
 
     with venues.clock() as clock, pytest.MonkeyPatch.context() as patch:
         published(patch)
@@ -104,7 +104,7 @@ def rows() -> dict[str, list[tuple[Any, ...]]]:
 
 
 def restored(copy: Any, premises: Any) -> None:
-    from mtok.venue.copies import refuse_occupied, restore
+    from mtok.venue.upkeep.copies import refuse_occupied, restore
 
     refuse_occupied(copy, premises)
     restore(copy, premises)
@@ -117,8 +117,8 @@ def code_of(work: Callable[[], Any]) -> str:
 
 
 def test_a_restored_venue_is_the_one_that_was_backed_up_and_goes_on(venue: Backed) -> None:
-    from mtok.venue import private_log
-    from mtok.venue.copies import copy_of
+    from mtok.venue.otc import private_log
+    from mtok.venue.upkeep.copies import copy_of
 
     before = rows()
     venue.back_up()
@@ -143,7 +143,7 @@ def test_an_interrupted_restoration_is_completed_by_the_same_call(
 ) -> None:
     """Whatever file the power fails at: what is there is no database without its whole log."""
     from mtok.archive.files import write_file as real
-    from mtok.venue import copies
+    from mtok.venue.upkeep import copies
 
     venue.back_up()
     copy = copies.copy_of(venue.folder / "backup")
@@ -171,7 +171,7 @@ def test_an_interrupted_restoration_is_completed_by_the_same_call(
 def test_an_interrupted_backup_leaves_the_one_before_and_is_made_again(
     venue: Backed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mtok.venue import copies
+    from mtok.venue.upkeep import copies
 
     first = venue.back_up()
     venue.trade()
@@ -200,7 +200,8 @@ def test_nothing_is_logged_between_the_copy_of_the_log_and_that_of_the_database(
     """Something happens after the log was copied: it waits to be logged until the database's snapshot has begun."""
     from django.db import connections
 
-    from mtok.venue import copies, private_log
+    from mtok.venue.otc import private_log
+    from mtok.venue.upkeep import copies
 
     real = copies._copy_log
     threads: list[threading.Thread] = []
@@ -229,7 +230,7 @@ def test_nothing_is_logged_between_the_copy_of_the_log_and_that_of_the_database(
 
 
 def test_a_copy_with_a_file_that_is_damaged_or_gone_restores_nothing(venue: Backed) -> None:
-    from mtok.venue.copies import copy_of
+    from mtok.venue.upkeep.copies import copy_of
 
     copy = venue.back_up()
     for path in copy.contents.sha256:
@@ -244,7 +245,7 @@ def test_a_copy_with_a_file_that_is_damaged_or_gone_restores_nothing(venue: Back
 
 
 def test_the_copy_of_another_venue_or_another_past_is_kept(venue: Backed, tmp_path: Path) -> None:
-    from mtok.venue.copies import copy_of
+    from mtok.venue.upkeep.copies import copy_of
 
     early = venue.back_up()
     there = venue.elsewhere("there")
@@ -300,8 +301,8 @@ def test_on_postgresql_a_restored_venue_is_the_one_that_was_backed_up(
     import dj_database_url
     from django.db import ProgrammingError, connection
 
-    from mtok.venue import private_log
-    from mtok.venue.copies import copy_of
+    from mtok.venue.otc import private_log
+    from mtok.venue.upkeep.copies import copy_of
 
     with venues.postgresql(postgresql), begun(tmp_path) as venue:
         before = rows()
@@ -337,7 +338,8 @@ def test_on_postgresql_what_is_committed_during_the_dump_is_not_in_it(
 
     import dj_database_url
 
-    from mtok.venue import copies, private_log
+    from mtok.venue.otc import private_log
+    from mtok.venue.upkeep import copies
 
     with venues.postgresql(postgresql), begun(tmp_path) as venue:
         real, before = copies._run, rows()

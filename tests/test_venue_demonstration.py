@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 
+from mtok.calendar import parse_instant
 from mtok.market.book import MACHINES
 from mtok.settlement import marks
 from mtok.settlement.machines import NEW
@@ -46,24 +47,24 @@ PAGES: Final = {
 LOOK: Final = """
 import json, sys
 from pathlib import Path
-from mtok.archive import Store
-from mtok.venue.demonstration.made import make
-logins = make(Store.open(Path(sys.argv[1])))
-from collections import defaultdict
+from mtok.cli.venue_demo import make_demo
+logins, _ = make_demo(Path(sys.argv[1]))
 from django.test import Client
 from mtok.venue.accounts.factors import code_of, step_now
-from mtok.venue.checked import findings
+from mtok.venue.upkeep.checked import findings
 from mtok.venue.database.records import KINDS
 states = {kind: sorted(set(of.table.objects.values_list("state", flat=True))) for kind, of in KINDS.items()}
 answers = {}
 for login in logins:
-    name = login.address.partition("@")[0]
+    name = login["address"].partition("@")[0]
     client = Client(headers={"host": "localhost"})
-    client.post("/account/login/", {"login": login.address, "password": login.password}, secure=True)
-    client.post("/account/2fa/authenticate/", {"code": code_of(login.secret, step_now())}, secure=True)
+    client.post("/account/login/", {"login": login["address"], "password": login["password"]}, secure=True)
+    client.post("/account/2fa/authenticate/", {"code": code_of(login["secret"], step_now())}, secure=True)
     for page in json.loads(sys.argv[2])[name]:
         answers[f"{name} {page}"] = client.get(page, secure=True).status_code
-print(json.dumps({"states": states, "answers": answers, "findings": [one.found for one in findings()]}))
+from mtok.venue import place
+found = [one.found for one in findings()]
+print(json.dumps({"now": place.now(), "states": states, "answers": answers, "findings": found}))
 """
 
 
@@ -71,9 +72,12 @@ print(json.dumps({"states": states, "answers": answers, "findings": [one.found f
 def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What there is in a demonstration, and how it came to be: `first` and `second`, what the command has said."""
     store = tmp_path_factory.mktemp("demonstration") / "store"
-    environment = os.environ | {"MTOK_NOW": "2026-06-27T15:05:00Z", "MTOK_RATE_LIMIT": ""}
+    environment = {name: value for name, value in os.environ.items() if name != "MTOK_NOW"}
     command = [sys.executable, "-m", "mtok", "venue", "demo", "--store", str(store), "--json"]
-    said = [subprocess.run(command, capture_output=True, text=True, check=False) for _ in range(2)]
+    said = [
+        subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        for _ in range(2)
+    ]
     assert [one.returncode for one in said] == [0, 0], said[0].stderr
     looked = subprocess.run(
         [sys.executable, "-c", LOOK, store, json.dumps(PAGES)],
@@ -83,7 +87,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         check=False,
     )
     assert looked.returncode == 0, looked.stderr
-    return json.loads(looked.stdout) | {
+    found: dict[str, Any] = json.loads(looked.stdout)
+    return found | {
         "first": json.loads(said[0].stdout),
         "second": json.loads(said[1].stdout),
     }
@@ -110,3 +115,8 @@ def test_everybody_signs_in_and_their_pages_answer(shown: dict[str, Any]) -> Non
 @pytest.mark.long
 def test_a_second_start_shows_the_same(shown: dict[str, Any]) -> None:
     assert shown["first"] == shown["second"]
+
+
+@pytest.mark.long
+def test_the_clock_stands_where_the_story_ends(shown: dict[str, Any]) -> None:
+    assert shown["now"] == parse_instant("2026-06-27T15:05:00Z") == parse_instant(shown["first"]["now"])

@@ -261,7 +261,7 @@ def test_terms_wait_for_the_slot_and_no_match_says_why_to_nobody(clock: venues.C
 @pytest.mark.parametrize("how", ["declined", "over"])
 def test_lapsed_says_neither_who_nor_why(clock: venues.Clock, how: str) -> None:
     """The side that did not decline gets the same mail at the same hour, whether somebody declined or time ran out."""
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     story = Story(clock)
     story.ask_both()
@@ -320,7 +320,7 @@ def test_a_login_that_is_disabled_is_told_nothing(clock: venues.Clock) -> None:
 def test_what_is_refused_tells_nobody(clock: venues.Clock) -> None:
     """A mail is written with its change, or neither is."""
     from mtok.settlement.machines import Refused
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     story = Story(clock)
     story.ask_both()
@@ -409,9 +409,9 @@ def test_a_claim_is_not_taken_twice(clock: venues.Clock) -> None:
 
 def mails_of_alder(path: Path, others: str) -> list[tuple[str, int, bytes]]:
     """Return what the first participant is sent until the end of the second slot, in a world with others in it."""
-    from mtok.venue import trading
     from mtok.venue.database.models import Notice
     from mtok.venue.mail.sending import mail_of
+    from mtok.venue.otc import trading
 
     with fresh(path) as clock:
         story = Story(clock)

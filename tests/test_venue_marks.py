@@ -31,8 +31,8 @@ def venue(tmp_path: Path) -> Iterator[MarkedVenue]:
 
 
 def test_a_mark_goes_from_the_preparer_to_the_log(venue: MarkedVenue) -> None:
-    from mtok.venue import marking, printing
     from mtok.venue.database.models import Event
+    from mtok.venue.otc import marking, printing
 
     venue.book(agreed(month_window("2026-03-01", "2026-03-31")))
     with refused("not_due"):
@@ -70,7 +70,7 @@ def test_a_mark_goes_from_the_preparer_to_the_log(venue: MarkedVenue) -> None:
 def test_a_value_that_no_fresh_process_confirms_is_held(
     venue: MarkedVenue, monkeypatch: pytest.MonkeyPatch, answer: str | None, code: str
 ) -> None:
-    from mtok.venue import marking
+    from mtok.venue.otc import marking
 
     venue.print(FIRST)
     monkeypatch.setattr(marking, "recomputed", lambda *_: answer)
@@ -89,8 +89,8 @@ def test_a_value_that_no_fresh_process_confirms_is_held(
 
 
 def test_four_eyes_are_of_persons_whatever_their_logins(venue: MarkedVenue) -> None:
-    from mtok.venue import marking
     from mtok.venue.accounts.models import Grant
+    from mtok.venue.otc import marking
 
     venue.print(FIRST)
     made = venue.prepared(FIRST)
@@ -113,7 +113,7 @@ def test_four_eyes_are_of_persons_whatever_their_logins(venue: MarkedVenue) -> N
 
 
 def test_a_rejected_value_is_ruled_out_and_what_follows_is_carried_or_decided(venue: MarkedVenue) -> None:
-    from mtok.venue import marking
+    from mtok.venue.otc import marking
 
     venue.print(FIRST)
     venue.approved(FIRST)
@@ -132,8 +132,8 @@ def test_a_rejected_value_is_ruled_out_and_what_follows_is_carried_or_decided(ve
 
 def test_the_worked_example_to_the_cent(venue: MarkedVenue, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every row of market.md 7.6, which computed them with decimals: in the database, by the clock, from the log."""
-    from mtok.venue import trading
     from mtok.venue.database.models import MarkUse
+    from mtok.venue.otc import trading
 
     window = month_window("2026-03-01", "2026-03-05")
     monkeypatch.setattr("mtok.market.terms.window_of", lambda *_: window)
@@ -208,7 +208,7 @@ def restated(venue: MarkedVenue, date: str, price: str) -> int:
 
 def published_and_disputed(venue: MarkedVenue) -> Any:
     """Return the disputed mark of the first day, on which the two participants have a contract."""
-    from mtok.venue import marking
+    from mtok.venue.otc import marking
 
     venue.book(agreed(month_window("2026-03-01", "2026-03-31")))
     venue.print(FIRST)
@@ -224,7 +224,7 @@ def published_and_disputed(venue: MarkedVenue) -> Any:
 
 
 def test_two_who_did_not_make_it_uphold_a_disputed_mark(venue: MarkedVenue) -> None:
-    from mtok.venue import judging
+    from mtok.venue.otc import judging
 
     made = published_and_disputed(venue)
     for who in ("preparer", "approver"):
@@ -268,8 +268,8 @@ def test_nobody_resolves_it_and_the_published_value_stands(venue: MarkedVenue) -
 
 
 def test_a_correction_is_a_version_of_its_own_at_a_later_vintage(venue: MarkedVenue) -> None:
-    from mtok.venue import judging
     from mtok.venue.database.models import MarkUse
+    from mtok.venue.otc import judging
 
     venue.book(agreed(month_window("2026-03-01", "2026-03-31")))
     venue.print(FIRST)

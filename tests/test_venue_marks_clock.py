@@ -38,8 +38,8 @@ def venue(tmp_path: Path) -> Iterator[MarkedVenue]:
 def test_killed_between_log_and_database_it_is_said_once(
     venue: MarkedVenue, monkeypatch: pytest.MonkeyPatch, command: str, kept_before: int
 ) -> None:
-    from mtok.venue import printing
     from mtok.venue.database.models import Event
+    from mtok.venue.otc import printing
 
     for date in DATES:
         venue.print(date)
@@ -78,7 +78,7 @@ def test_days_to_dispute_count_from_the_entry_not_from_when_the_database_learns_
     venue: MarkedVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mtok.settlement.business_days import deadline
-    from mtok.venue import printing
+    from mtok.venue.otc import printing
 
     venue.print(DATES[0])
     venue.approved(DATES[0])
@@ -94,7 +94,7 @@ def test_days_to_dispute_count_from_the_entry_not_from_when_the_database_learns_
 def test_a_mark_that_the_publisher_refuses_costs_no_other_one(
     venue: MarkedVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mtok.venue import clockwork, printing
+    from mtok.venue.otc import clockwork, printing
 
     for date in DATES:
         venue.print(date)
@@ -113,7 +113,7 @@ def test_a_mark_that_the_publisher_refuses_costs_no_other_one(
 
 
 def test_while_another_process_holds_the_store_the_rest_is_done(venue: MarkedVenue) -> None:
-    from mtok.venue import clockwork
+    from mtok.venue.otc import clockwork
 
     venue.book(agreed(month_window("2026-03-01", "2026-03-31")))
     venue.print(DATES[0])
@@ -132,7 +132,7 @@ def test_while_another_process_holds_the_store_the_rest_is_done(venue: MarkedVen
 def test_a_contract_owes_no_margin_of_days_before_it_was_active(venue: MarkedVenue) -> None:
     """The venue was away for three days; who became active on the last of them owes but what comes due after that."""
     from mtok.market.contracts import Posted
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     window = month_window("2026-03-01", "2026-03-31")
     venue.book(agreed(window))
@@ -178,8 +178,8 @@ def test_a_month_of_marks_margin_and_maturity(tmp_path: Path) -> None:
 
 def a_day(venue: MarkedVenue, date: str) -> None:
     """Print, prepare, approve, publish and margin a day; on three of them something happens."""
-    from mtok.venue import judging, marking
     from mtok.venue.database.marks import marks_of
+    from mtok.venue.otc import judging, marking
 
     venue.print(date)
     made = venue.approved(date)

@@ -104,7 +104,7 @@ def test_a_mark_is_made_by_two_on_the_pages(venue: MarkedVenue) -> None:
 
 
 def test_a_form_is_of_the_mark_that_its_page_has_shown(venue: MarkedVenue) -> None:
-    from mtok.venue import marking
+    from mtok.venue.otc import marking
 
     venue.print(FIRST)
     made = venue.prepared(FIRST)
@@ -132,7 +132,7 @@ def test_a_held_mark_goes_on_with_evidence(venue: MarkedVenue, monkeypatch: pyte
     from django.core.files.uploadedfile import SimpleUploadedFile
 
     from mtok.canonical import sha256_hex
-    from mtok.venue import marking
+    from mtok.venue.otc import marking
 
     monkeypatch.setattr(marking, "recomputed", lambda *_: None)
     venue.print(FIRST)
@@ -231,7 +231,7 @@ def test_an_address_of_no_day_is_no_page(venue: MarkedVenue, address: str) -> No
 
 
 def test_a_person_who_did_it_is_named_and_a_party_is_not(venue: MarkedVenue) -> None:
-    from mtok.venue import marking
+    from mtok.venue.otc import marking
 
     venue.print(FIRST)
     made = venue.approved(FIRST)
@@ -248,7 +248,7 @@ def test_a_person_who_did_it_is_named_and_a_party_is_not(venue: MarkedVenue) -> 
 
 def traded(venue: MarkedVenue, monkeypatch: pytest.MonkeyPatch) -> str:
     """Let the two participants trade, from a request to approved terms; return the id of their contract."""
-    from mtok.venue import clockwork, trading
+    from mtok.venue.otc import clockwork, trading
 
     published(monkeypatch)
     for who, name, side in (("buyer", "b", Side.BUY), ("seller", "s", Side.SELL)):

@@ -45,8 +45,8 @@ def test_a_correction_is_a_version_of_its_own(venue: MarkedVenue) -> None:
 
 
 def test_of_many_who_decide_at_once_one_has_decided(venue: MarkedVenue) -> None:
-    from mtok.venue import marking
     from mtok.venue.database.models import Event
+    from mtok.venue.otc import marking
 
     approvers = [people.person(f"Approver {number}", Role.MARK_APPROVER) for number in range(DECIDING)]
     for line in [test_venue_marks.FIRST, *list(test_venue_marks.DAYS)[1:ROUNDS]]:

@@ -47,7 +47,7 @@ def everybody(venue: MarkedVenue) -> dict[Role, Any]:
 
 def commands(identity: str, digest: str, date: str) -> dict[str, Callable[[Any], Any]]:
     """Return every command that a principal can give, with what it says."""
-    from mtok.venue import judging, marking
+    from mtok.venue.otc import judging, marking
 
     return {
         "propose": lambda who: marking.prepare(who, SERIES, METHODOLOGY, parse_date(date)),
@@ -89,7 +89,7 @@ def try_everything(venue: MarkedVenue, found: Any, roles: dict[Role, Any]) -> in
 
 
 def test_what_no_table_lists_is_refused_in_every_state(venue: MarkedVenue) -> None:
-    from mtok.venue import judging, marking
+    from mtok.venue.otc import judging, marking
 
     roles, tried = everybody(venue), dict[str, int]()
 
@@ -128,7 +128,7 @@ def test_what_no_table_lists_is_refused_in_every_state(venue: MarkedVenue) -> No
 
 def test_the_check_finds_a_command_that_writes(venue: MarkedVenue, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seeded: a table that lets everybody reject."""
-    from mtok.venue import marking
+    from mtok.venue.otc import marking
 
     venue.print(FIRST)
     made = venue.prepared(FIRST)

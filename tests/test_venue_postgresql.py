@@ -17,11 +17,12 @@ import pytest
 import people
 import venues
 from databases import Cluster, postgresql_cluster
-from mtok.calendar import DAY
+from mtok.calendar import DAY, parse_date
 from mtok.market.margin import Side
 from mtok.market.proposals import Nonces
 from mtok.settlement.machines import Refused
 from mtok.settlement.people import Role
+from settling import mark_of
 from test_venue_sequences import drive
 from test_venue_trading import RUN, drafted, published, submitted
 
@@ -79,7 +80,7 @@ def together(works: list[Callable[[], Any]]) -> Counter[str]:
 
 def with_terms(clock: venues.Clock) -> tuple[list[Any], list[tuple[str, str]]]:
     """Make pairs of requests with terms; return their two approvers, and each proposal with the digest of its terms."""
-    from mtok.venue import clockwork, trading
+    from mtok.venue.otc import clockwork, trading
 
     roles = (Role.PARTICIPANT_USER, Role.PARTICIPANT_APPROVER)
     both = [
@@ -132,7 +133,7 @@ def violations() -> list[str]:
 
 def race_of_approvals(clock: venues.Clock) -> Counter[str]:
     """Let both sides approve, and decline, every proposal from many threads at once."""
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     approvers, terms = with_terms(clock)
     outcomes: Counter[str] = Counter()
@@ -201,7 +202,7 @@ def _kept_whatever_was_there(one: Any, version: int | None, cause: Any) -> int:
 
 def submit_at_once(clock: venues.Clock) -> Counter[str]:
     """Submit eight requests of one side at the same time."""
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     user = people.person("User", Role.PARTICIPANT_USER, organisation=people.organisation("Alder"))
     for number in range(8):
@@ -224,13 +225,46 @@ def test_without_isolation_the_quota_does_not_hold(
 
 
 def test_a_run_is_made_once_whoever_makes_it(clock: venues.Clock) -> None:
-    from mtok.venue import clockwork
     from mtok.venue.database import runs
+    from mtok.venue.otc import clockwork
 
     clock.instant = RUN + 2 * DAY
     outcomes = together([lambda: clockwork.make_runs(clock()) for _ in range(THREADS)])
     assert outcomes == {"done": THREADS}
     assert len(runs.last_runs(0, 9)) == 5
+    assert violations() == []
+
+
+def test_margin_of_a_day_is_taken_once_whoever_takes_it(clock: venues.Clock) -> None:
+    """Several workers at the same time: one margin day, one movement, whatever the others come to."""
+    from mtok.market.contracts import Posted
+    from mtok.market.trial_balance import check
+    from mtok.venue.database import giving, ledger
+    from mtok.venue.database.books import Surroundings
+    from mtok.venue.otc import trading
+
+    approvers, [(identity, digest), *_] = with_terms(clock)
+    for who in approvers:
+        trading.give(who, "proposal", "approve", identity, digest)
+    till = people.person("Till", Role.TREASURY)
+    trading.give(till, "contract", "activate", identity, Posted(buyer=2_000_000, seller=2_000_000))
+    usual = trading.surroundings()
+    around = Surroundings(
+        rules=usual.rules,
+        parties=usual.parties,
+        references=usual.references,
+        follow=lambda _, changes, cause: ledger.post(changes, cause),
+    )
+    day = parse_date("2026-06-24")
+    marks = [mark_of("2026-06-24", 13_000_000)]
+    at = (day + 1) * DAY + 19 * 3600 * 10**6
+    outcomes = together(
+        [partial(giving.give_margin, around, marks, day, at, {identity}) for _ in range(THREADS)]
+    )
+    assert outcomes == {"done": THREADS}
+    [contract] = ledger.contracts()
+    assert [one.day for one in contract.days] == [day]
+    assert check(ledger.transactions(), [contract]) == []
     assert violations() == []
 
 

@@ -20,8 +20,8 @@ from test_venue_trading import published, submitted
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give the folder of a venue with two requests and a log of its own."""
     with venues.sqlite(tmp_path / "venue.sqlite3"), venues.clock():
-        from mtok.venue import private_log
-        from mtok.venue.keys import make_keys
+        from mtok.venue.otc import private_log
+        from mtok.venue.upkeep.keys import make_keys
 
         published(monkeypatch)
         make_keys(tmp_path / "venue")
@@ -43,8 +43,8 @@ def entries(folder: Path) -> list[dict[str, str]]:
 
 
 def test_every_event_is_logged_once_and_in_order(folder: Path) -> None:
-    from mtok.venue import private_log
     from mtok.venue.database.models import Event
+    from mtok.venue.otc import private_log
 
     assert private_log.append(folder, venues.NOON) == 5
     assert private_log.append(folder, venues.NOON) == 0
@@ -60,8 +60,8 @@ def test_every_event_is_logged_once_and_in_order(folder: Path) -> None:
 
 
 def test_nothing_of_what_was_asked_or_by_whom_can_be_read(folder: Path) -> None:
-    from mtok.venue import private_log
     from mtok.venue.accounts.models import Organisation, Person
+    from mtok.venue.otc import private_log
 
     private_log.append(folder, venues.NOON)
     written = b"".join(path.read_bytes() for path in (folder / "events").rglob("*") if path.is_file())
@@ -78,7 +78,7 @@ def test_an_append_that_was_interrupted_is_completed(
     folder: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mtok.publication.sealing import Sealing
-    from mtok.venue import private_log
+    from mtok.venue.otc import private_log
 
     class Killed(Exception):
         pass
@@ -103,7 +103,7 @@ def test_a_database_that_was_altered_is_found_out(folder: Path) -> None:
     """Whoever owns the database can drop the trigger; what was logged stays."""
     from django.db import connection
 
-    from mtok.venue import private_log
+    from mtok.venue.otc import private_log
 
     private_log.append(folder, venues.NOON)
     with connection.cursor() as cursor:
@@ -113,7 +113,7 @@ def test_a_database_that_was_altered_is_found_out(folder: Path) -> None:
 
 
 def test_a_database_older_than_its_log_is_refused(folder: Path, tmp_path: Path) -> None:
-    from mtok.venue import private_log
+    from mtok.venue.otc import private_log
 
     private_log.append(folder, venues.NOON)
     with venues.sqlite(tmp_path / "older.sqlite3"), pytest.raises(EnvironmentFailed) as refused:
@@ -122,7 +122,7 @@ def test_a_database_older_than_its_log_is_refused(folder: Path, tmp_path: Path) 
 
 
 def test_without_its_key_nothing_is_logged_silently(folder: Path) -> None:
-    from mtok.venue import private_log
+    from mtok.venue.otc import private_log
 
     private_log.append(folder, venues.NOON)
     for path in (folder / "keys").iterdir():

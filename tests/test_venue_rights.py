@@ -84,6 +84,8 @@ def test_the_role_changes_accounts(postgresql: Cluster) -> None:
 
         ada, bo = people.person("Ada", Role.ADMIN), people.person("Bo", Role.ADMIN)
         desk = Login.objects.get(id=people.person("Desk").login)
+        decide(bo, propose(ada, "name", login=desk, details={"name": "Dora"}).id, is_approved=True)
+        desk.refresh_from_db()
         change = propose(ada, "grant", login=desk, details={"role": Role.DESK})
         decide(bo, change.id, is_approved=True)
         assert Grant.objects.filter(login=desk, role=Role.DESK).exists()

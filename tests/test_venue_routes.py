@@ -74,6 +74,8 @@ PAGES: Final = {
     "venue_document": Row(MEMBERS, CONTRACT | {"name": "confirmation"}, True),
     "venue_file": Row(MEMBERS, CONTRACT | {"name": "confirmation"}, True),
     "venue_notifications": Row(MEMBERS),
+    "venue_complaints": Row(MEMBERS),
+    "venue_complaint": Row(MEMBERS, {"identity": "COMPLAINT"}, True),
     "application": Row(EVERYBODY),
     "organisation": Row(MEMBERS),
     "organisation_lists": Row(USER),
@@ -196,9 +198,9 @@ class There(NamedTuple):
     other: dict[Role, Any]
 
     @property
-    def objects(self) -> tuple[str, str]:
+    def objects(self) -> tuple[str, ...]:
         """The ids of the objects that are a participant's."""
-        return self.ids["CONTRACT"], self.ids["REQUEST"]
+        return self.ids["CONTRACT"], self.ids["REQUEST"], self.ids["COMPLAINT"]
 
 
 @pytest.fixture(scope="module")
@@ -209,9 +211,9 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[There]:
 
 
 def _there(clock: venues.Clock) -> There:
-    from mtok.venue import trading
     from mtok.venue.accounts.models import Change, Organisation
     from mtok.venue.database.models import Notice
+    from mtok.venue.otc import threads, trading
     from mtok.venue.participants import actions
 
     who = participating.everybody()
@@ -229,6 +231,7 @@ def _there(clock: venues.Clock) -> There:
         "REQUEST": request,
         "SAID": intention.pk,
         "NOTICE": notice.pk,
+        "COMPLAINT": threads.complain(who.buyer, "Late.").pk,
         "LOGIN": str(who.buyer.login),
         "ORGANISATION": own.pk,
         "CHANGE": Change.objects.order_by("pk")[0].pk,

@@ -25,7 +25,8 @@ PRICE = 12_345_600
 
 def published(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let one series have printed every day, and checkpoints follow at once."""
-    from mtok.venue import clockwork, place, trading
+    from mtok.venue import place
+    from mtok.venue.otc import clockwork, trading
 
     def references(names: Any, _: int) -> dict[str, Reference]:
         return {
@@ -48,7 +49,7 @@ def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[venues.Cl
 
 def submitted(principal: Any, name: str, side: Side, lots: int = 25, **fields: Any) -> None:
     """Draft and submit a request."""
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     drafted(principal, name, side, lots, **fields)
     trading.give(principal, "request", "submit", name)
@@ -56,7 +57,7 @@ def submitted(principal: Any, name: str, side: Side, lots: int = 25, **fields: A
 
 def drafted(principal: Any, name: str, side: Side, lots: int = 25, **fields: Any) -> None:
     """Draft a request."""
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     request = Request(
         id=name,
@@ -78,8 +79,8 @@ def drafted(principal: Any, name: str, side: Side, lots: int = 25, **fields: Any
 
 
 def test_two_requests_become_a_contract(clock: venues.Clock) -> None:
-    from mtok.venue import clockwork, trading
     from mtok.venue.database.models import Event
+    from mtok.venue.otc import clockwork, trading
 
     both = (Role.PARTICIPANT_USER, Role.PARTICIPANT_APPROVER)
     buyer = people.person("Buyer", *both, organisation=people.organisation("Alder"))
@@ -111,7 +112,7 @@ def test_two_requests_become_a_contract(clock: venues.Clock) -> None:
 
 
 def test_what_is_not_theirs_is_as_if_missing(clock: venues.Clock) -> None:
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     user = people.person("User", Role.PARTICIPANT_USER, organisation=people.organisation("Alder"))
     other = people.person("Other", Role.PARTICIPANT_USER, organisation=people.organisation("Birch"))
@@ -126,8 +127,8 @@ def test_what_is_not_theirs_is_as_if_missing(clock: venues.Clock) -> None:
 
 
 def test_a_role_that_was_withdrawn_is_no_role(clock: venues.Clock) -> None:
-    from mtok.venue import trading
     from mtok.venue.accounts.models import Grant
+    from mtok.venue.otc import trading
 
     user = people.person("User", Role.PARTICIPANT_USER, organisation=people.organisation("Alder"))
     submitted(user, "b", Side.BUY)
@@ -139,7 +140,7 @@ def test_a_role_that_was_withdrawn_is_no_role(clock: venues.Clock) -> None:
 
 
 def test_two_persons_suspend(clock: venues.Clock) -> None:
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     user = people.person("User", Role.PARTICIPANT_USER, organisation=people.organisation("Alder"))
     submitted(user, "b", Side.BUY)
@@ -158,8 +159,8 @@ def test_two_persons_suspend(clock: venues.Clock) -> None:
 
 
 def test_runs_that_were_missed_are_made_in_order(clock: venues.Clock) -> None:
-    from mtok.venue import clockwork
     from mtok.venue.database import runs
+    from mtok.venue.otc import clockwork
 
     clock.instant = RUN + 3 * 24 * 3600 * 10**6
     assert len(clockwork.make_runs(clock())) == 5
@@ -168,7 +169,7 @@ def test_runs_that_were_missed_are_made_in_order(clock: venues.Clock) -> None:
 
 
 def test_a_request_that_expires_at_a_run_before_it_has_a_draw_stops_no_run(clock: venues.Clock) -> None:
-    from mtok.venue import clockwork, trading
+    from mtok.venue.otc import clockwork, trading
 
     user = people.person("User", Role.PARTICIPANT_USER, organisation=people.organisation("Alder"))
     desk = people.person("Desk", Role.DESK)

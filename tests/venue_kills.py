@@ -130,8 +130,8 @@ class Tally:
 
 def carry_on(story: Story, told: Callable[[str], None], box: Mailbox) -> None:
     """Give what is missing on the way to the last margin, and deliver every mail. told : called when each is done"""
-    from mtok.venue import trading
     from mtok.venue.database.models import Event
+    from mtok.venue.otc import trading
 
     last = Event.objects.order_by("-at").values_list("at", flat=True).first() or venues.NOON
     story.clock = venues.Clock(max(venues.NOON, last))
@@ -159,8 +159,8 @@ def carry_on(story: Story, told: Callable[[str], None], box: Mailbox) -> None:
 
 
 def _ask(story: Story, who: Any, name: str, side: Side, told: Callable[[str], None]) -> None:
-    from mtok.venue import trading
     from mtok.venue.database.models import RequestRow
+    from mtok.venue.otc import trading
 
     while True:
         row = RequestRow.objects.filter(pk=name).first()
@@ -178,7 +178,7 @@ def _ask(story: Story, who: Any, name: str, side: Side, told: Callable[[str], No
 
 
 def _approve(story: Story, pair: str, told: Callable[[str], None]) -> None:
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     for who in (story.buyer, story.seller):
         one = only("proposal")
@@ -375,7 +375,7 @@ def postgresql_world(cluster: Cluster) -> Iterator[World]:
 
 
 def _begun(clock: Any) -> Story:
-    from mtok.venue import clockwork
+    from mtok.venue.otc import clockwork
 
     clockwork.begin(clock())
     return Story(clock)

@@ -37,7 +37,7 @@ BOTH_ROLES = (Role.PARTICIPANT_USER, Role.PARTICIPANT_APPROVER)
 def fresh(path: Path, instant: int = venues.NOON) -> Iterator[venues.Clock]:
     """Give a venue that has begun, with a database of its own, one offered reference and a draw for every request."""
     with venues.sqlite(path), venues.clock(instant) as clock, offering():
-        from mtok.venue import clockwork
+        from mtok.venue.otc import clockwork
 
         clockwork.begin(clock())
         yield clock
@@ -46,7 +46,7 @@ def fresh(path: Path, instant: int = venues.NOON) -> Iterator[venues.Clock]:
 @contextmanager
 def offering() -> Iterator[None]:
     """Let `openai` be offered at a price, and checkpoints be published after every acceptance."""
-    from mtok.venue import clockwork, trading
+    from mtok.venue.otc import clockwork, trading
 
     def references(names: Any, _: int) -> dict[str, Reference]:
         known = Reference(reference="openai", methodology="1.0", printed=60, mark=PRICE)
@@ -75,7 +75,7 @@ class Story:
 
     def ask(self, who: Any, name: str, side: Side, *, lots: int = 25, firm: bool = True) -> None:
         """Submit a request and have it accepted."""
-        from mtok.venue import trading
+        from mtok.venue.otc import trading
 
         request = self.request(name, side, lots=lots, firm=firm)
         trading.give(who, "request", "draft", name, request)
@@ -105,7 +105,7 @@ class Story:
 
     def go(self, instant: int) -> None:
         """Let time pass until an instant, as the worker sees it then."""
-        from mtok.venue import clockwork
+        from mtok.venue.otc import clockwork
 
         assert instant >= self.clock.instant
         self.clock.instant = instant
@@ -113,14 +113,14 @@ class Story:
 
     def candidate(self) -> str:
         """Return the id of the one pair that the desk sees."""
-        from mtok.venue import trading
+        from mtok.venue.otc import trading
 
         [pair] = trading.all_open(self.desk, Role.DESK)["proposal"]
         return str(pair["id"])
 
     def send(self) -> str:
         """Make the run, and send the terms of its one pair a minute later; return its id."""
-        from mtok.venue import trading
+        from mtok.venue.otc import trading
 
         self.go(RUN + MINUTE)
         pair = self.candidate()
@@ -129,7 +129,7 @@ class Story:
 
     def approve(self, who: Any, pair: str) -> None:
         """Approve the terms for a side."""
-        from mtok.venue import trading
+        from mtok.venue.otc import trading
 
         [terms] = [one for one in trading.own(who)["proposal"] if one["id"] == pair]
         trading.give(people.shown(who, self.clock()), "proposal", "approve", pair, terms["terms_sha256"])
@@ -144,16 +144,16 @@ class Story:
 
     def activate(self, contract: str) -> None:
         """Let both sides' initial margin arrive."""
-        from mtok.venue import trading
+        from mtok.venue.otc import trading
 
         posted = Posted(buyer=INITIAL_MARGIN, seller=INITIAL_MARGIN)
         trading.give(self.treasury, "contract", "activate", contract, posted)
 
     def margin(self, date: str, price: int) -> Any:
         """Take the margin of a day at a price, in the evening of the day after it; the same again takes nothing."""
-        from mtok.venue import trading
         from mtok.venue.database import giving
         from mtok.venue.database.models import ContractRow
+        from mtok.venue.otc import trading
 
         self.clock.instant = max(
             self.clock.instant, (parse_date(date) + 1) * 24 * 60 * MINUTE + 19 * 60 * MINUTE

@@ -133,8 +133,8 @@ def play(steps: list[Step], chance: Random, tamper: Tamper | None) -> World:
         pytest.MonkeyPatch.context() as patch,
         participating.trading_venue(Path(folder), patch) as clock,
     ):
-        from mtok.venue import clockwork
         from mtok.venue.accounts.models import new_id
+        from mtok.venue.otc import clockwork
         from mtok.venue.participants import actions
 
         clock.instant = BEGIN
@@ -191,7 +191,7 @@ def said_to(program: Program, step: Step, world: World, now: int) -> None:
 
 
 def _note_terms(program: Program, world: World, now: int) -> None:
-    from mtok.venue import trading
+    from mtok.venue.otc import trading
 
     if world.has_terms_at is None and trading.own(program.principal)["proposal"]:
         world.has_terms_at = now
@@ -245,15 +245,15 @@ class Everybody:
             return
 
     def _screen(self) -> None:
-        from mtok.venue import trading
         from mtok.venue.database.models import RequestRow
+        from mtok.venue.otc import trading
 
         for row in RequestRow.objects.filter(state="submitted").order_by("pk"):
             trading.give(self._desk, "request", "accept", row.pk)
 
     def _send_or_drop(self) -> None:
-        from mtok.venue import trading
         from mtok.venue.database.models import ProposalRow
+        from mtok.venue.otc import trading
 
         for row in ProposalRow.objects.filter(state="candidate").order_by("pk"):
             if self._chance.random() < 0.5:
@@ -264,7 +264,8 @@ class Everybody:
                 )
 
     def _answer(self) -> None:
-        from mtok.venue import place, trading
+        from mtok.venue import place
+        from mtok.venue.otc import trading
 
         for who in self._others:
             for terms in trading.own(who)["proposal"]:

@@ -53,7 +53,7 @@ class Clock:
 @cache
 def configured() -> Path:
     """Set Django up for the venue, once in a process; return the folder of the store and of everything else."""
-    from mtok.venue.keys import make_keys
+    from mtok.venue.upkeep.keys import make_keys
 
     folder = Path(tempfile.mkdtemp(prefix="mtok-venue-"))
     make_keys(folder / "store" / "venue")
@@ -97,6 +97,7 @@ def _using(database: dict[str, Any]) -> Iterator[None]:
     from django.db import connections
 
     connections.close_all()
+    _forget_log()
     before = dict(connections.databases["default"])
     connections.databases["default"].clear()
     connections.databases["default"].update(database)
@@ -108,6 +109,16 @@ def _using(database: dict[str, Any]) -> Iterator[None]:
         connections.databases["default"].clear()
         connections.databases["default"].update(before)
         _forget_connection()
+
+
+def _forget_log() -> None:
+    """Take away the private log, which is of another database."""
+    from mtok.venue.environment import venue_environment
+
+    folder = venue_environment().place()
+    for name in ("events", "keys"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / "head").unlink(missing_ok=True)
 
 
 def _forget_connection() -> None:

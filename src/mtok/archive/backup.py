@@ -36,7 +36,7 @@ LEFT_OUT: Final = frozenset({"observations", "determinations", "alarms", "lock",
 """What is made again from the evidence, or means something in the one store only; and the keys, which are a secret."""
 
 BESIDE: Final = frozenset({"venue"})
-"""What `mtok.venue.copies` copies into the same backup, and out of it, in its own order."""
+"""What `mtok.venue.upkeep.copies` copies into the same backup, and out of it, in its own order."""
 
 _NAMED_MAX: Final = 10
 

@@ -84,7 +84,7 @@ def start(
 
     environment()
     if is_venue:
-        from mtok.venue.initial import begin, refuse_unready
+        from mtok.venue.upkeep.initial import begin, refuse_unready
 
         begin(store)
         refuse_unready()

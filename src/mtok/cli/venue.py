@@ -34,7 +34,7 @@ def init(
     """
     from mtok.cli.reading import named_store
     from mtok.cli.serving import refuse_missing
-    from mtok.venue.initial import initialise
+    from mtok.venue.upkeep.initial import initialise
 
     path = named_store(store)
     refuse_missing(path, is_venue=True)
@@ -80,13 +80,13 @@ def check(*, store: StorePath = None, as_json: AsJson = False) -> None:
     """
     from mtok.cli.reading import named_store
     from mtok.cli.serving import refuse_missing
-    from mtok.venue.initial import begin, refuse_unready
+    from mtok.venue.upkeep.initial import begin, refuse_unready
 
     path = named_store(store)
     refuse_missing(path, is_venue=True)
     begin(path)
     refuse_unready()
-    from mtok.venue.checked import PARTS, findings
+    from mtok.venue.upkeep.checked import PARTS, findings
 
     found = [{"part": one.part, "code": one.code, "found": one.found} for one in findings()]
     content = {"sound": not found, "parts": list(PARTS), "findings": found}
@@ -95,6 +95,31 @@ def check(*, store: StorePath = None, as_json: AsJson = False) -> None:
     answer(content, page or [sound], as_json=as_json)
     if found:
         raise typer.Exit(1)
+
+
+@commands.command(
+    epilog="Example: mtok venue ledger --store store > ledger.beancount && bean-check ledger.beancount"
+)
+@reported
+def ledger(*, store: StorePath = None) -> None:
+    """Print the ledger as a Beancount file, with balances that `bean-check` holds it against.
+
+    Every transaction of every contract; the balances are what the contracts say, so another program than this one finds
+    whether they agree.
+    """
+    from mtok.cli.reading import named_store
+    from mtok.cli.serving import refuse_missing
+    from mtok.cli.terminal import write
+    from mtok.venue.upkeep.initial import begin, refuse_unready
+
+    path = named_store(store)
+    refuse_missing(path, is_venue=True)
+    begin(path)
+    refuse_unready()
+    from mtok.market.beancount import beancount_text
+    from mtok.venue.database.ledger import contracts, transactions
+
+    write(beancount_text(transactions(), contracts()), sys.stdout)
 
 
 @commands.command(epilog="Example: mtok venue grants mtok_venue | psql --dbname mtok")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from mtok.venue.copies import Copy
+    from mtok.venue.upkeep.copies import Copy
 
 _MASTER: Final = "master_key"
 _KEYS: Final = "secret_key, master_key, keys/ and head"
@@ -19,16 +19,16 @@ def venue_folder(store: Path) -> Path:
 
 
 def back_up_venue(store: Path, destination: Path) -> Copy | None:
-    """Copy the venue of a store into a backup; None where it has none. Raises as `mtok.venue.copies.back_up`."""
+    """Copy the venue of a store into a backup; None where it has none. Raises as `mtok.venue.upkeep.copies.back_up`."""
     from mtok.cli.serving import refuse_missing
 
     if not (venue_folder(store) / _MASTER).is_file():
         return None
     refuse_missing(store, is_venue=True)
-    from mtok.venue.initial import begin
+    from mtok.venue.upkeep.initial import begin
 
     begin(store)
-    from mtok.venue.copies import back_up, premises
+    from mtok.venue.upkeep.copies import back_up, premises
 
     return back_up(premises(), destination)
 
@@ -38,7 +38,7 @@ def venue_to_restore(backup: Path, store: Path) -> Copy | None:
     if not (backup / "venue").is_dir():
         return None
     os.environ["MTOK_STORE"] = str(store.resolve())
-    from mtok.venue.copies import copy_of, premises, refuse_occupied
+    from mtok.venue.upkeep.copies import copy_of, premises, refuse_occupied
 
     copy = copy_of(backup)
     if copy is not None:
@@ -49,7 +49,7 @@ def venue_to_restore(backup: Path, store: Path) -> Copy | None:
 def restore_venue(copy: Copy | None) -> None:
     """Restore a venue, if there is one."""
     if copy is not None:
-        from mtok.venue.copies import premises, restore
+        from mtok.venue.upkeep.copies import premises, restore
 
         restore(copy, premises())
 

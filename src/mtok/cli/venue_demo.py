@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,6 +47,7 @@ def make_demo(path: Path) -> tuple[list[dict[str, Any]], str]:
     refuse_missing(path, is_venue=True)
     from mtok.venue.demonstration.made import STANDS_AT, make
 
+    os.environ.setdefault("MTOK_NOW", STANDS_AT)  # before anything reads the environment, which is read once
     return [login.shown() for login in make(opened)], STANDS_AT
 
 

@@ -13,7 +13,7 @@ from mtok.cli.live import LogForm
 from mtok.cli.options import AsJson, StorePath, answer
 
 if TYPE_CHECKING:
-    from mtok.venue.clockwork import Part, Step
+    from mtok.venue.otc.clockwork import Part, Step
 
 commands = typer.Typer()
 
@@ -51,7 +51,7 @@ def work(
     from mtok.cli.logs import logger
     from mtok.cli.reading import named_store
     from mtok.cli.serving import refuse_missing
-    from mtok.venue.initial import begin, refuse_unready
+    from mtok.venue.upkeep.initial import begin, refuse_unready
 
     path = named_store(store)
     refuse_missing(path, is_venue=True)
@@ -78,7 +78,7 @@ def _tick(part: Part) -> list[Step]:
 
     from mtok.cli.publications import outside_head
     from mtok.venue import place
-    from mtok.venue.clockwork import tick
+    from mtok.venue.otc.clockwork import tick
 
     close_old_connections()
     return tick(place.now(), outside_head, part)

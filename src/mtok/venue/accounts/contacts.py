@@ -28,7 +28,7 @@ from mtok.venue.accounts.principals import Principal
 from mtok.venue.database.models import ContractRow
 from mtok.venue.database.transactions import transaction_of
 from mtok.venue.environment import venue_environment
-from mtok.venue.keys import master_key
+from mtok.venue.upkeep.keys import master_key
 
 CONTACT_CHARS: Final = range(3, 501)
 _KEY_BYTES: Final = 32

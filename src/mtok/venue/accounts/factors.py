@@ -30,7 +30,7 @@ from mtok.calendar import SECOND
 from mtok.venue import place
 from mtok.venue.accounts.models import Login
 from mtok.venue.environment import venue_environment
-from mtok.venue.keys import master_key
+from mtok.venue.upkeep.keys import master_key
 
 STEP_SECONDS: Final = 30
 

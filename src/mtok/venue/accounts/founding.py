@@ -26,7 +26,7 @@ from mtok.venue.accounts.kinds import NAME_CHARS
 from mtok.venue.accounts.models import AccountEvent, Change, Grant, Login, new_id
 from mtok.venue.database.transactions import transaction_of
 from mtok.venue.environment import venue_environment
-from mtok.venue.keys import MASTER, key_check
+from mtok.venue.upkeep.keys import MASTER, key_check
 
 Named = tuple[str, str]
 """A person's name and address."""

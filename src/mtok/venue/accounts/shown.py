@@ -61,6 +61,12 @@ LINKS: Final[list[Link]] = [
         roles=_PARTICIPANTS,
     ),
     Link(
+        name="Complaints",
+        url_name="venue_complaints",
+        does="What is wrong, and what the venue answers.",
+        roles=_PARTICIPANTS,
+    ),
+    Link(
         name="Specification",
         url_name="venue_specification",
         does="What a contract is: every number with its reason, and which prices it may refer to.",

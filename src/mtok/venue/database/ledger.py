@@ -8,11 +8,11 @@ import msgspec
 
 from mtok.market.book import CONTRACT
 from mtok.market.commands import Command
-from mtok.market.contracts import Marked
+from mtok.market.contracts import Contract, Marked
 from mtok.market.ledger import Kind, MarkVersion, Transaction, Transfer, transactions_of
 from mtok.settlement.marks import Mark
 from mtok.venue.database.books import Change
-from mtok.venue.database.models import LedgerTransaction, LedgerTransfer, MarkUse
+from mtok.venue.database.models import ContractRow, LedgerTransaction, LedgerTransfer, MarkUse
 from mtok.venue.database.records import KINDS, MARK
 
 
@@ -52,6 +52,11 @@ def transactions(contract: str | None = None) -> list[Transaction]:
     rows = LedgerTransaction.objects.prefetch_related("transfers").order_by("posted_at", "business_key")
     found = rows if contract is None else rows.filter(contract_id=contract)
     return [_read(row) for row in found]
+
+
+def contracts() -> list[Contract]:
+    """Return every contract, by id."""
+    return [KINDS[CONTRACT].read(row.record) for row in ContractRow.objects.order_by("pk")]
 
 
 def _read(row: LedgerTransaction) -> Transaction:

@@ -1,6 +1,6 @@
 """Marks as they are kept: a row a version, of each day the last one; and what stands behind a day of a contract.
 
-Nobody but `mtok.venue.marking`, `mtok.venue.printing` and `mtok.venue.settling` writes here.
+Nobody but `mtok.venue.otc.marking`, `mtok.venue.otc.printing` and `mtok.venue.otc.settling` writes here.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from mtok.publication.keys import has_key
 from mtok.publication.operators import create_key
 from mtok.replay import Recording
 from mtok.venue.demonstration.logins import Known, known, remember
-from mtok.venue.initial import begin
-from mtok.venue.keys import MASTER, make_keys
+from mtok.venue.upkeep.initial import begin
+from mtok.venue.upkeep.keys import MASTER, make_keys
 
 STANDS_AT: Final = "2026-06-27T15:05:00Z"
 """An hour after the sample's last print, in the slot of a run: terms of every state can be shown."""
@@ -45,9 +45,10 @@ def make(store: Store) -> list[Known]:
         return logins
     from django.core.management import call_command
 
-    from mtok.venue import place, private_log
+    from mtok.venue import place
     from mtok.venue.demonstration.market import FIRST, Market, seed
     from mtok.venue.demonstration.people import make_people
+    from mtok.venue.otc import private_log
 
     call_command("migrate", verbosity=0, interactive=False)
     private_log.make_key(place_of_venue, _ORIGIN)

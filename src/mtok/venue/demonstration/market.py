@@ -30,7 +30,7 @@ from mtok.replay import Recording, ReplayClock, collect_recorded
 from mtok.settlement.machines import NEW
 from mtok.settlement.people import Role
 from mtok.settlement.specification import specification
-from mtok.venue import clockwork, marking, place, printing, settling, trading
+from mtok.venue import place
 from mtok.venue.accounts.parties import parties
 from mtok.venue.accounts.principals import Principal
 from mtok.venue.database import giving
@@ -40,6 +40,7 @@ from mtok.venue.database.models import ProposalRow
 from mtok.venue.database.records import KINDS
 from mtok.venue.database.references import references
 from mtok.venue.demonstration.made import STANDS_AT
+from mtok.venue.otc import clockwork, marking, printing, settling, trading
 
 FIRST: Final = "2026-06-22T09:00:00Z"
 _EXPIRES: Final = "2026-07-20T15:00:00Z"
@@ -327,8 +328,8 @@ def _last_terms(market: Market) -> None:
     market.approve("one-approved", "bea")
     market.give("sol", PROPOSAL, "decline", market.pair("declined").id)
     one = market.pair("amended")
-    asked = tuple(market.who(name).as_role(Role.PARTICIPANT_APPROVER) for name in ("bea", "sol"))
-    change = TermsAmendment(price=one.terms.price, lots=20, asked_by=asked)
+    bea, sol = (market.who(name).as_role(Role.PARTICIPANT_APPROVER) for name in ("bea", "sol"))
+    change = TermsAmendment(price=one.terms.price, lots=20, asked_by=(bea, sol))
     market.give("dana", PROPOSAL, "amend", one.id, change)
     market.let_pass()
     market.approve_mark("anthropic", "2026-06-26")  # the clock would print it next

@@ -22,9 +22,9 @@ from mtok.canonical import sha256_hex
 from mtok.errors import MtokError
 from mtok.settlement.machines import Refused
 from mtok.settlement.people import Role
-from mtok.venue import trading
 from mtok.venue.accounts.asking import has_just_stepped_up, see_other
 from mtok.venue.database.giving import Given
+from mtok.venue.otc import trading
 from mtok.venue.refusals import status_of, told
 
 View = Callable[..., HttpResponse]

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from mtok.errors import BadCall
 from mtok.market.book import CONTRACT
 from mtok.settlement.people import Role
-from mtok.venue import place, trading
+from mtok.venue import place
 from mtok.venue.accounts.asking import in_role
 from mtok.venue.accounts.models import AccountEvent
 from mtok.venue.database.models import Intention
@@ -24,6 +24,7 @@ from mtok.venue.operators.describing import command, facts, terms_facts
 from mtok.venue.operators.logged import KIND_NAMES, Filter, Logged, events, filter_of, logged
 from mtok.venue.operators.said import reason_of
 from mtok.venue.operators.treasury import contract_content
+from mtok.venue.otc import trading
 from mtok.venue.pages.paging import page_of
 
 PAGE_ROWS: Final = 50

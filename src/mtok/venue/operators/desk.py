@@ -21,12 +21,13 @@ from mtok.market.cycle import is_in_slot, last_run, next_run, slot_end
 from mtok.market.proposals import ENDED
 from mtok.settlement.people import Role
 from mtok.settlement.specification import specification
-from mtok.venue import place, trading
+from mtok.venue import place
 from mtok.venue.accounts.asking import in_role
 from mtok.venue.database import books
 from mtok.venue.database.runs import how_many, last_runs
 from mtok.venue.operators.describing import instant
 from mtok.venue.operators.said import waiting
+from mtok.venue.otc import trading
 from mtok.venue.pages.paging import page_of
 from mtok.wording.figures import duration
 

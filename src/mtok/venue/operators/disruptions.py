@@ -21,9 +21,10 @@ from mtok.settlement.people import Role
 from mtok.settlement.specification import specification
 from mtok.settlement.values import Style, Window
 from mtok.settlement.waterfall import Step, resolve
-from mtok.venue import place, trading
+from mtok.venue import place
 from mtok.venue.accounts.asking import in_role
 from mtok.venue.operators.resting import marks_of
+from mtok.venue.otc import trading
 
 _DAYS_MAX: Final = 31
 """Days of one window that are shown."""

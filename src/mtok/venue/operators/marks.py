@@ -21,13 +21,14 @@ from mtok.methodology.registry import VERSIONS
 from mtok.settlement.machines import Refused
 from mtok.settlement.people import OPERATORS, Role
 from mtok.settlement.review import REASON_MAX
-from mtok.venue import judging, marking, place
+from mtok.venue import place
 from mtok.venue.accounts.asking import has_just_stepped_up, in_role, see_other
 from mtok.venue.accounts.principals import Principal
 from mtok.venue.attached import Attached
-from mtok.venue.marking import Case, look
 from mtok.venue.operators import marks_shown
-from mtok.venue.settling import MARGIN_HOUR
+from mtok.venue.otc import judging, marking
+from mtok.venue.otc.marking import Case, look
+from mtok.venue.otc.settling import MARGIN_HOUR
 
 READERS: Final = (*OPERATORS, Role.AUDITOR)
 _METHODOLOGIES: Final = {version.methodology for version in VERSIONS}

@@ -14,12 +14,13 @@ from mtok.calendar import day_of, format_date, format_instant
 from mtok.publication.marks import MODEL, Source, sources_of
 from mtok.settlement.marks import REVIEWED, Level, Mark
 from mtok.settlement.values import PRICE_PLACES, price_text
-from mtok.venue import judging, place
+from mtok.venue import place
 from mtok.venue.accounts.models import Person
 from mtok.venue.database.marks import marks_of
 from mtok.venue.database.models import Event, MarkRow
 from mtok.venue.database.records import KINDS, MARK
-from mtok.venue.marking import Case, days_to_prepare, look
+from mtok.venue.otc import judging
+from mtok.venue.otc.marking import Case, days_to_prepare, look
 from mtok.wording.figures import signed, signed_percent
 
 LISTED_DAYS: Final = 35

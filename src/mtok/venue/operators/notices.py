@@ -12,11 +12,11 @@ from django.views.decorators.http import require_http_methods
 
 from mtok.errors import BadCall
 from mtok.settlement.people import OPERATORS, Role
-from mtok.venue import threads
 from mtok.venue.accounts.asking import in_role
 from mtok.venue.accounts.models import Login
 from mtok.venue.database.models import Notice
 from mtok.venue.operators.acting import answering, done
+from mtok.venue.otc import threads
 
 _PAGE_ROWS: Final = 50
 _DIGITS_MAX: Final = 18

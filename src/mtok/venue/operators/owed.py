@@ -14,9 +14,10 @@ from mtok.errors import BadCall
 from mtok.market.contracts import Contract
 from mtok.market.netting import Payment, due_of, net
 from mtok.settlement.people import Role
-from mtok.venue import place, trading
+from mtok.venue import place
 from mtok.venue.accounts.asking import in_role
 from mtok.venue.database import books
+from mtok.venue.otc import trading
 
 _LAST_PAYMENT: Final = "final_pending"
 

@@ -17,13 +17,14 @@ from mtok.market.parties import NONCE_BYTES
 from mtok.market.proposals import ENDED, WITH_TERMS, Nonces
 from mtok.settlement.people import Role
 from mtok.settlement.specification import specification
-from mtok.venue import amending, place, trading
+from mtok.venue import place
 from mtok.venue.accounts.asking import in_role
-from mtok.venue.amending import Wanted
 from mtok.venue.database.models import ProposalRow
 from mtok.venue.operators.acting import SHOWN, answering, digest_of, done, given, refuse_stale
 from mtok.venue.operators.describing import facts
 from mtok.venue.operators.desk import PAGE_ROWS, clock_words
+from mtok.venue.otc import amending, trading
+from mtok.venue.otc.amending import Wanted
 from mtok.venue.pages.paging import page_of
 
 _DROPPED: Final = "Dropped: its lots are free again, and neither side hears of it."

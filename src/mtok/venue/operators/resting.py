@@ -15,10 +15,10 @@ from mtok.market.book import CONTRACT
 from mtok.market.contracts import Marked
 from mtok.settlement.marks import Mark
 from mtok.settlement.people import Role
-from mtok.venue import trading
 from mtok.venue.accounts.principals import Principal
 from mtok.venue.database.models import Intention, MarkRow
 from mtok.venue.database.records import KINDS, MARK
+from mtok.venue.otc import trading
 
 _DAYS_BEFORE: Final = 400
 """How far before a window marks are looked at: a contract begins at most twelve months before it."""

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from mtok.market.book import CONTRACT, REQUEST
 from mtok.settlement.machines import Refused
 from mtok.settlement.people import Role
-from mtok.venue import place, trading
+from mtok.venue import place
 from mtok.venue.accounts.asking import in_role, stepped_up
 from mtok.venue.accounts.models import Person
 from mtok.venue.accounts.principals import Principal
@@ -24,6 +24,7 @@ from mtok.venue.operators.acting import answering, done
 from mtok.venue.operators.describing import command
 from mtok.venue.operators.resting import details_again
 from mtok.venue.operators.telling import what_happens
+from mtok.venue.otc import trading
 
 _SHOWN_MAX: Final = 50
 _ROLES: Final = {REQUEST: Role.DESK, CONTRACT: Role.TREASURY}

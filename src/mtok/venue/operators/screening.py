@@ -12,7 +12,6 @@ from django.views.decorators.http import require_POST, require_safe
 from mtok.errors import AnswerIsNo
 from mtok.market.book import MACHINES, REQUEST
 from mtok.settlement.people import Role
-from mtok.venue import trading
 from mtok.venue.accounts.asking import in_role
 from mtok.venue.operators.acting import (
     SHOWN,
@@ -26,6 +25,7 @@ from mtok.venue.operators.acting import (
 )
 from mtok.venue.operators.describing import facts
 from mtok.venue.operators.said import waiting
+from mtok.venue.otc import trading
 
 _WITH_REASON: Final = frozenset({"reject", "suspend"})
 _DONE: Final = {

@@ -20,7 +20,7 @@ from mtok.market.book import CONTRACT, MACHINES
 from mtok.market.contracts import OpenCall, Posted
 from mtok.settlement.machines import Refused
 from mtok.settlement.people import Role
-from mtok.venue import place, trading
+from mtok.venue import place
 from mtok.venue.accounts.asking import in_role, stepped_up
 from mtok.venue.operators.acting import (
     SHOWN,
@@ -37,6 +37,7 @@ from mtok.venue.operators.money import PostedForm
 from mtok.venue.operators.resting import details_of_command
 from mtok.venue.operators.said import waiting
 from mtok.venue.operators.telling import what_happens
+from mtok.venue.otc import trading
 from mtok.venue.pages.paging import page_of
 
 _POSTING: Final = frozenset({"activate", "post"})

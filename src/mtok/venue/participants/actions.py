@@ -20,13 +20,14 @@ from mtok.settlement.guards import refuse_without_step_up
 from mtok.settlement.machines import Refused
 from mtok.settlement.people import PARTICIPANTS, Role
 from mtok.settlement.specification import Specification, specification
-from mtok.venue import amending, marking, place, trading
+from mtok.venue import place
 from mtok.venue.accounts.models import new_id
 from mtok.venue.accounts.principals import Principal
-from mtok.venue.amending import Wanted
 from mtok.venue.database import marks
 from mtok.venue.database.models import Intention
 from mtok.venue.database.records import details_of
+from mtok.venue.otc import amending, marking, trading
+from mtok.venue.otc.amending import Wanted
 from mtok.venue.participants import given as reading
 from mtok.venue.participants.given import Given
 
@@ -131,7 +132,7 @@ def decline(principal: Principal, identity: str) -> None:
 def ask(principal: Principal, identity: str, given: Given) -> None:
     """Ask, for one's side, for other terms; the desk gives them where the other side asks for the same.
 
-    Raises FieldsInvalid, Refused as `mtok.venue.amending.ask`.
+    Raises FieldsInvalid, Refused as `mtok.venue.otc.amending.ask`.
     """
     digest, price, lots = reading.asked_terms(given)
     amending.ask(principal, identity, Wanted(price=price, lots=lots, terms_sha256=digest))
@@ -175,7 +176,7 @@ def _said(principal: Principal, identity: str, command: str, value: int, day: in
 
 
 def dispute(principal: Principal, identity: str, given: Given) -> None:
-    """Dispute a mark that a contract depends on. Raises FieldsInvalid, Refused as `mtok.venue.marking.dispute`."""
+    """Dispute a mark that a contract depends on. Raises FieldsInvalid, Refused as `mtok.venue.otc.marking.dispute`."""
     said = reading.disputed(given)
 
     def work() -> None:

@@ -14,7 +14,8 @@ from mtok.market.requests import Request
 from mtok.market.terms import Terms
 from mtok.settlement.specification import Specification, specification
 from mtok.settlement.values import amount_text, cash, price_text
-from mtok.venue import place, trading
+from mtok.venue import place
+from mtok.venue.otc import trading
 from mtok.venue.participants.words import month_said, side_said
 
 Json = dict[str, Any]

@@ -23,13 +23,14 @@ from mtok.settlement.machines import Refused
 from mtok.settlement.marks import Mark
 from mtok.settlement.specification import specification, specification_text
 from mtok.settlement.values import amount_text, price_text
-from mtok.venue import amending, place, trading
+from mtok.venue import place
 from mtok.venue.accounts.contacts import open_counterparty
 from mtok.venue.accounts.principals import Principal
 from mtok.venue.database import marks as kept_marks
 from mtok.venue.database import references as published
 from mtok.venue.database.models import Intention
 from mtok.venue.environment import venue_environment
+from mtok.venue.otc import amending, trading
 from mtok.venue.participants import actions, forecast
 
 Json = dict[str, Any]

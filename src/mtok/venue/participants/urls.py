@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from mtok.venue.participants.pages import about, contracts, marks, requests, terms
+from mtok.venue.participants.pages import about, complaints, contracts, marks, requests, terms
 
 
 class ObjectId:
@@ -67,4 +67,6 @@ urlpatterns = [
     path("contracts/<object:identity>/<document_file:name>.json", contracts.document_file, name="venue_file"),
     path("specification", about.specification, name="venue_specification"),
     path("notifications", about.notifications, name="venue_notifications"),
+    path("complaints", complaints.complaints, name="venue_complaints"),
+    path("complaints/<object:identity>", complaints.complaint, name="venue_complaint"),
 ]

@@ -17,10 +17,10 @@ from ninja.security import HttpBearer
 
 from mtok.errors import BadInput
 from mtok.settlement.machines import Refused
-from mtok.venue import trading
 from mtok.venue.accounts.api_keys import principal_of_key
 from mtok.venue.accounts.principals import Principal
 from mtok.venue.database.answering import Answer, answered
+from mtok.venue.otc import trading
 
 JSON: Final = "application/json"
 BODY_BYTES_MAX: Final = 16 * 2**10

@@ -179,7 +179,6 @@ def _shown(one: dict[str, Any]) -> dict[str, Any]:
     account, is_buyer = one["account"], one["side"] == "buy"
     return {
         **one,
-        "state_name": one["state"].replace("_", " "),
         "state_said": CONTRACT_STATES[one["state"]],
         "side_said": side_said(one["side"]),
         "month_said": month_of_text(one["terms"]["maturity"]),

@@ -15,10 +15,11 @@ from mtok.market.requests import check_fields
 from mtok.settlement.machines import Refused
 from mtok.settlement.people import PARTICIPANTS, Role
 from mtok.settlement.specification import specification
-from mtok.venue import place, trading
+from mtok.venue import place
 from mtok.venue.accounts.asking import in_role, second_factor, see_other
 from mtok.venue.accounts.principals import Principal
 from mtok.venue.database.answering import Answer, answered
+from mtok.venue.otc import trading
 from mtok.venue.participants import actions, told
 from mtok.venue.participants.forecast import forecast
 from mtok.venue.participants.forms import AmendmentForm, RequestForm, initial_of, once, told_wrong

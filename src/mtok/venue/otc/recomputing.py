@@ -1,7 +1,7 @@
 """Whether a published value comes out of the archive again, asked of a process that knows nothing else.
 
-`python -m mtok.venue.recomputing STORE INDEX` prints the digest that the entry of the log has again. A server that has
-but a copy of a publication has no archive; then nobody can say, and a mark on the value is held.
+`python -m mtok.venue.otc.recomputing STORE INDEX` prints the digest that the entry of the log has again. A server that
+has but a copy of a publication has no archive; then nobody can say, and a mark on the value is held.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def recomputed(store: Path | None, index: int) -> str | None:
     """
     if store is None:
         return None
-    command = [sys.executable, "-m", "mtok.venue.recomputing", str(store), str(index)]
+    command = [sys.executable, "-m", "mtok.venue.otc.recomputing", str(store), str(index)]
     try:
         found = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_MAX, check=False)
     except subprocess.TimeoutExpired:

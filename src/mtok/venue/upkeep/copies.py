@@ -26,7 +26,7 @@ from mtok.canonical import sha256_hex
 from mtok.errors import AnswerIsNo, BadCall, EnvironmentFailed
 from mtok.venue.database.addresses import database
 from mtok.venue.environment import venue_environment
-from mtok.venue.keys import key_check
+from mtok.venue.upkeep.keys import key_check
 
 VENUE: Final = "venue"
 """The folder of a backup that holds the copies of a venue."""
@@ -91,7 +91,7 @@ def back_up(venue: Premises, destination: Path) -> Copy:
     Needs Django. Raises EnvironmentFailed: `program_missing`, `database_not_copied`, `backup_damaged`; AnswerIsNo
     (`backup_of_another`) for the copy of another venue, or of another past.
     """
-    from mtok.venue.private_log import alone
+    from mtok.venue.otc.private_log import alone
 
     copies = destination / VENUE
     before = _number(copies)

@@ -24,7 +24,7 @@ from mtok.publication.log import Log
 from mtok.publication.sealing import Pending, Sealing
 from mtok.venue.database.models import Event, Logged
 from mtok.venue.database.transactions import transaction_of
-from mtok.venue.keys import pseudonym
+from mtok.venue.upkeep.keys import pseudonym
 
 FOLDER: Final = "events"
 _KEYS: Final = "keys"

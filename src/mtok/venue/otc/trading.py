@@ -81,7 +81,7 @@ def in_time(work: Callable[[], _T]) -> _T:
 
     Raises as `transaction_of`.
     """
-    from mtok.venue import clockwork
+    from mtok.venue.otc import clockwork
 
     def after_runs() -> _T:
         if not clockwork.is_run(place.now()):

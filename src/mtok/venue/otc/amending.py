@@ -17,10 +17,11 @@ from mtok.market.book import PROPOSAL
 from mtok.market.proposals import MACHINE, Proposal, TermsAmendment
 from mtok.settlement.machines import Refused
 from mtok.settlement.people import Actor, Role
-from mtok.venue import place, trading
+from mtok.venue import place
 from mtok.venue.accounts.principals import Principal, refreshed
 from mtok.venue.database.giving import Given
 from mtok.venue.database.models import Intention
+from mtok.venue.otc import trading
 
 _AMEND: Final = "amend"
 

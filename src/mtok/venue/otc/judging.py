@@ -23,7 +23,7 @@ from mtok.venue.database.marks import Kept
 from mtok.venue.database.models import Intention
 from mtok.venue.database.records import MARK, details_of
 from mtok.venue.database.transactions import transaction_of
-from mtok.venue.marking import acting, keep, known, look
+from mtok.venue.otc.marking import acting, keep, known, look
 
 LASTS: Final = DAY
 COMMANDS: Final = ("uphold", "correct")

@@ -14,7 +14,7 @@ from typing import Final
 
 from mtok.errors import EnvironmentFailed
 from mtok.venue.environment import environment, venue_environment
-from mtok.venue.keys import MASTER, SECRET, make_keys
+from mtok.venue.upkeep.keys import MASTER, SECRET, make_keys
 
 LOCAL: Final = "http://localhost:8321"
 """Where a venue that nobody has given an address is found by whoever serves it on their own machine."""
@@ -69,8 +69,8 @@ def initialise(store: Path, admins: Sequence[str]) -> Initial:
     begin(store)
     from django.core.management import call_command
 
-    from mtok.venue import private_log
     from mtok.venue.accounts import founding
+    from mtok.venue.otc import private_log
 
     try:
         call_command("migrate", verbosity=0, interactive=False)

@@ -17,12 +17,12 @@ from mtok.market.contracts import RUNNING, Contract, Marked
 from mtok.market.cycle import HOUR
 from mtok.settlement.marks import IN_MARGIN, IN_SETTLEMENT, Level, Mark, usable
 from mtok.settlement.people import SYSTEM
-from mtok.venue import trading
 from mtok.venue.database import giving
 from mtok.venue.database.marks import marks_of
 from mtok.venue.database.models import ContractRow, Event
 from mtok.venue.database.records import KINDS
 from mtok.venue.database.transactions import transaction_of
+from mtok.venue.otc import trading
 
 MARGIN_HOUR: Final = 19
 """UTC hour of the next day from which a day's margin is taken: an hour after its mark should be published."""

@@ -1,7 +1,7 @@
 """Marks as people make them: one function a command, given by a principal to what is kept.
 
 What a preparer is shown is what the waterfall says of a day (`look`); nobody types a number, but whoever disputes one.
-What takes two operators is in `mtok.venue.judging`; what nobody does by hand, in `mtok.venue.printing`.
+What takes two operators is in `mtok.venue.otc.judging`; what nobody does by hand, in `mtok.venue.otc.printing`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from mtok.venue.database.models import ContractRow, RequestRow
 from mtok.venue.database.records import KINDS, MARK
 from mtok.venue.database.transactions import transaction_of
 from mtok.venue.mail import outbox, telling
-from mtok.venue.recomputing import recomputed
+from mtok.venue.otc.recomputing import recomputed
 
 _LOOKED_BACK_DAYS: Final = 40
 """Marks of so many days before are shown to the waterfall: more than any window and any carried value need."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
-from mtok.calendar import DAY, parse_instant
-from mtok.errors import MtokError
+from mtok.calendar import DAY, format_instant, parse_instant
+from mtok.errors import EnvironmentFailed, MtokError
 from mtok.market.book import REQUEST
 from mtok.market.commands import Command
 from mtok.market.cycle import last_run
@@ -20,7 +20,7 @@ from mtok.proofs import Tree, leaf_hash
 from mtok.publication.press import Outside, nowhere
 from mtok.settlement.people import SYSTEM
 from mtok.settlement.specification import specification
-from mtok.venue import place, printing, private_log, settling, trading
+from mtok.venue import place
 from mtok.venue.accounts.models import new_id
 from mtok.venue.accounts.sessions import clear_ended
 from mtok.venue.database import giving, runs
@@ -32,6 +32,7 @@ from mtok.venue.mail import due
 from mtok.venue.mail.sending import Server
 from mtok.venue.mail.work import deliver_due
 from mtok.venue.opened import Opened
+from mtok.venue.otc import printing, private_log, settling, trading
 
 Part = Literal["all", "market", "marks"]
 
@@ -58,12 +59,19 @@ def make_runs(now: int) -> list[int]:
     """Make every run that was due and has not been made, in order, each as of its own instant; return which.
 
     What a run looks at is in the private log before anything is matched, and what it found afterwards.
+    Raises EnvironmentFailed (`clock_behind`) before a run that was made: what comes after it cannot be given a time.
     """
     if is_run(now):
         return []
     begin(now)
     done = runs.last_made()
     assert done is not None
+    if now < done:
+        raise EnvironmentFailed(
+            "clock_behind",
+            f"it is {format_instant(now)} here, and the run of {format_instant(done)} was made",
+            "Nothing has changed. Whoever runs this venue sets the clock of the machine.",
+        )
     missed = list(range(done + DAY, last_run(now, specification()) + 1, DAY))
     for at in missed:
         draw_roots(at)

@@ -21,11 +21,12 @@ from mtok.settlement import review
 from mtok.settlement.marks import Mark, print_of
 from mtok.settlement.people import SYSTEM, Actor, Role
 from mtok.settlement.specification import specification
-from mtok.venue import keys, place
+from mtok.venue import place
 from mtok.venue.database.marks import Kept, kept, of_state
 from mtok.venue.database.transactions import transaction_of
 from mtok.venue.environment import venue_environment
-from mtok.venue.marking import keep
+from mtok.venue.otc.marking import keep
+from mtok.venue.upkeep import keys
 
 PUBLISHER: Final = Actor(person="publisher", role=Role.PUBLISHER)
 """The machine itself where it publishes."""

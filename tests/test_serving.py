@@ -83,6 +83,9 @@ def test_several_workers_count_together(published_sample: Path) -> None:
 
 @pytest.mark.parametrize("settings", ["public", "venue"])
 def test_django_finds_nothing_to_warn_of(settings: str, tmp_path: Path) -> None:
+    from mtok.venue.upkeep.keys import make_keys
+
+    make_keys(tmp_path / "venue")
     command = [sys.executable, "-m", "django", "check", "--deploy", "--fail-level", "WARNING"]
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": f"mtok.venue.settings.{settings}",

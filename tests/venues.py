@@ -28,6 +28,8 @@ from mtok.calendar import parse_instant
 NOON = parse_instant("2026-06-22T12:00:00Z")
 """Where the clock of a venue stands unless a test says otherwise."""
 _TEMPLATE = "migrated"
+_SETTINGS: dict[str, str] = {}
+"""What the environment says to a venue, once it is configured."""
 
 
 class Clock:
@@ -57,11 +59,8 @@ def configured() -> Path:
 
     folder = Path(tempfile.mkdtemp(prefix="mtok-venue-"))
     make_keys(folder / "store" / "venue")
-    settings = {
-        "MTOK_STORE": str(folder / "store"),
-        "MTOK_RATE_LIMIT": "",
-        "DJANGO_SETTINGS_MODULE": "mtok.venue.settings.venue",
-    }
+    _SETTINGS.update({"MTOK_STORE": str(folder / "store"), "MTOK_RATE_LIMIT": ""})
+    settings = _SETTINGS | {"DJANGO_SETTINGS_MODULE": "mtok.venue.settings.venue"}
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
     try:
@@ -97,6 +96,7 @@ def _using(database: dict[str, Any]) -> Iterator[None]:
     from django.db import connections
 
     connections.close_all()
+    _say_settings()
     _forget_log()
     before = dict(connections.databases["default"])
     connections.databases["default"].clear()
@@ -109,6 +109,18 @@ def _using(database: dict[str, Any]) -> Iterator[None]:
         connections.databases["default"].clear()
         connections.databases["default"].update(before)
         _forget_connection()
+
+
+def _say_settings() -> None:
+    """Let the environment say again what it said to Django: other tests have it read for stores of their own."""
+    from mtok.venue.environment import environment, venue_environment
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in _SETTINGS.items():
+            patch.setenv(name, value)
+        environment.cache_clear()
+        venue_environment.cache_clear()
+        environment(), venue_environment()
 
 
 def _forget_log() -> None:

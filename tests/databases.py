@@ -136,6 +136,11 @@ def postgresql_cluster(*, durable: bool = False) -> Iterator[Cluster]:
                 cluster.stop()
 
 
+def is_installed() -> bool:
+    """Return whether this machine has PostgreSQL's programs."""
+    return any(_PROGRAMS.glob("*/bin/initdb"))
+
+
 def _newest_programs() -> Path:
     """Return the folder of the programs of the highest version that is installed."""
     found = [path.parent for path in _PROGRAMS.glob("*/bin/initdb")]

@@ -132,7 +132,7 @@ def test_what_is_made_up_is_answered_as_described(market: Market, tmp_path: Path
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("scopes", [SCOPES[0]], ids="-".join)
+@pytest.mark.parametrize("scopes", SCOPES, ids="-".join)
 def test_what_is_at_the_edges_is_answered_as_described(
     market: Market, tmp_path: Path, scopes: tuple[str, ...]
 ) -> None:

@@ -4,8 +4,8 @@ usage: bench_venue.py [--count N] [--sqlite-only]
 
 On SQLite and on a PostgreSQL cluster of its own. Each operation is one transaction, committed to the disk; the baseline
 replays in one transaction each, on a fresh copy of the database, the INSERT and UPDATE statements that the operation
-sent and nothing else, on PostgreSQL without triggers and foreign keys. Candidate and baseline take turns, operation by operation; medians of wall milliseconds and of
-the ratios, pair by pair.
+sent and nothing else, on PostgreSQL without triggers and foreign keys. Candidate and baseline take turns, operation by
+operation; medians of wall milliseconds and of the ratios, pair by pair.
 """
 
 from __future__ import annotations

@@ -82,7 +82,10 @@ def is_founded_once(store: Path) -> bool:
 
 
 def test_a_venue_is_made_once(tmp_path: Path) -> None:
+    """Beside a store that is not there it begins one."""
+    tmp_path /= "store"
     first, again = made(tmp_path, *ADMINS), made(tmp_path)
+    assert (tmp_path / "store.json").exists()
     assert (first["is_new"], again["is_new"]) == (True, False)
     assert first["admins"] == again["admins"] == ADDRESSES
     assert [one["address"] for one in again["entrances"]] == ADDRESSES

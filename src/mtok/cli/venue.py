@@ -29,14 +29,18 @@ def init(
 ) -> None:
     """Make a venue: its keys, its database, its first two admins.
 
-    Prints a link for each admin, good once, on which they set a password; then they add a second factor. Of a venue
-    that is there it makes what is missing, brings the database up to date, and says what there is.
+    Prints a link for each admin, good once, on which they set a password; then they add a second factor. A store that
+    does not exist is begun. Of a venue that is there it makes what is missing, brings the database up to date, and says
+    what there is.
     """
+    from mtok.archive import Store
     from mtok.cli.reading import named_store
     from mtok.cli.serving import refuse_missing
     from mtok.venue.upkeep.initial import initialise
 
     path = named_store(store)
+    if not path.exists():
+        Store.create(path)
     refuse_missing(path, is_venue=True)
     made = initialise(path, admin or [])
     content = {

@@ -178,3 +178,19 @@ def test_a_request_that_expires_at_a_run_before_it_has_a_draw_stops_no_run(clock
     clock.instant = RUN + 60_000_000
     assert clockwork.make_runs(clock())[-1] == RUN
     assert trading.own(user)["request"][0]["state"] == "expired"
+
+
+def test_no_amount_is_kept_as_a_decimal_or_a_float() -> None:
+    """SQLite keeps both as REAL and loses digits: amounts are whole cents, prices whole millionths."""
+    venues.configured()
+    from django.apps import apps
+    from django.db.models import DecimalField, FloatField
+
+    fields = [
+        field
+        for label in ("accounts", "market")
+        for model in apps.get_app_config(label).get_models()
+        for field in model._meta.get_fields()
+    ]
+    assert len(fields) > 150
+    assert [field for field in fields if isinstance(field, DecimalField | FloatField)] == []

@@ -234,6 +234,18 @@ def test_both_sides_end_a_contract_each_with_its_own_second_factor(clock: venues
     assert found["closing"]["value_to_buyer"] == "386.00"  # (12.5 − 12.3456) · 2,500
 
 
+def test_what_the_treasury_has_half_said_is_not_the_sides_to_know(clock: venues.Clock, who: Any) -> None:
+    from mtok.venue.otc import trading
+    from mtok.venue.participants import actions, told
+
+    identity = participating.booked(clock, who)
+    trading.intend(who.treasury, "contract", "notice", identity)
+    assert told.contract(who.buyer, identity)["said"] == []
+    assert actions.terminate(people.shown(who.buyer, clock()), identity, {"price": "12.5"}) is False
+    [said] = told.contract(who.seller, identity)["said"]
+    assert (said["command"], said["price"], said["is_yours"]) == ("terminate", "12.500000", False)
+
+
 def test_one_side_alone_ends_nothing(clock: venues.Clock, who: Any) -> None:
     from mtok.venue.participants import actions, told
 

@@ -130,14 +130,15 @@ def intend(principal: Principal, kind: str, command: str, identity: str, details
     return in_time(work)
 
 
-def intentions(principal: Principal, kind: str, identity: str) -> list[Intention]:
-    """Return what is half said of an object and can still be confirmed, as far as a principal may know of it."""
+def said_by_sides(identity: str) -> list[Intention]:
+    """Return what one side has said of a contract as it is now, for the other one; no operator's half."""
     found = Intention.objects.filter(
-        kind=kind,
+        kind=CONTRACT,
         object=identity,
         state=_OPEN,
         ends_at__gt=place.now(),
-        object_version=_version(kind, identity),
+        object_version=_version(CONTRACT, identity),
+        party__isnull=False,
     )
     return list(found.order_by("made_at"))
 

@@ -218,7 +218,7 @@ def _agreed(contract: Contract, value: int, day: int | None) -> Agreed:
 def _first(principal: Principal, identity: str, command: str, details: Agreed) -> Intention | None:
     """Return what the other side has said, where it is the same."""
     said = details_of(details)
-    for one in trading.intentions(principal, CONTRACT, identity):
+    for one in trading.said_by_sides(identity):
         if one.command == command and one.details == said and one.party != principal.party:
             return one
     return None

@@ -218,7 +218,7 @@ def contract_json(one: Json, principal: Principal) -> Json:
 
 def _said(identity: str, principal: Principal) -> list[Json]:
     """Return what one side has said of a contract and the other one has not yet."""
-    return [_half(one, principal) for one in trading.intentions(principal, CONTRACT, identity)]
+    return [_half(one, principal) for one in trading.said_by_sides(identity)]
 
 
 def _half(one: Intention, principal: Principal) -> Json:

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_http_methods
 from mtok.market.book import CONTRACT, REQUEST
 from mtok.settlement.machines import Refused
 from mtok.settlement.people import Role
-from mtok.venue import place
 from mtok.venue.accounts.asking import in_role, stepped_up
 from mtok.venue.accounts.models import Person
 from mtok.venue.accounts.principals import Principal
@@ -24,7 +23,7 @@ from mtok.venue.operators.acting import answering, done
 from mtok.venue.operators.describing import command
 from mtok.venue.operators.resting import details_again
 from mtok.venue.operators.telling import what_happens
-from mtok.venue.otc import trading
+from mtok.venue.otc import halves, trading
 
 _SHOWN_MAX: Final = 50
 _ROLES: Final = {REQUEST: Role.DESK, CONTRACT: Role.TREASURY}
@@ -53,10 +52,9 @@ class Said:
 
 def waiting(principal: Principal, kinds: Iterable[str], identity: str | None = None) -> list[Said]:
     """Return what waits for a second person, of some kinds or of one object, the oldest first."""
-    kept = Intention.objects.filter(
-        kind__in=set(kinds) & _ROLES.keys(), state="open", ends_at__gt=place.now(), party=None
-    )
-    found = kept.order_by("made_at") if identity is None else kept.filter(object=identity).order_by("made_at")
+    found = halves.still_open().filter(kind__in=set(kinds) & _ROLES.keys(), party=None)
+    if identity is not None:
+        found = found.filter(object=identity)
     return [_said(principal, one) for one in found[:_SHOWN_MAX] if trading.is_current(one)]
 
 
@@ -84,7 +82,7 @@ def confirm(request: HttpRequest, identity: str) -> HttpResponse:
         "title": f"Confirm: {command(found.command)}",
         "said": _said(who, found),
         "digest": found.digest,
-        "is_current": trading.is_current(found) and found.state == "open" and place.now() < found.ends_at,
+        "is_current": trading.is_current(found) and halves.waits(found),
         "sentences": _rehearsed(who, role, found, details, before),
         "page": page,
     }

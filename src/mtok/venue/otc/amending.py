@@ -12,16 +12,14 @@ from typing import Final
 import msgspec
 from django.db.models import QuerySet
 
-from mtok.canonical import sha256_hex
 from mtok.market.book import PROPOSAL
 from mtok.market.proposals import MACHINE, Proposal, TermsAmendment
 from mtok.settlement.machines import Refused
-from mtok.settlement.people import Actor, Role
-from mtok.venue import place
 from mtok.venue.accounts.principals import Principal, refreshed
 from mtok.venue.database.giving import Given
 from mtok.venue.database.models import Intention
-from mtok.venue.otc import trading
+from mtok.venue.database.records import details_of
+from mtok.venue.otc import halves, trading
 
 _AMEND: Final = "amend"
 
@@ -57,22 +55,15 @@ def ask(principal: Principal, identity: str, wanted: Wanted) -> Intention:
         MACHINE.step(found.state, "decline", actor, None if found.terms is None else "terms")
         if found.terms is None or found.terms.sha256 != wanted.terms_sha256:
             raise Refused("digest_stale", "these are not the terms as they are now", "Read the terms again.")
-        _open(identity).filter(party=actor.party).update(state="withdrawn")
-        said = msgspec.json.encode(wanted).decode()
-        now = place.now()
-        return Intention.objects.create(
+        _open(identity).filter(party=actor.party).update(state=halves.WITHDRAWN)
+        return halves.say(
+            who,
+            actor,
             kind=PROPOSAL,
-            object=identity,
-            object_version=found.terms.revision,
+            identity=identity,
+            version=found.terms.revision,
             command=_AMEND,
-            details=said,
-            digest=sha256_hex(f"{PROPOSAL}\n{identity}\n{_AMEND}\n{said}".encode()),
-            login_id=who.login,
-            person=actor.person,
-            role=actor.role,
-            party=actor.party,
-            stepped_up_at=actor.stepped_up_at,
-            made_at=now,
+            details=details_of(wanted),
             ends_at=found.terms.end,
         )
 
@@ -110,13 +101,13 @@ def amend(principal: Principal, identity: str, wanted: Wanted) -> Given:
         if first is None or second is None:
             raise Refused("not_asked", "nobody has asked for this", "Both sides have to ask for it.")
         details = TermsAmendment(
-            price=wanted.price, lots=wanted.lots, asked_by=(_asking(first), _asking(second))
+            price=wanted.price, lots=wanted.lots, asked_by=(halves.speaker(first), halves.speaker(second))
         )
         terms = _proposal(identity).terms
         if terms is None or terms.sha256 != wanted.terms_sha256:
             raise Refused("digest_stale", "the terms have changed since it was asked for", "Ask again.")
         given = trading.give(principal, PROPOSAL, _AMEND, identity, details)
-        _open(identity).update(state="given")
+        _open(identity).update(state=halves.GIVEN)
         return given
 
     return trading.in_time(work)
@@ -130,13 +121,8 @@ def _proposal(identity: str) -> Proposal:
 
 
 def _open(identity: str) -> QuerySet[Intention]:
-    rows = Intention.objects.filter(kind=PROPOSAL, object=identity, command=_AMEND, state="open")
-    return rows.filter(ends_at__gt=place.now()).order_by("made_at")
+    return halves.still_open().filter(kind=PROPOSAL, object=identity, command=_AMEND)
 
 
 def _wanted(row: Intention) -> Wanted:
     return msgspec.json.decode(row.details, type=Wanted)
-
-
-def _asking(row: Intention) -> Actor:
-    return Actor(person=row.person, role=Role(row.role), party=row.party, stepped_up_at=row.stepped_up_at)

@@ -8,14 +8,12 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from mtok.calendar import DAY
-from mtok.canonical import sha256_hex
 from mtok.publication.marks import Source, source_at
 from mtok.settlement import review
 from mtok.settlement.guards import refuse_without_step_up
 from mtok.settlement.machines import Refused
 from mtok.settlement.marks import MACHINE, Level, Mark, Resolution
-from mtok.settlement.people import Actor, Role
+from mtok.settlement.people import Actor
 from mtok.settlement.specification import specification
 from mtok.venue import place
 from mtok.venue.accounts.principals import Principal, refreshed
@@ -23,11 +21,10 @@ from mtok.venue.database.marks import Kept
 from mtok.venue.database.models import Intention
 from mtok.venue.database.records import MARK, details_of
 from mtok.venue.database.transactions import transaction_of
+from mtok.venue.otc import halves
 from mtok.venue.otc.marking import acting, keep, known, look
 
-LASTS: Final = DAY
 COMMANDS: Final = ("uphold", "correct")
-_OPEN: Final = "open"
 _LATE: Final = "source_late"
 
 
@@ -57,21 +54,14 @@ def intend(
         MACHINE.step(found.mark.state, command, actor)
         refuse_without_step_up(actor, now, specification())
         _judged(found.mark, command, actor, _anybody_else(actor), now, reason, source_index)
-        said = {"reason": reason, "source_index": source_index}
-        details = details_of(said)
-        return Intention.objects.create(
+        return halves.say(
+            who,
+            actor,
             kind=MARK,
-            object=identity,
-            object_version=found.version,
+            identity=identity,
+            version=found.version,
             command=command,
-            details=details,
-            digest=sha256_hex(f"{MARK}\n{identity}\n{found.version}\n{command}\n{details}".encode()),
-            login_id=who.login,
-            person=who.person,
-            role=actor.role,
-            stepped_up_at=actor.stepped_up_at,
-            made_at=now,
-            ends_at=now + LASTS,
+            details=details_of({"reason": reason, "source_index": source_index}),
         )
 
     return transaction_of(work)
@@ -79,10 +69,8 @@ def intend(
 
 def intentions(found: Kept) -> list[Intention]:
     """Return what is half said of a mark as it is now."""
-    rows = Intention.objects.filter(
-        kind=MARK, object=found.id, object_version=found.version, state=_OPEN, ends_at__gt=place.now()
-    )
-    return list(rows.order_by("made_at"))
+    rows = halves.still_open().filter(kind=MARK, object=found.id, object_version=found.version)
+    return list(rows)
 
 
 def confirm(principal: Principal, intention: str, digest: str) -> Kept:
@@ -93,23 +81,17 @@ def confirm(principal: Principal, intention: str, digest: str) -> Kept:
 
     def work() -> Kept:
         now, who = place.now(), refreshed(principal)
-        said = Intention.objects.select_for_update().filter(pk=intention, kind=MARK).first()
-        if said is None or MACHINE.roles.isdisjoint(who.roles):
+        said = halves.find(intention)
+        if said is None or said.kind != MARK or MACHINE.roles.isdisjoint(who.roles):
             raise Refused("not_found", "nothing waits to be confirmed under this id", "See the mark.")
         found = known(who, said.object)
-        current = (said.state, said.object_version, said.digest) == (_OPEN, found.version, digest)
-        if not current or now >= said.ends_at:
-            raise Refused(
-                "intention_stale", "what was said first is no longer what stands there", "Say it again."
-            )
-        second = acting(who, said.command, found.mark.state)
+        halves.refuse_stale(said, found.version, digest, said.details)
+        first, second = halves.first_of_two(said), acting(who, said.command, found.mark.state)
         content = said_of(said)
-        first = _first(said, now)
         after = _judged(
             found.mark, said.command, first, second, now, content["reason"], content["source_index"]
         )
-        said.state = "given"
-        said.save(update_fields=["state"])
+        halves.end(said, halves.GIVEN)
         return keep(after, found, command=said.command, actor=first, at=now, said=content, second=second)
 
     return transaction_of(work)
@@ -134,12 +116,6 @@ def _judged(
     level = Level.LATE if source.reason == _LATE else Level.FINAL
     found = Resolution(day=mark.day, level=level, source=source)
     return review.correct(mark, found, actor=first, second=second, now=now, reason=reason, rules=rules)
-
-
-def _first(said: Intention, now: int) -> Actor:
-    """Return who said it first; how long ago they had shown their second factor counts as it was then."""
-    age = None if said.stepped_up_at is None else said.made_at - said.stepped_up_at
-    return Actor(person=said.person, role=Role(said.role), stepped_up_at=None if age is None else now - age)
 
 
 def _anybody_else(actor: Actor) -> Actor:

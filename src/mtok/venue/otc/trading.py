@@ -6,13 +6,10 @@ Nothing else writes the market's tables. Every command is given after the run th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-import msgspec
 from django.db.models import Q
 
-from mtok.calendar import DAY
-from mtok.canonical import sha256_hex
 from mtok.market import reveal
 from mtok.market.book import CONTRACT, MACHINES, PROPOSAL, REQUEST, Book, advance, apply
 from mtok.market.commands import Command
@@ -31,11 +28,9 @@ from mtok.venue.database.records import KINDS, details_of
 from mtok.venue.database.references import references
 from mtok.venue.database.transactions import Overtaken, transaction_of
 from mtok.venue.mail import outbox, telling
+from mtok.venue.otc import halves
 
 _T = TypeVar("_T")
-
-INTENTION_LASTS: Final = DAY
-_OPEN: Final = "open"
 
 
 def follow(book: Book, changes: Sequence[Change], cause: Command) -> None:
@@ -106,25 +101,18 @@ def intend(principal: Principal, kind: str, command: str, identity: str, details
     """
 
     def work() -> Intention:
-        now, who, state = place.now(), refreshed(principal), _state(kind, identity)
+        who, state = refreshed(principal), _state(kind, identity)
         actor = who.actor(MACHINES[kind], command, state)
         refuse_unseen(actor, kind, identity)
         MACHINES[kind].step(state, command, actor)
-        said = details_of(details)
-        return Intention.objects.create(
+        return halves.say(
+            who,
+            actor,
             kind=kind,
-            object=identity,
-            object_version=_version(kind, identity),
+            identity=identity,
+            version=_version(kind, identity),
             command=command,
-            details=said,
-            digest=sha256_hex(f"{kind}\n{identity}\n{command}\n{said}".encode()),
-            login_id=who.login,
-            person=who.person,
-            role=actor.role,
-            party=actor.party,
-            stepped_up_at=who.stepped_up_at,
-            made_at=now,
-            ends_at=now + INTENTION_LASTS,
+            details=details_of(details),
         )
 
     return in_time(work)
@@ -132,15 +120,8 @@ def intend(principal: Principal, kind: str, command: str, identity: str, details
 
 def said_by_sides(identity: str) -> list[Intention]:
     """Return what one side has said of a contract as it is now, for the other one; no operator's half."""
-    found = Intention.objects.filter(
-        kind=CONTRACT,
-        object=identity,
-        state=_OPEN,
-        ends_at__gt=place.now(),
-        object_version=_version(CONTRACT, identity),
-        party__isnull=False,
-    )
-    return list(found.order_by("made_at"))
+    found = halves.still_open().filter(kind=CONTRACT, object=identity, party__isnull=False)
+    return list(found.filter(object_version=_version(CONTRACT, identity)))
 
 
 def confirm(principal: Principal, intention: str, digest: str, details: Any = None) -> Given:
@@ -150,59 +131,29 @@ def confirm(principal: Principal, intention: str, digest: str, details: Any = No
     """
 
     def work() -> Given:
-        found = Intention.objects.select_for_update().filter(pk=intention).first()
-        who = refreshed(principal)
-        actor = (
-            None
-            if found is None
-            else who.actor(MACHINES[found.kind], found.command, _state(found.kind, found.object))
-        )
-        if found is None or actor is None:
+        said = halves.find(intention)
+        if said is None:
             raise Refused("not_found", "nothing waits to be confirmed under this id", "See the list.")
-        refuse_unseen(actor, found.kind, found.object)
-        is_current = (
-            found.state == _OPEN
-            and place.now() < found.ends_at
-            and found.object_version == _version(found.kind, found.object)
-            and digest == found.digest
-            and details_of(details) == found.details
-        )
-        if not is_current:
-            raise Refused(
-                "intention_stale", "what was said first is no longer what stands there", "Say it again."
-            )
-        first = _said_by(found)
-        found.state = "given"
-        found.save(update_fields=["state"])
-        return give(principal, found.kind, found.command, found.object, details, second=first)
+        kind, identity, command = said.kind, said.object, said.command
+        actor = refreshed(principal).actor(MACHINES[kind], command, _state(kind, identity))
+        refuse_unseen(actor, kind, identity)
+        halves.refuse_stale(said, _version(kind, identity), digest, details_of(details))
+        halves.end(said, halves.GIVEN)
+        return give(principal, kind, command, identity, details, second=halves.first_of_two(said))
 
     return in_time(work)
-
-
-def _said_by(intention: Intention) -> Actor:
-    """Return who has said the first half. A second factor that had just been shown then counts for what they said."""
-    first = Actor(
-        person=intention.person,
-        role=Role(intention.role),
-        party=intention.party,
-        stepped_up_at=intention.stepped_up_at,
-    )
-    if not first.has_stepped_up(intention.made_at, specification()):
-        return first
-    return msgspec.structs.replace(first, stepped_up_at=place.now())
 
 
 def withdraw(principal: Principal, intention: str) -> None:
     """Take back what one has said oneself. Raises Refused (`not_found`) of what nobody waits to confirm."""
 
     def work() -> None:
-        found = Intention.objects.select_for_update().filter(pk=intention, state=_OPEN).first()
-        if found is None or found.person != principal.person:
+        said = halves.find(intention)
+        if said is None or said.state != halves.OPEN or said.person != principal.person:
             raise Refused(
                 "not_found", "nothing of yours waits to be confirmed under this id", "See the list."
             )
-        found.state = "withdrawn"
-        found.save(update_fields=["state"])
+        halves.end(said, halves.WITHDRAWN)
 
     transaction_of(work)
 

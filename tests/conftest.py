@@ -95,6 +95,20 @@ def site(published_sample: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a venue; not to be changed, see `venue_store`."""
+    from venue_commands import ADMINS, made
+
+    return once_a_run(tmp_path_factory, "founded", lambda path: made(path, *ADMINS))
+
+
+@pytest.fixture
+def venue_store(founded: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(founded, tmp_path / "store"))
+
+
+@pytest.fixture(scope="session")
 def postgresql() -> Iterator[Cluster]:
     """A PostgreSQL cluster of this worker. Each module or test makes databases of its own names in it."""
     from databases import postgresql_cluster

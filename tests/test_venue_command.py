@@ -2,72 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import shutil
 import sqlite3
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mtok.errors import BadCall
 from peopled import founding
 from served import serving
-
-ADMINS = ["--admin", "Ada Example <ada@example.org>", "--admin", "Bo Example <Bo@example.org>"]
-ADDRESSES = ["ada@example.org", "bo@example.org"]
-
-
-def mtok(*arguments: str, program: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a process of its own, as Django's settings are taken once in each. program : run before it"""
-    script = f"import sys\n{program}\nfrom mtok.cli import main\nsys.exit(main())"
-    return subprocess.run(
-        [sys.executable, "-c", script, *arguments],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def made(store: Path, *arguments: str, **environment: str) -> dict[str, Any]:
-    """Run `mtok venue init` and return what it says."""
-    outcome = mtok("venue", "init", "--store", str(store), "--json", *arguments, **environment)
-    assert outcome.returncode == 0, outcome.stderr
-    found: dict[str, Any] = json.loads(outcome.stdout)
-    return found
-
-
-def refused(*arguments: str, status: int, **environment: str) -> str:
-    """Run a command that is refused and return the code."""
-    outcome = mtok(*arguments, "--json", **environment)
-    assert outcome.returncode == status, outcome.stdout + outcome.stderr
-    return str(json.loads(outcome.stdout)["error"]["code"])
-
-
-def checked(store: Path) -> tuple[int, list[str]]:
-    """Run `mtok venue check`; return its exit status and what it found."""
-    outcome = mtok("venue", "check", "--store", str(store), "--json")
-    return outcome.returncode, [one["found"] for one in json.loads(outcome.stdout)["findings"]]
-
-
-@pytest.fixture(scope="module")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with a venue; not to be changed."""
-    store = tmp_path_factory.mktemp("founded")
-    made(store, *ADMINS)
-    return store
-
-
-@pytest.fixture
-def store(founded: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
-    return Path(shutil.copytree(founded, tmp_path / "store"))
+from venue_commands import ADDRESSES, ADMINS, checked, made, mtok, refused
 
 
 def is_founded_once(store: Path) -> bool:
@@ -147,24 +92,51 @@ def test_admins_are_two_persons_with_addresses(admins: list[str], code: str) -> 
     assert refused.value.code == code
 
 
-def test_a_venue_with_admins_takes_no_others_from_here(store: Path) -> None:
+WITHOUT_ALLAUTH = """
+import importlib.abc
+class Missing(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("allauth", "pydantic_settings"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Missing())
+import importlib.util
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name: None if name in ("allauth", "pydantic_settings") else found(name)
+"""
+
+
+@pytest.mark.parametrize("command", ["init", "check", "ledger", "work", "demo", "restore"])
+def test_packages_that_are_not_installed_are_named(tmp_path: Path, command: str) -> None:
+    store, backup = tmp_path / "store", tmp_path / "backup"
+    if command == "restore":
+        (backup / "venue").mkdir(parents=True)
+        arguments = ["restore", str(backup)]
+    else:
+        store.mkdir()
+        arguments = ["venue", command]
+    outcome = mtok(*arguments, "--store", str(store), program=WITHOUT_ALLAUTH)
+    assert outcome.returncode == 2, outcome.stderr
+    assert "serving needs pydantic_settings, allauth" in outcome.stderr
+
+
+def test_a_venue_with_admins_takes_no_others_from_here(venue_store: Path) -> None:
     other = ["--admin", "Cy <cy@example.org>", *ADMINS]
-    assert refused("venue", "init", "--store", str(store), *other, status=2) == "admins_there"
-    assert is_founded_once(store)
+    assert refused("venue", "init", "--store", str(venue_store), *other, status=2) == "admins_there"
+    assert is_founded_once(venue_store)
 
 
-def test_another_master_key_is_noticed(store: Path) -> None:
+def test_another_master_key_is_noticed(venue_store: Path) -> None:
     """By a database that knows which it was founded with; keys are not made where others are missing."""
-    key = store / "venue" / "master_key"
+    key = venue_store / "venue" / "master_key"
     right = key.read_text()
     key.write_text("00" * 32 + "\n")
     for command in (["venue", "init"], ["venue", "check"]):
-        assert refused(*command, "--store", str(store), status=3) == "venue_keys_differ"
+        assert refused(*command, "--store", str(venue_store), status=3) == "venue_keys_differ"
     key.unlink()
-    assert refused("venue", "init", "--store", str(store), status=3) == "venue_keys_differ"
+    assert refused("venue", "init", "--store", str(venue_store), status=3) == "venue_keys_differ"
     assert not key.exists()
     key.write_text(right)
-    made(store)
+    made(venue_store)
 
 
 def test_where_there_is_no_venue_nothing_is_checked(tmp_path: Path) -> None:
@@ -181,17 +153,17 @@ def test_nothing_serves_before_there_is_a_venue(tmp_path: Path) -> None:
     assert (outcome.returncode, "has no admins" in outcome.stderr) == (3, True)
 
 
-def test_an_older_database_is_not_served(store: Path) -> None:
-    database = sqlite3.connect(store / "venue" / "venue.sqlite3")
+def test_an_older_database_is_not_served(venue_store: Path) -> None:
+    database = sqlite3.connect(venue_store / "venue" / "venue.sqlite3")
     database.execute("DELETE FROM django_migrations WHERE app = 'accounts' AND name LIKE '0002%'")
     database.commit()
     database.close()
-    assert refused("venue", "check", "--store", str(store), status=3) == "venue_outdated"
+    assert refused("venue", "check", "--store", str(venue_store), status=3) == "venue_outdated"
 
 
-def test_it_is_served(store: Path) -> None:
+def test_it_is_served(venue_store: Path) -> None:
     with (
-        serving(store, arguments="--venue") as address,
+        serving(venue_store, arguments="--venue") as address,
         urllib.request.urlopen(f"{address}/venue/") as answer,
     ):
         assert "Paper contracts" in answer.read().decode()
@@ -213,21 +185,23 @@ def test_it_is_served(store: Path) -> None:
         ),
     ],
 )
-def test_what_does_not_follow_from_the_history_is_found(store: Path, statement: str, expected: str) -> None:
-    database = sqlite3.connect(store / "venue" / "venue.sqlite3")
+def test_what_does_not_follow_from_the_history_is_found(
+    venue_store: Path, statement: str, expected: str
+) -> None:
+    database = sqlite3.connect(venue_store / "venue" / "venue.sqlite3")
     columns = [row[1] for row in database.execute("PRAGMA table_info(request)")]
     order = "id state version record party reference lots reserved filled expires".split()
     database.execute(statement.replace("INTO request", f"INTO request ({', '.join(order)})"))
     assert sorted(columns) == sorted(order)
     database.commit()
     database.close()
-    status, findings = checked(store)
+    status, findings = checked(venue_store)
     assert status == 1
     assert any(expected in one for one in findings), findings
 
 
-def test_the_links_lead_to_the_reset_of_a_password(store: Path) -> None:
-    found = made(store, MTOK_BASE_URL="https://venue.example.org")
+def test_the_links_lead_to_the_reset_of_a_password(venue_store: Path) -> None:
+    found = made(venue_store, MTOK_BASE_URL="https://venue.example.org")
     for one in found["entrances"]:
         assert re.fullmatch(
             r"https://venue\.example\.org/account/password/reset/key/[0-9a-z]+-[0-9a-z]+-[0-9a-f]{32}/",

@@ -19,8 +19,8 @@ from databases import Cluster
 from mtok.errors import MtokError
 from mtok.market.margin import Side
 from mtok.settlement.people import Role
-from test_venue_command import ADMINS, checked, made, mtok, refused
 from test_venue_trading import published, submitted
+from venue_commands import ADMINS, checked, made, mtok, refused
 
 
 class Backed:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -14,6 +15,7 @@ from mtok.calendar import parse_instant
 from mtok.market.book import MACHINES
 from mtok.settlement import marks
 from mtok.settlement.machines import NEW
+from venue_commands import refused
 
 CANNOT: Final = {
     "request": {NEW},
@@ -48,7 +50,7 @@ LOOK: Final = """
 import json, sys
 from pathlib import Path
 from mtok.cli.venue_demo import make_demo
-logins, _ = make_demo(Path(sys.argv[1]))
+logins = make_demo(Path(sys.argv[1]))["logins"]
 from django.test import Client
 from mtok.venue.accounts.factors import code_of, step_now
 from mtok.venue.upkeep.checked import findings
@@ -92,6 +94,16 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "first": json.loads(said[0].stdout),
         "second": json.loads(said[1].stdout),
     }
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "MTOK_VENUE_FOLDER"])
+def test_it_touches_no_venue_that_the_environment_names(tmp_path: Path, name: str) -> None:
+    other = tmp_path / "other"
+    address = f"sqlite:///{other}" if name == "DATABASE_URL" else str(other)
+    command = ["venue", "demo", "--store", str(tmp_path / "store")]
+    assert refused(*command, status=2, **{name: address}) == "demo_elsewhere"
+    assert not other.exists()
+    assert not (tmp_path / "store" / "venue").exists()
 
 
 @pytest.mark.long

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,36 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from test_venue_command import ADMINS, made, mtok, refused
+from venue_commands import mtok, refused
 
 SCRIPT = "import sys; from mtok.cli import main; sys.exit(main())"
 STEPS = ["draws", "runs", "time", "lapsed", "marks", "margin", "matured", "log", "mails", "sessions"]
 
 
-@pytest.fixture(scope="module")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with a venue; not to be changed."""
-    store = tmp_path_factory.mktemp("founded")
-    made(store, *ADMINS)
-    return store
-
-
-@pytest.fixture
-def store(founded: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
-    return Path(shutil.copytree(founded, tmp_path / "store"))
-
-
-def test_once_does_what_is_due_and_says_what_that_was(store: Path) -> None:
+def test_once_does_what_is_due_and_says_what_that_was(venue_store: Path) -> None:
     days = {"MTOK_NOW": "2026-06-22T16:00:00Z"}, {"MTOK_NOW": "2026-06-24T16:00:00Z"}
     for number, environment in enumerate(days):
-        outcome = mtok("venue", "work", "--once", "--store", str(store), "--json", **environment)
+        outcome = mtok("venue", "work", "--once", "--store", str(venue_store), "--json", **environment)
         assert outcome.returncode == 0, outcome.stderr
         steps = json.loads(outcome.stdout)["steps"]
         assert [step["step"] for step in steps] == STEPS
         assert [step for step in steps if step["refused"]] == []
         assert {step["step"]: step["count"] for step in steps}["runs"] == 2 * number
-    page = mtok("venue", "work", "--once", "--store", str(store), **days[1])
+    page = mtok("venue", "work", "--once", "--store", str(venue_store), **days[1])
     assert "runs         0" in page.stdout
 
 
@@ -50,8 +35,8 @@ def test_a_store_without_a_venue_has_no_clock(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_goes_on_until_it_is_told_to_end(store: Path, number: int) -> None:
-    arguments = ["venue", "work", "--every", "1", "--log", "json", "--store", str(store)]
+def test_it_goes_on_until_it_is_told_to_end(venue_store: Path, number: int) -> None:
+    arguments = ["venue", "work", "--every", "1", "--log", "json", "--store", str(venue_store)]
     command = [sys.executable, "-c", SCRIPT, *arguments]
     environment = os.environ | {"MTOK_NOW": "2026-06-24T16:00:00Z"}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:

@@ -54,12 +54,11 @@ def serve(
 
     if demo:
         from mtok.cli.terminal import write_page
-        from mtok.cli.venue_demo import demo_page, make_demo, serve_demo
+        from mtok.cli.venue_demo import demo_page, make_demo
 
-        path = store or Path(tempfile.mkdtemp(prefix="mtok-venue-demo-"))
-        logins, now = make_demo(path)
-        write_page(demo_page({"store": str(path), "now": now, "logins": logins}))
-        serve_demo(path, host, port)
+        content = make_demo(store)
+        write_page(demo_page(content))
+        start(Path(content["store"]), host, port, 1, is_venue=True)
         return
     start(named_store(store), host, port, workers, is_venue=venue)
 
@@ -106,6 +105,18 @@ def start(
         server.serve()
 
 
+def ready_venue(store: Path | None) -> None:
+    """Set Django up for the venue of a store. Raises as `refuse_missing`, `begin` and `refuse_unready`."""
+    from mtok.cli.reading import named_store
+
+    path = named_store(store)
+    refuse_missing(path, is_venue=True)
+    from mtok.venue.upkeep.initial import begin, refuse_unready
+
+    begin(path)
+    refuse_unready()
+
+
 def _refuse_taken(host: str, port: int) -> None:
     """Raise BadCall where nothing can listen there: the server itself would share a port with another one."""
     from mtok.errors import BadCall
@@ -127,14 +138,21 @@ def refuse_missing(store: Path, *, is_venue: bool) -> None:
     """Raise BadCall (`extra_missing`, `store_missing`) where packages are not installed, or there is no store."""
     from mtok.errors import BadCall
 
+    refuse_not_installed(is_venue=is_venue)
+    if not store.is_dir():
+        raise BadCall(
+            "store_missing", f"{store} is no folder", "`mtok demo --store PATH` makes one with a sample."
+        )
+
+
+def refuse_not_installed(*, is_venue: bool) -> None:
+    """Raise BadCall (`extra_missing`) where packages are not installed."""
+    from mtok.errors import BadCall
+
     missing = [name for name in (_NEEDED_BY_VENUE if is_venue else _NEEDED) if find_spec(name) is None]
     if missing:
         raise BadCall(
             "extra_missing",
             f"serving needs {', '.join(missing)}",
             f"Install them: pip install 'mtok[{'venue' if is_venue else 'serve'}]'",
-        )
-    if not store.is_dir():
-        raise BadCall(
-            "store_missing", f"{store} is no folder", "`mtok demo --store PATH` makes one with a sample."
         )

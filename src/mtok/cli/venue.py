@@ -36,12 +36,13 @@ def init(
     from mtok.archive import Store
     from mtok.cli.reading import named_store
     from mtok.cli.serving import refuse_missing
-    from mtok.venue.upkeep.initial import initialise
 
     path = named_store(store)
     if not path.exists():
         Store.create(path)
     refuse_missing(path, is_venue=True)
+    from mtok.venue.upkeep.initial import initialise
+
     made = initialise(path, admin or [])
     content = {
         "folder": str(made.folder),
@@ -82,14 +83,9 @@ def check(*, store: StorePath = None, as_json: AsJson = False) -> None:
     the private log, marks from the public one; the ledger has to add up to what the contracts say. The exit status is 1
     when something does not.
     """
-    from mtok.cli.reading import named_store
-    from mtok.cli.serving import refuse_missing
-    from mtok.venue.upkeep.initial import begin, refuse_unready
+    from mtok.cli.serving import ready_venue
 
-    path = named_store(store)
-    refuse_missing(path, is_venue=True)
-    begin(path)
-    refuse_unready()
+    ready_venue(store)
     from mtok.venue.upkeep.checked import PARTS, findings
 
     found = [{"part": one.part, "code": one.code, "found": one.found} for one in findings()]
@@ -111,15 +107,10 @@ def ledger(*, store: StorePath = None) -> None:
     Every transaction of every contract; the balances are what the contracts say, so another program than this one finds
     whether they agree.
     """
-    from mtok.cli.reading import named_store
-    from mtok.cli.serving import refuse_missing
+    from mtok.cli.serving import ready_venue
     from mtok.cli.terminal import write
-    from mtok.venue.upkeep.initial import begin, refuse_unready
 
-    path = named_store(store)
-    refuse_missing(path, is_venue=True)
-    begin(path)
-    refuse_unready()
+    ready_venue(store)
     from mtok.market.beancount import beancount_text
     from mtok.venue.database.ledger import contracts, transactions
 

@@ -34,9 +34,15 @@ def back_up_venue(store: Path, destination: Path) -> Copy | None:
 
 
 def venue_to_restore(backup: Path, store: Path) -> Copy | None:
-    """Return the copy of a venue that a backup has, None without one. Raises as `copy_of` and `refuse_occupied`."""
+    """Return the copy of a venue that a backup has, None without one.
+
+    Raises as `refuse_not_installed`, `copy_of` and `refuse_occupied`.
+    """
+    from mtok.cli.serving import refuse_not_installed
+
     if not (backup / "venue").is_dir():
         return None
+    refuse_not_installed(is_venue=True)
     os.environ["MTOK_STORE"] = str(store.resolve())
     from mtok.venue.upkeep.copies import copy_of, premises, refuse_occupied
 

@@ -30,33 +30,29 @@ def demo(
     Six days of a paper market, each command given by whoever may and at its own instant. Without --store it makes a
     temporary one, says where, and leaves it there; the same store again shows the same logins. It takes some minutes.
     """
-    path = store or Path(tempfile.mkdtemp(prefix="mtok-venue-demo-"))
-    logins, now = make_demo(path)
-    content = {"store": str(path), "now": now, "logins": logins}
+    from mtok.cli.serving import PORT, start
+
+    content = make_demo(store)
     answer(content, demo_page(content), as_json=as_json)
     if serve:
-        serve_demo(path, "127.0.0.1", None)
+        start(Path(content["store"]), "127.0.0.1", PORT, 1, is_venue=True)
 
 
-def make_demo(path: Path) -> tuple[list[dict[str, Any]], str]:
-    """Make the venue of a demonstration, or find it; return its logins, and the instant at which its clock stands."""
+def make_demo(store: Path | None) -> dict[str, Any]:
+    """Make the venue of a demonstration, or find it; return its store, its logins and the instant its clock stands at.
+
+    From then on the clock of this process stands there too, unless the environment says another instant.
+    """
     from mtok.archive import Store
     from mtok.cli.serving import refuse_missing
 
+    path = store or Path(tempfile.mkdtemp(prefix="mtok-venue-demo-"))
     opened = Store.create(path)
     refuse_missing(path, is_venue=True)
     from mtok.venue.demonstration.made import STANDS_AT, make
 
     os.environ.setdefault("MTOK_NOW", STANDS_AT)  # before anything reads the environment, which is read once
-    return [login.shown() for login in make(opened)], STANDS_AT
-
-
-def serve_demo(path: Path, host: str, port: int | None) -> None:
-    """Serve a demonstration, its clock standing where its story ends."""
-    from mtok.cli.serving import PORT, start
-    from mtok.venue.demonstration.made import STANDS_AT
-
-    start(path, host, port or PORT, 1, now=STANDS_AT, is_venue=True)
+    return {"store": str(path), "now": STANDS_AT, "logins": [login.shown() for login in make(opened)]}
 
 
 def demo_page(content: dict[str, Any]) -> list[str]:

@@ -49,14 +49,9 @@ def work(
     missed is done in order, and nothing twice. What is under way is finished before it ends.
     """
     from mtok.cli.logs import logger
-    from mtok.cli.reading import named_store
-    from mtok.cli.serving import refuse_missing
-    from mtok.venue.upkeep.initial import begin, refuse_unready
+    from mtok.cli.serving import ready_venue
 
-    path = named_store(store)
-    refuse_missing(path, is_venue=True)
-    begin(path)
-    refuse_unready()
+    ready_venue(store)
     if once:
         steps = _tick(part)
         content = {"steps": [_content(step) for step in steps]}

@@ -12,6 +12,7 @@ from mtok.publication.keys import has_key
 from mtok.publication.operators import create_key
 from mtok.replay import Recording
 from mtok.venue.demonstration.logins import Known, known, remember
+from mtok.venue.environment import venue_environment
 from mtok.venue.upkeep.initial import begin
 from mtok.venue.upkeep.keys import MASTER, make_keys
 
@@ -23,10 +24,16 @@ _ORIGIN: Final = "demo/events"
 def make(store: Store) -> list[Known]:
     """Make the venue of a demonstration, or find the one that is there; return its logins.
 
-    Raises BadCall (`demo_unfinished`) for a venue that is none, or that was interrupted.
+    Raises BadCall: `demo_elsewhere` where the environment names another folder or database, which is somebody's venue;
+    `demo_unfinished` for a venue that is none, or that was interrupted.
     """
-    from mtok.venue.environment import environment, venue_environment
-
+    said = venue_environment()
+    if said.folder is not None or said.database_url:
+        raise BadCall(
+            "demo_elsewhere",
+            "MTOK_VENUE_FOLDER or DATABASE_URL is set, and a demonstration keeps everything in its store",
+            "Unset both.",
+        )
     place_of_venue = store.path / "venue"
     there = (place_of_venue / MASTER).exists()
     logins = known(place_of_venue)
@@ -40,7 +47,6 @@ def make(store: Store) -> list[Known]:
         create_key(store, f"demo-{secrets.token_hex(4)}/log", secrets.token_bytes(32))
     make_keys(place_of_venue)
     begin(store.path)
-    environment(), venue_environment()
     if logins is not None:
         return logins
     from django.core.management import call_command

@@ -305,6 +305,8 @@ def test_what_was_said_can_be_taken_back_by_whoever_said_it(clock: venues.Clock)
 
 
 def test_two_persons_need_a_second_factor_just_shown(clock: venues.Clock) -> None:
+    from allauth.mfa.models import Authenticator
+
     from mtok.venue.database.models import Intention
 
     sides()
@@ -313,6 +315,9 @@ def test_two_persons_need_a_second_factor_just_shown(clock: venues.Clock) -> Non
     answer = desk.post("/venue/desk/requests/b/suspend", form | {"reason": "abuse"})
     assert answer.status_code == 303
     assert answer["Location"] == "/account/2fa/reauthenticate/?next=%2Fvenue%2Fdesk%2Frequests%2Fb"
+    Authenticator.objects.update(type=Authenticator.Type.WEBAUTHN, data={"name": "x"})
+    answer = desk.post("/venue/desk/requests/b/suspend", form | {"reason": "abuse"})
+    assert answer["Location"] == "/account/2fa/webauthn/reauthenticate/?next=%2Fvenue%2Fdesk%2Frequests%2Fb"
     assert not Intention.objects.exists()
 
 

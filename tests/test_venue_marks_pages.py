@@ -117,6 +117,16 @@ def test_a_form_is_of_the_mark_that_its_page_has_shown(venue: MarkedVenue) -> No
     assert venue.mark(FIRST).mark.state == "proposed"
 
 
+def test_who_has_a_passkey_alone_is_led_to_it(venue: MarkedVenue) -> None:
+    from allauth.mfa.models import Authenticator
+
+    venue.print(FIRST)
+    venue.prepared(FIRST)
+    late = browser(venue, "approver", stepped_up=False)
+    Authenticator.objects.update(type=Authenticator.Type.WEBAUTHN, data={"name": "x"})
+    assert "/account/2fa/webauthn/reauthenticate/?next=%2Fvenue%2Fmarks%2F" in seen(late, PAGE.format(FIRST))
+
+
 def test_approving_takes_the_second_factor(venue: MarkedVenue) -> None:
     venue.print(FIRST)
     made = venue.prepared(FIRST)

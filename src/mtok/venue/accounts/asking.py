@@ -128,7 +128,7 @@ def stepped_up(view: View) -> View:
     @wraps(view)
     def answer(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         if not has_just_stepped_up(request.principal):
-            return to_step_up(request)
+            return to_step_up(request, request.get_full_path())
         return view(request, *args, **kwargs)
 
     return answer
@@ -149,7 +149,7 @@ def see_other(address: str) -> HttpResponse:
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
     """Return the way to sign in, and back."""
-    return see_other(f"{reverse('account_login')}?{_back_to(request)}")
+    return see_other(f"{reverse('account_login')}?{urlencode({'next': request.get_full_path()})}")
 
 
 def to_enrol(request: HttpRequest) -> HttpResponse:
@@ -158,11 +158,16 @@ def to_enrol(request: HttpRequest) -> HttpResponse:
     return see_other(reverse("mfa_index"))
 
 
-def to_step_up(request: HttpRequest) -> HttpResponse:
-    """Return the way to show a second factor, and back: a code where there is an app, else a passkey."""
-    has_app = Authenticator.objects.filter(user=request.user, type=Authenticator.Type.TOTP).exists()
+def to_step_up(request: HttpRequest, back: str) -> HttpResponse:
+    """Return the way to show a second factor, and back to an address of this site."""
+    return see_other(step_up_address(request.principal, back))
+
+
+def step_up_address(principal: Principal, back: str) -> str:
+    """Return where a second factor is shown, a code where there is an app, else a passkey; and back to an address."""
+    has_app = Authenticator.objects.filter(user_id=principal.login, type=Authenticator.Type.TOTP).exists()
     name = "mfa_reauthenticate" if has_app else "mfa_reauthenticate_webauthn"
-    return see_other(f"{reverse(name)}?{_back_to(request)}")
+    return f"{reverse(name)}?{urlencode({'next': back})}"
 
 
 def _without_person(request: HttpRequest) -> HttpResponse:
@@ -170,7 +175,3 @@ def _without_person(request: HttpRequest) -> HttpResponse:
         "person_unknown", "nobody has said yet whose login this is", "Ask whoever runs this venue."
     )
     return refused(request, error)
-
-
-def _back_to(request: HttpRequest) -> str:
-    return urlencode({"next": request.get_full_path()})

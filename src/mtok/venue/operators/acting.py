@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import msgspec
 from django import forms
@@ -22,7 +21,7 @@ from mtok.canonical import sha256_hex
 from mtok.errors import MtokError
 from mtok.settlement.machines import Refused
 from mtok.settlement.people import Role
-from mtok.venue.accounts.asking import has_just_stepped_up, see_other
+from mtok.venue.accounts.asking import has_just_stepped_up, see_other, to_step_up
 from mtok.venue.database.giving import Given
 from mtok.venue.otc import trading
 from mtok.venue.refusals import status_of, told
@@ -106,7 +105,7 @@ def just_stepped_up(view: View) -> View:
 def to_second_factor(request: HttpRequest) -> HttpResponse:
     """Return the way to show the second factor, and back to the page a form stood on."""
     messages.info(request, "Show your second factor, then send the form again. Nothing has been done yet.")
-    return see_other(f"{reverse('mfa_reauthenticate')}?{urlencode({'next': _back(request)})}")
+    return to_step_up(request, _back(request))
 
 
 def done(request: HttpRequest, text: str, address: str) -> HttpResponse:

@@ -22,7 +22,7 @@ from mtok.settlement.machines import Refused
 from mtok.settlement.people import OPERATORS, Role
 from mtok.settlement.review import REASON_MAX
 from mtok.venue import place
-from mtok.venue.accounts.asking import has_just_stepped_up, in_role, see_other
+from mtok.venue.accounts.asking import has_just_stepped_up, in_role, see_other, step_up_address
 from mtok.venue.accounts.principals import Principal
 from mtok.venue.attached import Attached
 from mtok.venue.operators import marks_shown
@@ -73,9 +73,9 @@ def marks(request: HttpRequest) -> HttpResponse:
 @require_safe
 def mark_day(request: HttpRequest, date: str, methodology: str, reference: str) -> HttpResponse:
     """Return the page of a day of a reference."""
-    case, principal = _case(date, methodology, reference), request.principal
+    case = _case(date, methodology, reference)
     content = marks_shown.shown(case, place.now())
-    return render(request, "venue/marks/day.html", content | _doable(case, principal, content))
+    return render(request, "venue/marks/day.html", content | _doable(request, case, content))
 
 
 @in_role(*OPERATORS)
@@ -106,14 +106,15 @@ def _case(date: str, methodology: str, reference: str) -> Case:
     return look(reference, methodology, day, place.now())
 
 
-def _doable(case: Case, principal: Principal, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what this principal can do on the page, and its forms."""
+def _doable(request: HttpRequest, case: Case, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what whoever asks can do on the page, and its forms. step_up : where their second factor is due first"""
+    principal: Principal = request.principal
     roles, state = principal.roles, content["state"]
     is_judge = bool(roles.intersection(OPERATORS))
     may_judge = is_judge and state in ("published", "disputed")
     return {
         "title": f"Mark of {case.reference}, {format_date(case.day)}",
-        "stepped_up": has_just_stepped_up(principal),
+        "step_up": None if has_just_stepped_up(principal) else step_up_address(principal, request.path),
         "may_prepare": Role.MARK_PREPARER in roles and content["is_open"],
         "may_hold": Role.MARK_PREPARER in roles and state == "proposed",
         "may_release": Role.MARK_PREPARER in roles and state == "held",

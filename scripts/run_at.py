@@ -22,9 +22,9 @@ class Without:
 
 sys.meta_path.insert(0, Without())  # type: ignore[arg-type]
 
-import mtok.day  # noqa: E402
-from mtok.calendar import parse_instant  # noqa: E402
-from mtok.cli import main  # noqa: E402
+import mtok.day  # noqa: E402 - Django takes its settings first
+from mtok.calendar import parse_instant  # noqa: E402 - Django takes its settings first
+from mtok.cli import main  # noqa: E402 - Django takes its settings first
 
 
 class Standing:

@@ -42,7 +42,7 @@ class Mailbox:
         """The Message-IDs, in order."""
         return [str(one["Message-ID"]) for one in self.mails]
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, _: Any, __: Any, envelope: Envelope, address: str, ___: Any
     ) -> str:
         """Let a recipient in or not."""
@@ -51,7 +51,7 @@ class Mailbox:
             envelope.rcpt_tos.append(address)
         return answer
 
-    async def handle_DATA(  # noqa: N802
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
         self, server: Any, _: Any, envelope: Envelope
     ) -> str:
         """Take a mail or not."""

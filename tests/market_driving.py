@@ -172,7 +172,7 @@ class Drive(Both):
         month = int(date[:4]) * 12 + int(date[5:7])
         while next_run(self.now) > (first_day(month) - 5) * DAY:
             month += 1
-        return month + self.pick((0, 0, 0, 1))  # type: ignore[no-any-return]
+        return month + self.pick((0, 0, 0, 1))  # type: ignore[no-any-return]  # pick returns what it is given
 
     def odd_request(self) -> None:
         """Draft and submit a request that may have one wrong field."""
@@ -371,7 +371,7 @@ class Drive(Both):
             if often or self.pick(range(4)) == 0
             else []
         )
-        return self.pick(ahead or (self.now, self.now, self.now + SECOND))  # type: ignore[no-any-return]
+        return self.pick(ahead or (self.now, self.now, self.now + SECOND))  # type: ignore[no-any-return]  # the same
 
     def wait(self) -> None:
         """Let seconds, hours or days pass, or go to an instant at which something is due."""

@@ -16,9 +16,9 @@ from venues import NOON, Clock, clock, configured, sqlite
 
 configured()
 
-from django.db import transaction  # noqa: E402
+from django.db import transaction  # noqa: E402 - Django takes its settings first
 
-from mtok.venue.accounts import (  # noqa: E402
+from mtok.venue.accounts import (  # noqa: E402 - Django takes its settings first
     api_keys,
     changes,
     contacts,
@@ -28,8 +28,9 @@ from mtok.venue.accounts import (  # noqa: E402
     kinds,
     models,
     parties,
+    principals,
 )
-from mtok.venue.accounts.principals import Principal  # noqa: E402
+from mtok.venue.accounts.principals import Principal  # noqa: E402 - Django takes its settings first
 
 __all__ = [
     "Clock",
@@ -43,6 +44,7 @@ __all__ = [
     "kinds",
     "models",
     "parties",
+    "principals",
 ]
 
 FOUNDERS = [("Eve Example", "eve@example.org"), ("Fay Example", "fay@example.org")]
@@ -77,7 +79,7 @@ def acting(address: str, **fields: Any) -> Principal:
     from mtok.venue import place
 
     login = login_of(address)
-    roles, party = holdings.rights_of(login)
+    roles, party = principals.rights_of(login)
     shown: dict[str, Any] = {
         "person": login.person_id or "",
         "stepped_up_at": place.now(),

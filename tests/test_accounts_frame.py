@@ -13,14 +13,14 @@ from mtok.settlement.people import Role
 
 venues.configured()
 
-from django.http import HttpRequest, HttpResponse  # noqa: E402
-from django.test import Client, RequestFactory  # noqa: E402
+from django.http import HttpRequest, HttpResponse  # noqa: E402 - Django takes its settings first
+from django.test import Client, RequestFactory  # noqa: E402 - Django takes its settings first
 
-from mtok.venue import place  # noqa: E402
-from mtok.venue.accounts import asking  # noqa: E402
-from mtok.venue.accounts.models import Change, Grant, Login, Organisation, Person  # noqa: E402
-from mtok.venue.accounts.principals import Principal  # noqa: E402
-from mtok.venue.front import is_private  # noqa: E402
+from mtok.venue import place  # noqa: E402 - Django takes its settings first
+from mtok.venue.accounts import asking  # noqa: E402 - Django takes its settings first
+from mtok.venue.accounts.models import Change, Grant, Login, Organisation, Person  # noqa: E402 - Django takes its settings first
+from mtok.venue.accounts.principals import Principal  # noqa: E402 - Django takes its settings first
+from mtok.venue.front import is_private  # noqa: E402 - Django takes its settings first
 
 
 @pytest.fixture(autouse=True)

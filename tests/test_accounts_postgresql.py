@@ -16,9 +16,9 @@ pytestmark = pytest.mark.machine
 
 venues.configured()
 
-from django.core.cache import cache  # noqa: E402
+from django.core.cache import cache  # noqa: E402 - Django takes its settings first
 
-from mtok.venue.accounts.models import Login  # noqa: E402
+from mtok.venue.accounts.models import Login  # noqa: E402 - Django takes its settings first
 
 
 @pytest.fixture

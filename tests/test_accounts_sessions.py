@@ -16,15 +16,15 @@ from signing_in import ADDRESS, ORIGIN, PASSWORD, Post, Visitor, registered, tot
 
 venues.configured()
 
-from allauth.mfa.models import Authenticator  # noqa: E402
-from django.core.cache import cache  # noqa: E402
-from django.urls import get_resolver  # noqa: E402
+from allauth.mfa.models import Authenticator  # noqa: E402 - Django takes its settings first
+from django.core.cache import cache  # noqa: E402 - Django takes its settings first
+from django.urls import get_resolver  # noqa: E402 - Django takes its settings first
 
-from mtok.errors import EnvironmentFailed  # noqa: E402
-from mtok.venue import place  # noqa: E402
-from mtok.venue.accounts import passwords, urls  # noqa: E402
-from mtok.venue.accounts.factors import Adapter  # noqa: E402
-from mtok.venue.accounts.models import Change, Grant, Login  # noqa: E402
+from mtok.errors import EnvironmentFailed  # noqa: E402 - Django takes its settings first
+from mtok.venue import place  # noqa: E402 - Django takes its settings first
+from mtok.venue.accounts import passwords, urls  # noqa: E402 - Django takes its settings first
+from mtok.venue.accounts.factors import Adapter  # noqa: E402 - Django takes its settings first
+from mtok.venue.accounts.models import Change, Grant, Login  # noqa: E402 - Django takes its settings first
 
 MINUTE = 60
 

@@ -16,9 +16,9 @@ from signing_in import ADDRESS, PASSWORD, Post, Visitor, registered, totp
 
 venues.configured()
 
-from django.core.cache import cache  # noqa: E402
+from django.core.cache import cache  # noqa: E402 - Django takes its settings first
 
-from mtok.venue.accounts.models import Login, Person  # noqa: E402
+from mtok.venue.accounts.models import Login, Person  # noqa: E402 - Django takes its settings first
 
 
 @pytest.fixture(autouse=True)

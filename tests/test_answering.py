@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,9 +20,9 @@ def database(tmp_path: Path) -> Iterator[None]:
         yield
 
 
-def _code(call: object) -> str:
+def _code(call: Callable[[], object]) -> str:
     with pytest.raises(BadCall) as refused:
-        call()  # type: ignore[operator]
+        call()
     return refused.value.code
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.machine
 
 venues.configured()
 
-from django.core.cache import cache  # noqa: E402
+from django.core.cache import cache  # noqa: E402 - Django takes its settings first
 
 KEY = {
     "protocol": "ctap2",

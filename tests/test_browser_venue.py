@@ -38,7 +38,7 @@ pytestmark = pytest.mark.machine
 
 venues.configured()
 
-from django.core.cache import cache  # noqa: E402
+from django.core.cache import cache  # noqa: E402 - Django takes its settings first
 
 BOOKED: Final = parse_date("2026-01-26")
 FIRST, LAST = parse_date("2026-02-01"), parse_date("2026-02-28")

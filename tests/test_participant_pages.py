@@ -16,7 +16,7 @@ from participating import ASKED, FIRM
 
 venues.configured()
 
-from django.test import Client  # noqa: E402
+from django.test import Client  # noqa: E402 - Django takes its settings first
 
 MISSING = "A" * 22
 HOSTILE = "<script>alert(1)</script>{{7*7}}\"'&"

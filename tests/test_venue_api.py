@@ -19,7 +19,7 @@ from test_api_schema import undocumented
 
 venues.configured()
 
-from django.test import Client  # noqa: E402
+from django.test import Client  # noqa: E402 - Django takes its settings first
 
 CODE = "123456"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "venue-openapi.json"

@@ -25,8 +25,8 @@ from participating import ASKED, FIRM
 
 venues.configured()
 
-from django.test import Client  # noqa: E402
-from django.urls import get_resolver  # noqa: E402
+from django.test import Client  # noqa: E402 - Django takes its settings first
+from django.urls import get_resolver  # noqa: E402 - Django takes its settings first
 
 EVERYBODY: Final = frozenset(Role) - {Role.PUBLISHER, Role.SYSTEM}
 MEMBERS, BUSINESS = frozenset(PARTICIPANTS), frozenset(OPERATORS)

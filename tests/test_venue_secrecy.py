@@ -14,7 +14,7 @@ import venues
 
 venues.configured()
 
-from venue_worlds import Tamper, play_pair  # noqa: E402
+from venue_worlds import Tamper, play_pair  # noqa: E402 - Django takes its settings first
 
 PAIRS = 5
 CONTROLS = 12

@@ -56,5 +56,5 @@ def metrics(opened: Opened) -> bytes:
     if _SHARED not in os.environ:
         return generate_latest(REGISTRY)
     of_all = CollectorRegistry()
-    multiprocess.MultiProcessCollector(of_all)  # type: ignore[no-untyped-call]
+    multiprocess.MultiProcessCollector(of_all)  # type: ignore[no-untyped-call]  # the library has no type here
     return generate_latest(of_all)

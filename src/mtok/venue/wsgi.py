@@ -12,11 +12,11 @@ from django.urls import Resolver404, resolve
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mtok.venue.settings.public")
 _DJANGO = get_wsgi_application()
 
-from mtok.venue.environment import environment  # noqa: E402
-from mtok.venue.front import Front  # noqa: E402
-from mtok.venue.metrics import counted  # noqa: E402
-from mtok.venue.place import opening  # noqa: E402
-from mtok.venue.rates import Rates  # noqa: E402
+from mtok.venue.environment import environment  # noqa: E402 - Django takes its settings first
+from mtok.venue.front import Front  # noqa: E402 - Django takes its settings first
+from mtok.venue.metrics import counted  # noqa: E402 - Django takes its settings first
+from mtok.venue.place import opening  # noqa: E402 - Django takes its settings first
+from mtok.venue.rates import Rates  # noqa: E402 - Django takes its settings first
 
 
 @lru_cache(4096)

@@ -20,10 +20,9 @@ from mtok.settlement.machines import Refused
 from mtok.venue import place
 from mtok.venue.accounts.events import happened
 from mtok.venue.accounts.factors import taken
-from mtok.venue.accounts.holdings import rights_of
 from mtok.venue.accounts.kinds import written
 from mtok.venue.accounts.models import ApiKey, Login
-from mtok.venue.accounts.principals import SCOPES, Principal
+from mtok.venue.accounts.principals import SCOPES, Principal, rights_of
 from mtok.venue.database.transactions import transaction_of
 
 BEGINNING: Final = "mtok_"

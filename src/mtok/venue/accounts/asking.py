@@ -16,13 +16,12 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from mtok.calendar import SECOND
 from mtok.errors import BadCall
-from mtok.settlement.people import PARTICIPANTS, Role
+from mtok.settlement.people import Role
 from mtok.settlement.specification import specification
 from mtok.venue import place
 from mtok.venue.accounts.models import Login
-from mtok.venue.accounts.principals import Principal
+from mtok.venue.accounts.principals import Principal, rights_of
 from mtok.venue.refusals import refused, unknown
 
 STEPPED_UP: Final = "stepped_up"
@@ -45,14 +44,12 @@ def _principal(request: HttpRequest) -> Principal | None:
     login = request.user
     if not login.is_authenticated or login.person_id is None:
         return None
-    grants = list(login.grants.all())
-    parties = {grant.organisation_id for grant in grants if grant.role in PARTICIPANTS}
-    assert len(parties) <= 1, f"login {login.pk} acts for {len(parties)} organisations"
+    roles, party = rights_of(login)
     return Principal(
         login=login.pk,
         person=login.person_id,
-        roles=frozenset(Role(grant.role) for grant in grants),
-        party=next(iter(parties), None),
+        roles=roles,
+        party=party,
         stepped_up_at=_stepped_up_at(request, login),
     )
 
@@ -82,7 +79,7 @@ def signed_in(view: View) -> View:
         principal = principal_of(request)
         if principal is None:
             return _without_person(request) if request.user.is_authenticated else to_sign_in(request)
-        if principal.roles - set(PARTICIPANTS) and not has_second_factor(principal.login):
+        if principal.is_of_venue and not has_second_factor(principal.login):
             return to_enrol(request)
         request.principal = principal
         return view(request, *args, **kwargs)
@@ -136,8 +133,7 @@ def stepped_up(view: View) -> View:
 
 def has_just_stepped_up(principal: Principal) -> bool:
     """Return whether the second factor was shown as short a time ago as the core asks."""
-    at = principal.stepped_up_at
-    return at is not None and 0 <= place.now() - at <= specification().step_up_seconds * SECOND
+    return principal.as_role(principal.any_role()).has_stepped_up(place.now(), specification())
 
 
 def see_other(address: str) -> HttpResponse:

@@ -19,7 +19,7 @@ from django.db.models import Q
 
 from mtok.errors import EnvironmentFailed
 from mtok.settlement.machines import Refused
-from mtok.settlement.people import PARTICIPANTS, Role
+from mtok.settlement.people import Role
 from mtok.venue import place
 from mtok.venue.accounts.events import happened
 from mtok.venue.accounts.kinds import REASON_CHARS, written
@@ -164,7 +164,7 @@ def openings(organisation: str) -> list[Opened]:
 def own_organisation(principal: Principal) -> Organisation:
     """Return the organisation that a participant acts for. Raises Refused (`not_yours`)."""
     organisation: Organisation | None = Organisation.objects.filter(id=principal.party).first()
-    if organisation is None or principal.roles.isdisjoint(PARTICIPANTS):
+    if organisation is None or not principal.is_participant:
         raise Refused(
             "not_yours", "you act for no organisation", "Apply for one, or ask an admin for the role."
         )

@@ -85,15 +85,6 @@ def united(one: Holding, other: Holding) -> Holding:
     return Holding(roles=one.roles | other.roles, organisations=one.organisations | other.organisations)
 
 
-def rights_of(login: Login) -> tuple[frozenset[Role], str | None]:
-    """Return the roles that a login has now and the organisation it acts for; none while it is disabled."""
-    if not login.is_active or login.person_id is None:
-        return frozenset(), None
-    grants = list(Grant.objects.filter(login=login))
-    party = next((grant.organisation_id for grant in grants if grant.organisation_id), None)
-    return frozenset(Role(grant.role) for grant in grants), party
-
-
 def refuse_too_few_admins(without: Login) -> None:
     """Raise Refused (`admins_two`) where, without the role of this login, fewer than two persons were admins."""
     rest = Grant.objects.filter(role=Role.ADMIN, login__is_active=True).exclude(login=without)

@@ -11,7 +11,7 @@ from typing import Final
 
 from mtok.settlement.machines import Machine, Refused
 from mtok.settlement.people import OPERATORS, PARTICIPANTS, Actor, Role
-from mtok.venue.accounts.models import Grant, Login
+from mtok.venue.accounts.models import Login
 
 SCOPES: Final = ("read", "requests", "approvals")
 """What a key of the API may be made for."""
@@ -38,6 +38,11 @@ class Principal:
     def is_operator(self) -> bool:
         """Whether it holds a business role of the venue."""
         return not self.roles.isdisjoint(OPERATORS)
+
+    @property
+    def is_of_venue(self) -> bool:
+        """Whether it holds any role but those of participants."""
+        return bool(self.roles - set(PARTICIPANTS))
 
     @property
     def is_participant(self) -> bool:
@@ -73,10 +78,17 @@ class Principal:
         return Actor(person=self.person, role=role, party=party, stepped_up_at=self.stepped_up_at)
 
 
+def rights_of(login: Login) -> tuple[frozenset[Role], str | None]:
+    """Return the roles that a login has now and the organisation it acts for; none while it is disabled."""
+    if not login.is_active or login.person_id is None:
+        return frozenset(), None
+    grants = list(login.grants.all())
+    parties = {grant.organisation_id for grant in grants if grant.organisation_id}
+    assert len(parties) <= 1, f"login {login.pk} acts for {len(parties)} organisations"
+    return frozenset(Role(grant.role) for grant in grants), next(iter(parties), None)
+
+
 def refreshed(principal: Principal) -> Principal:
     """Return a principal with the rights it has now: none of a login that is disabled, none that were withdrawn."""
-    found = Login.objects.filter(pk=principal.login, is_active=True).first()
-    grants = [] if found is None else list(Grant.objects.filter(login=found))
-    now = {Role(one.role) for one in grants}
-    party = next((one.organisation_id for one in grants if one.organisation_id), None)
-    return replace(principal, roles=principal.roles & now, party=party)
+    roles, party = rights_of(Login.objects.get(pk=principal.login))
+    return replace(principal, roles=principal.roles & roles, party=party)

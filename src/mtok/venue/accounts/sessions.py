@@ -21,7 +21,6 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from mtok.calendar import SECOND
-from mtok.settlement.people import PARTICIPANTS
 from mtok.venue import place
 from mtok.venue.accounts.asking import principal_of, see_other, signed_in
 from mtok.venue.accounts.models import Login
@@ -64,7 +63,7 @@ def _over(request: HttpRequest) -> str:
     if begun is None or seen is None or now - begun >= HOURS_MAX * 60 * _MINUTE:
         return f"You were signed out: a session lasts {HOURS_MAX} hours at most."
     principal = principal_of(request)
-    is_of_venue = principal is not None and bool(principal.roles - set(PARTICIPANTS))
+    is_of_venue = principal is not None and principal.is_of_venue
     minutes = IDLE_MINUTES_OF_VENUE if is_of_venue else IDLE_MINUTES
     return (
         f"You were signed out after {minutes} minutes without a request."

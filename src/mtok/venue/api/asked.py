@@ -203,7 +203,7 @@ Size = Annotated[
 
 def exactly(run: Run) -> Run:
     """Return the operation refusing parameters it does not have, and those that are given twice."""
-    models = run.__self__.models  # type: ignore[attr-defined]
+    models = run.__self__.models  # type: ignore[attr-defined]  # a bound method of ninja's Operation
     known = sorted(
         name
         for model in models

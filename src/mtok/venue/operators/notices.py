@@ -39,7 +39,7 @@ class TextForm(forms.Form):
 @answering
 def notices(request: HttpRequest) -> HttpResponse:
     """Return the threads, the latest first; write an incident."""
-    may_write = not request.principal.roles.isdisjoint(OPERATORS)
+    may_write = request.principal.is_operator
     form = TextForm(request.POST or None) if may_write else None
     if request.method == "POST" and (form is None or form.is_valid()):
         text = "" if form is None else form.cleaned_data["text"]
@@ -60,7 +60,7 @@ def notices(request: HttpRequest) -> HttpResponse:
 @answering
 def notice(request: HttpRequest, identity: str) -> HttpResponse:
     """Return a thread; answer it."""
-    may_write = not request.principal.roles.isdisjoint(OPERATORS)
+    may_write = request.principal.is_operator
     form = TextForm(request.POST or None) if may_write else None
     if request.method == "POST" and (form is None or form.is_valid()):
         text = "" if form is None else form.cleaned_data["text"]

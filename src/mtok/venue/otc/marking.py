@@ -323,7 +323,7 @@ def known(who: Principal, identity: str) -> Kept:
         role = who.any_role()
         raise Refused("not_yours", f"{role} has no business with a mark", "Leave it.")
     found = kept(identity, locked=True)
-    if found is None or (found.mark.log_index is None and who.roles.isdisjoint(OPERATORS)):
+    if found is None or (found.mark.log_index is None and not who.is_operator):
         raise Refused("not_found", f"there is no mark {identity}", "See the list of marks.")
     if is_followed(identity):
         raise Refused("not_allowed", "another version has taken its place", "Look at the last version.")

@@ -38,7 +38,7 @@ def report(principal: Principal, text: str) -> Notice:
 
     def work() -> Notice:
         who = refreshed(principal)
-        if who.roles.isdisjoint(OPERATORS):
+        if not who.is_operator:
             raise AnswerIsNo("not_yours", "an incident is written by an operator", "Write a complaint.")
         return _written(who, INCIDENT, text)
 
@@ -66,7 +66,7 @@ def answer(principal: Principal, identity: str, text: str) -> Notice:
     def work() -> Notice:
         who = refreshed(principal)
         found = thread(who, identity)
-        if who.roles.isdisjoint(OPERATORS) and who.party is None:
+        if not who.is_operator and who.party is None:
             raise AnswerIsNo("not_yours", "an auditor reads and does not write", "Ask an operator to.")
         if len(found.answers) >= THREAD_MAX:
             raise AnswerIsNo("thread_full", f"{THREAD_MAX} answers are all a thread takes", "Begin another.")

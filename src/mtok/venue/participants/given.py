@@ -10,7 +10,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeVar
+from enum import StrEnum
+from typing import Any, Final, NamedTuple, TypeVar
 
 from mtok.calendar import parse_date, parse_instant
 from mtok.errors import BadInput
@@ -22,6 +23,7 @@ from mtok.settlement.specification import Specification
 from mtok.settlement.values import PRICE_PLACES, Style
 
 _T = TypeVar("_T")
+_E = TypeVar("_E", bound=StrEnum)
 Given = Mapping[str, object]
 """What was written, by field; what is absent, None or empty was not."""
 
@@ -156,13 +158,13 @@ def wanted(given: Given, rules: Specification) -> Wanted:
         reference=reading.needed("reference", _reference, ""),
         side=reading.needed("side", _one_of(Side), Side.BUY),
         style=reading.read("settlement", _one_of(Style), Style.AVERAGE),
-        **_changeable(reading, rules),  # type: ignore[arg-type]
+        **_changeable(reading, rules),
     )
     reading.finish()
     return found
 
 
-def amended(given: Given, rules: Specification) -> dict[str, object]:
+def amended(given: Given, rules: Specification) -> dict[str, Any]:
     """Return the fields of a request that may change, all as they are to be, by the names of `Wanted`.
 
     Raises FieldsInvalid.
@@ -173,7 +175,7 @@ def amended(given: Given, rules: Specification) -> dict[str, object]:
     return found
 
 
-def _changeable(reading: Reading, rules: Specification) -> dict[str, object]:
+def _changeable(reading: Reading, rules: Specification) -> dict[str, Any]:
     run = _run_or_instant(rules)
     return {
         "lots": reading.needed("lots", _whole, 0),
@@ -332,14 +334,14 @@ def _truth(found: object) -> bool:
     raise _Field(f"{_quoted(found)} is neither true nor false", "Write true or false.")
 
 
-def _one_of(kind: type[_T]) -> Callable[[object], _T]:
-    names = [str(one) for one in kind]  # type: ignore[attr-defined]
+def _one_of(kind: type[_E]) -> Callable[[object], _E]:
+    names = [str(one) for one in kind]
 
-    def read(found: object) -> _T:
+    def read(found: object) -> _E:
         text = _text(found, SHOWN_MAX)
         if text not in names:
             raise _Field(f"{_quoted(text)} is unknown", f"It is one of {', '.join(names)}.")
-        return kind(text)  # type: ignore[call-arg]
+        return kind(text)
 
     return read
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from mtok.venue.database.addresses import database
 from mtok.venue.environment import venue_environment
-from mtok.venue.settings.public import *  # noqa: F403
+from mtok.venue.settings.public import *  # noqa: F403 - settings are names of a module
 from mtok.venue.settings.public import INSTALLED_APPS as _PUBLIC_APPS
 from mtok.venue.settings.public import MIDDLEWARE as _PUBLIC_MIDDLEWARE
 from mtok.venue.settings.public import TEMPLATES as _PUBLIC_TEMPLATES
-from mtok.venue.settings.signing_in import *  # noqa: F403
+from mtok.venue.settings.signing_in import *  # noqa: F403 - settings are names of a module
 from mtok.venue.upkeep.keys import secret_key
 
 _VENUE = venue_environment()

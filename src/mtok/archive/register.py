@@ -22,6 +22,7 @@ from mtok.errors import EnvironmentFailed
 KIND_MODELS: Final = "models"
 KIND_RANKINGS: Final = "rankings-daily"
 KIND_ENDPOINTS: Final = "endpoints"
+KIND_USAGE: Final = "usage"
 KIND_TABLE: Final = "table"
 KIND_UNKNOWN: Final = "unknown"
 
@@ -30,13 +31,15 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One response as it was obtained, or one attempt that yielded none.
 
     captured_at : instant, text as in `mtok.calendar`: when the head of the response came, or the attempt failed
-    kind : `models`, `rankings-daily`, `endpoints`, `table` (an imported file others are made from) or `unknown`
+    kind : `models`, `rankings-daily`, `endpoints`, `usage` (a daily cube of usage logs), `table` (a file or list that
+        others are made from) or `unknown`
     sha256, bytes : of the raw content, whatever it is; of an attempt without an answer no bytes
     obtained : where the bytes came from, for people
-    volume_source : for `rankings-daily`, whose volumes these are
-    origin, origin_sha256 : empty for a response as received; `sample` or `table` for one rendered from facts,
-        and then the sha256 of the original response or table; `replay` for a rendered recording
-    subject : what was asked for, live: of `endpoints` the canonical slug, of `rankings-daily` the dates, first/last
+    volume_source : for `rankings-daily` and `usage`, whose volumes these are
+    origin, origin_sha256 : empty for a response as received; `sample`, `table` or `usage` for one rendered from facts,
+        and then the sha256 of the original response, table or list of logs; `replay` for a rendered recording
+    subject : what was asked for, live: of `endpoints` the canonical slug, of `rankings-daily` the dates, first/last;
+        of `usage` the date
     http_status : as received live
     failure, found : the code of why this is no response to observe, and what was met, for people
     server_date : instant, the server's own time when it answered

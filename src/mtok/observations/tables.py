@@ -22,6 +22,7 @@ from mtok.archive import (
     KIND_MODELS,
     KIND_RANKINGS,
     KIND_TABLE,
+    KIND_USAGE,
     START,
     Capture,
     Position,
@@ -36,9 +37,10 @@ from mtok.observations.endpoints import decode_endpoints
 from mtok.observations.faults import Faults
 from mtok.observations.models import decode_models
 from mtok.observations.rankings import decode_rankings
+from mtok.observations.usage import decode_cube
 from mtok.progress import Progress
 
-FORMAT: Final = "mtok-observations-4"
+FORMAT: Final = "mtok-observations-5"
 """Changes with the decoders: observations of another format are made anew."""
 
 TABLES: Final = {
@@ -70,6 +72,16 @@ TABLES: Final = {
         "tokens": "BIGINT",
     },
     "volume_days": {"capture": "INTEGER", "day": "INTEGER", "reason": "VARCHAR"},
+    "usage": {
+        "capture": "INTEGER",
+        "day": "INTEGER",
+        "slug": "VARCHAR",
+        "author": "VARCHAR",
+        "name": "VARCHAR",
+        "variant": "VARCHAR",
+        "prompt_tokens": "BIGINT",
+        "completion_tokens": "BIGINT",
+    },
     "catalogue": {
         "capture": "INTEGER",
         "ordinal": "INTEGER",
@@ -141,9 +153,19 @@ def observe_capture(number: int, capture: Capture, raw: bytes) -> Rows:
         endpoints = decode_endpoints(raw)
         readable, faults = endpoints.readable, endpoints.faults
         rows["endpoints"] = [(number, capture.subject, endpoints.id, *row) for row in endpoints.rows]
+    elif capture.kind == KIND_USAGE:
+        usage = decode_cube(raw)
+        readable, faults = usage.readable, usage.faults
+        rows["usage"] = [(number, usage.day, *row) for row in usage.rows]
+        rows["volume_days"] = [(number, usage.day, None)] if readable else []
     else:
         readable = False
-        faults.add("kind_unknown", "", capture.obtained, "neither rankings-daily, models nor endpoints")
+        faults.add(
+            "kind_unknown",
+            "",
+            capture.obtained,
+            "neither rankings-daily, models, endpoints nor a cube of usage",
+        )
     rows["faults"] = [(number, *fault) for fault in faults]
     rows["captures"] = [
         (

@@ -1,16 +1,19 @@
 """Which versions there are, what they consist of, and which is in force on a fixing date (R-12).
 
 A version is a folder of SQL and one parameter file. Both are frozen by the digests below: what was published
-under a version can be computed again under it for ever.
+under a version can be computed again under it for ever. A family with the rules of another has no copy of its SQL:
+`rules/shared.toml` of its folder names the files by digest.
 """
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any, Final, NamedTuple
 
 from mtok.canonical import canonical_bytes, sha256_hex
@@ -19,11 +22,14 @@ from mtok.errors import BadCall, EnvironmentFailed
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """An entry of the registry. `effective_from` is the first fixing date (a day) it is in force on."""
+    """An entry of the registry.
+
+    effective_from : the first fixing date (a day) it is in force on; None: never by date, it is chosen by name
+    """
 
     methodology: str
     folder: str
-    effective_from: int
+    effective_from: int | None
     rules_sha256: str
     parameters_sha256: str
 
@@ -36,8 +42,19 @@ VERSIONS: Final = (
         rules_sha256="cce35e7b8bcd1db519d7340ec7d9e69a10ef8e96842f36f96b2f32b2553e4f61",
         parameters_sha256="cfcb0677af0075ee322bbf645415635bb1e2a5500110e3b49219c41fd3d626af",
     ),
+    Version(
+        methodology="completion-1.0",
+        folder="completion_v1",
+        effective_from=None,
+        rules_sha256="cce35e7b8bcd1db519d7340ec7d9e69a10ef8e96842f36f96b2f32b2553e4f61",
+        parameters_sha256="c99d42ef5b930f6267b903533e7269fd1ea097794150ba17422b261eecf3c4ea",
+    ),
 )
-"""Oldest first. Never edit an entry of a published version: copy its folder forward and add one."""
+"""Of each family the oldest first. Never edit an entry of a published version: copy its folder forward and add one."""
+
+
+_SHARED: Final = "shared.toml"
+"""In `rules/` of a folder: `folder`, whose SQL its rules are, and the sha256 of each file."""
 
 
 class Rule(NamedTuple):
@@ -109,7 +126,12 @@ class Methodology:
 
 def in_force(day: int) -> str:
     """Return the methodology in force on a fixing date (R-12): the youngest already effective."""
-    return [version for version in VERSIONS if version.effective_from <= day][-1].methodology
+    effective = [
+        version
+        for version in VERSIONS
+        if version.effective_from is not None and version.effective_from <= day
+    ]
+    return effective[-1].methodology
 
 
 @cache
@@ -130,22 +152,28 @@ def load(methodology: str) -> Methodology:
 
 
 def documents(methodology: str) -> dict[str, bytes]:
-    """Return the files of a version as they are: `rules/….sql`, `parameters.toml`, `rulebook.md`."""
+    """Return the files of a version as they are: `rules/….sql`, `parameters.toml`, `rulebook.md`.
+
+    Of a family that shares its SQL also `rules/shared.toml`, which says whose it is.
+    """
     [version] = [version for version in VERSIONS if version.methodology == methodology]
-    folder = files("mtok.methodology") / version.folder
-    rules = sorted((entry.name, entry.read_bytes()) for entry in (folder / "rules").iterdir())
+    folder = _folder(version.folder)
+    shared = folder / "rules" / _SHARED
     return {
-        **{f"rules/{name}": raw for name, raw in rules if name.endswith(".sql")},
+        **{f"rules/{name}": raw for name, raw in _rule_files(folder)},
+        **({f"rules/{_SHARED}": shared.read_bytes()} if shared.is_file() else {}),
         "parameters.toml": (folder / "parameters" / f"{methodology}.toml").read_bytes(),
         "rulebook.md": (folder / "rulebook.md").read_bytes(),
     }
 
 
 def read(version: Version) -> Methodology:
-    """Return a version as its files are now, with the digests they have now."""
-    folder = files("mtok.methodology") / version.folder
-    found = sorted((entry.name, entry.read_bytes()) for entry in (folder / "rules").iterdir())
-    rules = [(name, raw) for name, raw in found if name.endswith(".sql")]
+    """Return a version as its files are now, with the digests they have now.
+
+    Raises EnvironmentFailed (`methodology_changed`) when a file it shares is not the one it names.
+    """
+    folder = _folder(version.folder)
+    rules = _rule_files(folder)
     raw_parameters = (folder / "parameters" / f"{version.methodology}.toml").read_bytes()
     content = tomllib.loads(raw_parameters.decode("utf-8"))
     return Methodology(
@@ -162,3 +190,29 @@ def read(version: Version) -> Methodology:
         rules_sha256=sha256_hex(canonical_bytes({name: sha256_hex(raw) for name, raw in rules})),
         parameters_sha256=sha256_hex(raw_parameters),
     )
+
+
+def _folder(name: str) -> Traversable:
+    return files("mtok.methodology") / name
+
+
+def _rule_files(folder: Traversable) -> list[tuple[str, bytes]]:
+    """Return name and bytes of the SQL of a version, in order: of its own folder, or those it shares."""
+    shared = folder / "rules" / _SHARED
+    if shared.is_file():
+        return sorted(_shared_files(tomllib.loads(shared.read_text("utf-8"))))
+    found = ((entry.name, entry) for entry in (folder / "rules").iterdir())
+    return sorted((name, entry.read_bytes()) for name, entry in found if name.endswith(".sql"))
+
+
+def _shared_files(content: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
+    """Yield the files that `rules/shared.toml` names, each to the byte the one it means."""
+    for name, sha256 in content["files"].items():
+        raw = (_folder(content["folder"]) / "rules" / name).read_bytes()
+        if sha256_hex(raw) != sha256:
+            raise EnvironmentFailed(
+                "methodology_changed",
+                f"{content['folder']}/rules/{name} has the sha256 {sha256_hex(raw)}, shared as {sha256}",
+                "Install mtok again; a changed rule is a new version (R-12).",
+            )
+        yield name, raw

@@ -156,6 +156,7 @@ class Press:
         """Announce a version where the log does not have it as it is now; return the files that belong to it."""
         version, found = load(methodology), documents(methodology)
         [listed] = [one for one in VERSIONS if one.methodology == methodology]
+        assert listed.effective_from is not None, f"{methodology} is chosen by name alone"
         rulebook = found.pop("rulebook.md")
         files = {f"methodology/{methodology}/{name}": raw for name, raw in found.items()}
         files[f"rulebooks/{sha256_hex(rulebook)}.md"] = rulebook

@@ -31,7 +31,7 @@ from mtok.venue.otc.marking import Case, look
 from mtok.venue.otc.settling import MARGIN_HOUR
 
 READERS: Final = (*OPERATORS, Role.AUDITOR)
-_METHODOLOGIES: Final = {version.methodology for version in VERSIONS}
+_METHODOLOGIES: Final = {version.methodology for version in VERSIONS if version.effective_from is not None}
 
 
 class Reason(forms.Form):

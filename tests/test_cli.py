@@ -477,7 +477,10 @@ def test_determine_says_what_it_did(tmp_path: Path) -> None:
     ]
     assert "bundled sample" in run("board", store=opened.path).stdout
     unknown = run("determine", "--methodology", "9", store=opened.path)
-    assert (unknown.exit_code, unknown.stderr) == (2, "mtok: methodology '9' is unknown\nKnown: 1.0.\n")
+    assert (unknown.exit_code, unknown.stderr) == (
+        2,
+        "mtok: methodology '9' is unknown\nKnown: 1.0, completion-1.0.\n",
+    )
 
 
 def test_import_takes_what_it_can_and_says_what_it_cannot(tmp_path: Path) -> None:

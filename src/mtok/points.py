@@ -1,8 +1,9 @@
 """Points as JSON, CSV and Parquet: the command line and the published files write the same bytes from here.
 
 A file has one kind of record, determinations or published ones, which is its columns; a file of no records has
-them all the same. Nothing of the machine goes in, and no time of writing: same records, same bytes (of Parquet:
-under one version of pyarrow, whose name is in it).
+them all the same. `basis`, where a function takes it: with the column `completion_basis_gap`, which what is published
+never has. Nothing of the machine goes in, and no time of writing: same records, same bytes (of Parquet: under one
+version of pyarrow, whose name is in it).
 """
 
 from __future__ import annotations
@@ -44,9 +45,11 @@ ROW_GROUP_ROWS: Final = 8192
 """Rows of a row group of Parquet: what is held in memory at once."""
 
 
-def points_json(series: str, records: Sequence[Determination], kind: type[Determination]) -> bytes:
+def points_json(
+    series: str, records: Sequence[Determination], kind: type[Determination], *, basis: bool = False
+) -> bytes:
     """Return the records as points, with what they have in common beside them."""
-    points = list(points_of(records, kind))
+    points = list(points_of(records, kind, basis=basis))
     content = {
         "series": series,
         "unit": records[-1].unit,
@@ -57,26 +60,30 @@ def points_json(series: str, records: Sequence[Determination], kind: type[Determ
     return msgspec.json.format(json.dumps(content).encode(), indent=2) + b"\n"
 
 
-def points_csv(records: Iterable[Determination], kind: type[Determination]) -> bytes:
+def points_csv(records: Iterable[Determination], kind: type[Determination], *, basis: bool = False) -> bytes:
     """Return the records as CSV: a header, then a line a point; lists are joined by spaces, absent is empty."""
-    table = CsvPoints(kind)
-    table.add(points_of(records, kind))
+    table = CsvPoints(kind, basis=basis)
+    table.add(points_of(records, kind, basis=basis))
     return table.content()
 
 
-def points_parquet(records: Iterable[Determination], kind: type[Determination]) -> bytes:
+def points_parquet(
+    records: Iterable[Determination], kind: type[Determination], *, basis: bool = False
+) -> bytes:
     """Return the records as Parquet: dates, instants and decimals in their own types, counts as 64-bit integers."""
-    table = ParquetPoints(kind)
-    for batch in batches(points_of(records, kind)):
+    table = ParquetPoints(kind, basis=basis)
+    for batch in batches(points_of(records, kind, basis=basis)):
         table.add(batch)
     return table.content()
 
 
-def points_of(records: Iterable[Determination], kind: type[Determination]) -> Iterator[Point]:
+def points_of(
+    records: Iterable[Determination], kind: type[Determination], *, basis: bool = False
+) -> Iterator[Point]:
     """Yield the point of each record, all of one kind: a file that mixes two would have two kinds of rows."""
     for record in records:
         assert type(record) is kind, f"{type(record).__name__} in a file of {kind.__name__}: {record.date}"
-        yield point(record)
+        yield point(record, basis=basis)
 
 
 def batches(points: Iterator[Point]) -> Iterator[list[Point]]:
@@ -88,9 +95,9 @@ def batches(points: Iterator[Point]) -> Iterator[list[Point]]:
 class CsvPoints:
     """A CSV file that is being written."""
 
-    def __init__(self, kind: type[Determination]) -> None:
+    def __init__(self, kind: type[Determination], *, basis: bool = False) -> None:
         self._target = io.StringIO()
-        self._writer = csv.DictWriter(self._target, point_fields(kind), lineterminator="\n")
+        self._writer = csv.DictWriter(self._target, point_fields(kind, basis=basis), lineterminator="\n")
         self._writer.writeheader()
 
     def add(self, points: Iterable[Point]) -> None:
@@ -106,11 +113,11 @@ class CsvPoints:
 class ParquetPoints:
     """A Parquet file that is being written."""
 
-    def __init__(self, kind: type[Determination]) -> None:
+    def __init__(self, kind: type[Determination], *, basis: bool = False) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        self._schema = pa.schema([(name, _type(name)) for name in point_fields(kind)])
+        self._schema = pa.schema([(name, _type(name)) for name in point_fields(kind, basis=basis)])
         self._sink = io.BytesIO()
         self._writer = pq.ParquetWriter(self._sink, self._schema, compression="zstd")
 

@@ -168,6 +168,18 @@ class Diagnostics(_Record, frozen=True, kw_only=True):
     first_party_gap: str | None = None
 
 
+class Basis(_Record, frozen=True, kw_only=True):
+    """What the same tokens say on the weight basis the record does not have; beyond R-9, of sources that tell both.
+
+    other_value : USD per million, 6 decimals, not judged by R-10; beside a value alone
+    completion_basis_gap : (U_completion − U_total) ÷ U_total, 6 decimals
+    """
+
+    other_basis: str
+    completion_basis_gap: str
+    other_value: str | None = None
+
+
 class Effect(_Record, frozen=True, kw_only=True):
     """The effects of one constituent on the move, USD per million, 12 decimals; `cause` of an entry or exit."""
 
@@ -232,6 +244,7 @@ class Determination(_Record, frozen=True, kw_only=True, dict=True):
     parameters_sha256: str
     inputs: Inputs
     diagnostics: Diagnostics
+    basis: Basis | None = None
     constituents: tuple[Constituent, ...]
     w: int
     n: int | None = None
@@ -325,10 +338,16 @@ _POINT: Final = (
 _PUBLISHED_POINT: Final = ("stage", "vintage", "published_at", "reason", "record_sha256")
 
 
-def point(record: Determination) -> dict[str, Any]:
+BASIS_GAP: Final = "completion_basis_gap"
+"""The field of a point that only series with a `basis` have: what is published has none."""
+
+
+def point(record: Determination, *, basis: bool = False) -> dict[str, Any]:
     """Return the record as a point: one flat object, the same from command line, API and files.
 
     Absent fields are None, decimals are text, counts are integers. A published record says too which vintage it is.
+
+    basis : with `completion_basis_gap`
     """
     found = {name: getattr(record, name) for name in _POINT}
     if isinstance(record, PublishedRecord):
@@ -339,10 +358,11 @@ def point(record: Determination) -> dict[str, Any]:
             "reason": record.reason,
             "record_sha256": record.sha256,
         }
-    return found | msgspec.structs.asdict(record.diagnostics)
+    gap = {BASIS_GAP: record.basis and record.basis.completion_basis_gap} if basis else {}
+    return found | msgspec.structs.asdict(record.diagnostics) | gap
 
 
-def point_fields(kind: type[Determination]) -> tuple[str, ...]:
+def point_fields(kind: type[Determination], *, basis: bool = False) -> tuple[str, ...]:
     """Return the fields of the points of Determination or PublishedRecord, in their order."""
     published = _PUBLISHED_POINT if issubclass(kind, PublishedRecord) else ()
-    return (*_POINT, *published, *Diagnostics.__struct_fields__)
+    return (*_POINT, *published, *Diagnostics.__struct_fields__, *([BASIS_GAP] if basis else []))

@@ -20,6 +20,7 @@ from mtok.cli.options import (
     Determined,
     Format,
     From,
+    Methodology,
     SeriesId,
     StorePath,
     To,
@@ -158,7 +159,7 @@ def determine(
             volume_source=volume_source,
             progress=progress,
         )
-    answer(run_content(run), run_page(run, opened.path), as_json=as_json)
+    answer(run_content(run), run_page(run, opened.path, methodology), as_json=as_json)
 
 
 @app.command(epilog="Example: mtok board --date 2026-06-20 --store store")
@@ -171,6 +172,7 @@ def board(
     ] = None,
     as_of: AsOf = None,
     determined: Determined = False,
+    methodology: Methodology = "1.0",
     volume_source: VolumeSource = None,
     store: StorePath = None,
     as_json: AsJson = False,
@@ -181,7 +183,9 @@ def board(
     from mtok.cli.terminal import page_width
 
     asked = day_of_text(date, "--date")
-    records = Records(store, instant_of_text(as_of, "--as-of"), determined=determined)
+    records = Records(
+        store, instant_of_text(as_of, "--as-of"), determined=determined, methodology=methodology
+    )
     history, day = records.history(records.of_source(volume_source), asked)
     answer(board_content(history, day), board_page(history, day, page_width()), as_json=as_json)
 
@@ -195,6 +199,7 @@ def show(
     last: To = None,
     as_of: AsOf = None,
     determined: Determined = False,
+    methodology: Methodology = "1.0",
     form: Annotated[
         Format, typer.Option("--format", metavar="FORMAT", help="table, json, csv or parquet.")
     ] = "table",
@@ -211,7 +216,9 @@ def show(
 
     chosen = _one_format(form, as_json=as_json, to_terminal=out is None and sys.stdout.isatty())
     days = days_in_order(first, last)
-    records = Records(store, instant_of_text(as_of, "--as-of"), determined=determined)
+    records = Records(
+        store, instant_of_text(as_of, "--as-of"), determined=determined, methodology=methodology
+    )
     name = records.resolve(series)
     found = records.read(name, *days)
     if not found:
@@ -234,6 +241,7 @@ def explain(
     date: Annotated[str, typer.Argument(metavar="DATE", help="Day, YYYY-MM-DD.")],
     as_of: AsOf = None,
     determined: Determined = False,
+    methodology: Methodology = "1.0",
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
@@ -248,7 +256,9 @@ def explain(
     from mtok.wording.words import no_print
 
     day = day_of_text(date, "DATE")
-    records = Records(store, instant_of_text(as_of, "--as-of"), determined=determined)
+    records = Records(
+        store, instant_of_text(as_of, "--as-of"), determined=determined, methodology=methodology
+    )
     name = records.resolve(series)
     found = records.read(name, day, day)
     if not found:

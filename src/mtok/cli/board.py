@@ -10,6 +10,7 @@ from typing import Any, Final
 from mtok.archive import RANKINGS_DAILY
 from mtok.calendar import format_date, parse_date
 from mtok.cli.layout import Heading, Page, columns, hairline, wrapped
+from mtok.methodology import COMPLETION_TOKENS
 from mtok.records import Determination, point
 from mtok.wording.figures import (
     ABSENT,
@@ -20,8 +21,8 @@ from mtok.wording.figures import (
     sparkline,
 )
 from mtok.wording.sentences import effects_line, sentence
-from mtok.wording.statements import EFFECTS_EXPLAINED, LICENCE, TOP_50, WHAT_IT_IS
-from mtok.wording.words import SYMBOLS, change, company, company_of, reason, standing
+from mtok.wording.statements import EFFECTS_EXPLAINED, LICENCE, TOP_50, WHAT_IT_IS, WHAT_IT_IS_BY_OUTPUT
+from mtok.wording.words import SYMBOLS, change, company, company_of, reason, standing, weights
 
 SPARKLINE_DAYS: Final = 30
 _INDENT: Final = 13
@@ -39,7 +40,7 @@ def board_content(history: History, day: int) -> dict[str, Any]:
         "unit": shown[0].unit,
         "methodology": shown[0].methodology,
         "volume_source": shown[0].volume_source,
-        "points": [point(record) for record in shown],
+        "points": [point(record, basis=any(one.basis for one in shown)) for record in shown],
     }
 
 
@@ -81,13 +82,15 @@ def _counted_by(record: Determination) -> str:
 
 
 def _what_it_is(record: Determination) -> str:
-    return f"{WHAT_IT_IS} {TOP_50}" if record.volume_source == RANKINGS_DAILY else WHAT_IT_IS
+    if record.volume_source == RANKINGS_DAILY:
+        return f"{WHAT_IT_IS} {TOP_50}"
+    return WHAT_IT_IS_BY_OUTPUT if record.diagnostics.weight_basis == COMPLETION_TOKENS else WHAT_IT_IS
 
 
 def _header(shown: Sequence[Determination], day: int, width: int) -> Page:
     return [
         Heading("mtok  the open reference price for AI tokens"),
-        f"USD per 1M output tokens, weighted by all tokens {_counted_by(shown[0])}",
+        f"USD per 1M output tokens, weighted by {weights(shown[0].diagnostics.weight_basis)} {_counted_by(shown[0])}",
         *wrapped(f"Print of {day_text(format_date(day))} · {standing(shown)}", width),
     ]
 

@@ -36,6 +36,10 @@ VolumeSource = Annotated[
         "--volume-source", metavar="NAME", help="Whose volumes; without it OpenRouter's rankings-daily."
     ),
 ]
+Methodology = Annotated[
+    str,
+    typer.Option("--methodology", metavar="VERSION", help="Version of the rules.", show_default=True),
+]
 SeriesId = Annotated[
     str,
     typer.Argument(

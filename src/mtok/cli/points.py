@@ -77,14 +77,14 @@ def _with_reasons(line: str, record: Determination, width: int) -> Page:
 
 def points_bytes(form: str, series: str, records: Sequence[Determination]) -> bytes:
     """Return the records in a format: table, json, csv or parquet."""
-    kind = type(records[0])
+    kind, basis = type(records[0]), any(record.basis for record in records)
     match form:
         case "json":
-            return points_json(series, records, kind)
+            return points_json(series, records, kind, basis=basis)
         case "csv":
-            return points_csv(records, kind)
+            return points_csv(records, kind, basis=basis)
         case "parquet":
-            return points_parquet(records, kind)
+            return points_parquet(records, kind, basis=basis)
     return (
         "".join(f"{line.rstrip()}\n" for line in points_page(records, WIDTH_MIN)).replace(TIED, " ").encode()
     )

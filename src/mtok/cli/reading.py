@@ -109,13 +109,24 @@ class Records:
     """The records of a store, as known at `as_of` (an instant; None: the latest of all).
 
     What is published is read as it was published and known then; what is not, and with `determined` everything, as it
-    was determined.
+    was determined. methodology : the version that made them; of any but 1.0 nothing is published
+
+    Raises BadCall for a version that is unknown.
     """
 
-    def __init__(self, store: Path | None, as_of: int | None, *, determined: bool = False) -> None:
+    def __init__(
+        self,
+        store: Path | None,
+        as_of: int | None,
+        *,
+        determined: bool = False,
+        methodology: str = METHODOLOGY,
+    ) -> None:
         self.store = Store.open(named_store(store))
         self.as_of = as_of
-        self._folder = Determinations(self.store, METHODOLOGY)
+        self._methodology = load(methodology).methodology
+        self._folder = Determinations(self.store, methodology)
+        determined = determined or methodology != METHODOLOGY
         self._published = None if determined else _published(self.store)
         self._names = self._published.series() if self._published else []
         self.held = sorted({*self._folder.series(), *self._names})
@@ -205,12 +216,17 @@ class Records:
             there = f"There are published records of {held}; " if held else "Nothing was published by then; "
             remedy = f"{there}--determined shows what is determined and not published."
         elif dates:
-            remedy = f"There are records of {held}; `mtok determine` makes more."
+            remedy = f"There are records of {held}; `{self._determine}` makes more."
         elif self.as_of is not None and any(self._dates(name, None) for name in series):
-            remedy = "There are others: leave out --as-of, or run `mtok determine` with the same --as-of."
+            remedy = f"There are others: leave out --as-of, or run `{self._determine}` with the same --as-of."
         else:
-            remedy = f"Run `mtok determine`; it says which days {self.store.path} has volumes of."
+            remedy = f"Run `{self._determine}`; it says which days {self.store.path} has volumes of."
         return AnswerIsNo("no_record", f"{found}{seen}", remedy)
+
+    @property
+    def _determine(self) -> str:
+        chosen = "" if self._methodology == METHODOLOGY else f" --methodology {self._methodology}"
+        return f"mtok determine{chosen}"
 
     def earlier(self, record: Determination) -> Determination | None:
         """Return the record that a move starts from, None unless it is to the byte the one the move names."""

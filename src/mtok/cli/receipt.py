@@ -161,6 +161,11 @@ def _standing(record: Determination) -> str:
     """Return what the sha256 of the evidence are the sha256 of."""
     if not record.origin:
         return "Responses exactly as they were received, by sha256."
+    if record.origin == "usage":
+        return (
+            "Prices exactly as they were received, volumes as the daily sums of usage logs, by sha256; the store's "
+            "register names the sha256 of what the sums were made from."
+        )
     return (
         f"Not responses as received but rendered from the {origin(record)}, by sha256; the store's register names the "
         "sha256 of what each was made from."

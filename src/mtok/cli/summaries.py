@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mtok.calendar import format_date
 from mtok.cli.layout import WIDTH_MIN, Page, labelled, wrapped
 from mtok.wording.figures import TIED, counted, tokens
+from mtok.wording.words import METHODOLOGY
 
 if TYPE_CHECKING:
     from mtok.determination.run import Run
@@ -56,8 +57,9 @@ def run_content(run: Run) -> dict[str, Any]:
     return asdict(run)
 
 
-def run_page(run: Run, store: Path) -> Page:
-    """Return what a run determined, and how to look at it."""
+def run_page(run: Run, store: Path, methodology: str = METHODOLOGY) -> Page:
+    """Return what a run determined by a version, and how to look at it."""
+    chosen = "" if methodology == METHODOLOGY else f"--methodology {methodology} "
     text = (
         f"{counted(run.records, 'record')} for {run.first_date} to {run.last_date} from volumes of "
         f"{run.volume_source} ({run.because}); {tokens(run.withheld)} withheld; "
@@ -68,7 +70,7 @@ def run_page(run: Run, store: Path) -> Page:
     return [
         *labelled("determined", text, WIDTH_MIN),
         "",
-        *next_commands({"see the last day": f"board {at_store(store)}"}),
+        *next_commands({"see the last day": f"board {chosen}{at_store(store)}"}),
     ]
 
 

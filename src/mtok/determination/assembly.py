@@ -12,6 +12,7 @@ import msgspec
 from mtok.archive import RANKINGS_DAILY
 from mtok.calendar import format_date, format_instant
 from mtok.canonical import sha256_hex
+from mtok.determination.basis import basis_of
 from mtok.determination.first_party import first_party_gap, own_prices
 from mtok.determination.inputs import Evidence, VisibleCapture
 from mtok.determination.quality import (
@@ -143,6 +144,11 @@ class Day:
                 weight_basis=methodology.weight_basis,
                 bounds=printed,
                 first_party_gap=first_party_gap(constituents, own),
+            ),
+            basis=basis_of(
+                self._results.priced_usage.get((self._day, series), ()),
+                weight_basis=methodology.weight_basis,
+                printed=printed,
             ),
             constituents=constituents,
             left_out=left_out,

@@ -43,7 +43,7 @@ def determine(
     for first in range(request.first_day, request.last_day + 1, SPAN_DAYS):
         last = min(first + SPAN_DAYS - 1, request.last_day)
         evidence.load_prices(first - request.days_before, last + request.days_after)
-        results = Results(engine, methodology.rules, first, last)
+        results = Results(engine, methodology.rules, first, last, is_usage=evidence.is_usage)
         for number in range(first, last + 1):
             progress("determining", number - request.first_day, total)
             day = Day(request, evidence, results, number)

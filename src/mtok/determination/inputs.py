@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from mtok.archive import KIND_ENDPOINTS, KIND_MODELS, StoreParameters
+from mtok.archive import KIND_ENDPOINTS, KIND_MODELS, KIND_USAGE, RANKINGS_DAILY, StoreParameters
 from mtok.calendar import DAY, SECOND, format_instant
 from mtok.canonical import canonical_bytes
+from mtok.determination.basis import TOKENS
 from mtok.determination.first_party import EndpointsObservation
 from mtok.engine import Engine
-from mtok.methodology import Methodology
+from mtok.errors import BadCall
+from mtok.methodology import COMPLETION_TOKENS, Methodology
 from mtok.observations.endpoints import EndpointRow
 from mtok.observations.tables import TABLES
 
@@ -34,6 +36,11 @@ _NEEDED: Final = {
     "prices": "observed.dimension = 'completion'",
 }
 """What the rules of every version read of these tables, most of which is of other companies and dimensions."""
+
+_VOLUMES_OF_USAGE: Final = """
+SELECT usage.capture, usage.day, usage.slug, usage.author, usage.name, usage.variant, {tokens} AS tokens
+FROM usage
+"""
 
 
 class Observed(Protocol):
@@ -92,6 +99,7 @@ class Evidence:
 
     volume_source : the one source whose volumes are read; sources are never mixed
     first_day : captures made before this UTC day are not looked at; None: all are
+    is_usage : the source is one of usage cubes, which name every model and tell completion tokens apart
     """
 
     def __init__(
@@ -109,6 +117,9 @@ class Evidence:
         prices = [visible for visible in seen if visible.kind == KIND_MODELS and visible.rank]
         volumes = [visible for visible in seen if visible.volume_source == volume_source]
         self.volume_captures = dict(enumerate(_numbered(volumes, unit=1)))
+        self._volume_source = volume_source
+        self._usage_sources = {visible.volume_source for visible in seen if visible.kind == KIND_USAGE}
+        self.is_usage = volume_source in self._usage_sources
         self._price_captures: defaultdict[int, list[VisibleCapture]] = defaultdict(list)
         for visible in _numbered(prices, unit=SECOND):
             self._price_captures[visible.day].append(visible)
@@ -124,7 +135,7 @@ class Evidence:
         engine = self._engine
         engine.table("volume_captures", _NUMBERING, _numbering(self.volume_captures.values()))
         days = [visible.captured // DAY for visible in self.volume_captures.values()]
-        for table in ("volume_days", "volumes"):
+        for table in ("volume_days", "usage" if self.is_usage else "volumes"):
             files = self._observations.files(table, min(days), max(days)) if days else []
             self._load(table, files, "volume_captures")
 
@@ -208,7 +219,11 @@ class Evidence:
         )
 
     def load_version(self, methodology: Methodology) -> None:
-        """Load the parameters and series of a version as the tables the rules name."""
+        """Load the parameters and series of a version as the tables the rules name, of usage its volumes too.
+
+        Raises BadCall (`completion_tokens_unknown`) for a version that weighs by what the source does not tell.
+        """
+        self._load_weights(methodology)
         engine, parameters = self._engine, methodology.parameters
         numbers = parameters.columns()
         engine.table("parameters", dict.fromkeys(numbers, "BIGINT"), [list(numbers.values())])
@@ -217,6 +232,20 @@ class Evidence:
         parts = parameters.texts("eligibility", "ineligible_name_parts")
         engine.table("ineligible_name_parts", {"part": "VARCHAR"}, [(part,) for part in parts])
         engine.table("offsets", {"days": "INTEGER"}, [(days,) for days in range(_OFFSETS_MAX)])
+
+    def _load_weights(self, methodology: Methodology) -> None:
+        """Make the table `volumes` out of usage cubes: the tokens that the version weighs by (R-2)."""
+        basis, source = methodology.weight_basis, self._volume_source
+        if self.is_usage:
+            self._engine.query("volumes", _VOLUMES_OF_USAGE.format(tokens=TOKENS[basis]))
+        elif basis == COMPLETION_TOKENS and (source == RANKINGS_DAILY or self.volume_captures):
+            known = ", ".join(sorted(filter(None, self._usage_sources))) or "none of this store"
+            raise BadCall(
+                "completion_tokens_unknown",
+                f"methodology {methodology.methodology} weighs by completion tokens; {source} tells totals alone",
+                f"Sources that tell completion tokens: {known}. Name one with --volume-source; `mtok import usage` "
+                "makes one from usage logs.",
+            )
 
 
 def _seen(

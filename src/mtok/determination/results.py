@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from mtok.determination.basis import PricedBySeries, priced_usage
 from mtok.engine import Engine
 from mtok.methodology import Rule
 
@@ -19,9 +20,12 @@ class Results:
     markets : by day · totals : by (day, series) · classified, absent, needed : rows by (day, series)
     evidence : (capture number, reason it was discarded) by (day, slug, variant), in order of time
     rejected : (capture number, reason) by day, of volume captures whose rows of the day were rejected
+    priced_usage : of a source of usage, both counts of tokens of each constituent with a price, by (day, series)
     """
 
-    def __init__(self, engine: Engine, rules: Iterable[Rule], first: int, last: int) -> None:
+    def __init__(
+        self, engine: Engine, rules: Iterable[Rule], first: int, last: int, *, is_usage: bool
+    ) -> None:
         self._engine = engine
         engine.table("fixing", {"day": "INTEGER"}, [(day,) for day in range(first, last + 1)])
         for rule in rules:
@@ -42,6 +46,7 @@ class Results:
             "JOIN fixing ON fixing.day = volume_days.day WHERE volume_days.reason IS NOT NULL ORDER BY capture"
         ):
             self.rejected[day].append((capture, reason))
+        self.priced_usage: PricedBySeries = priced_usage(engine) if is_usage else {}
 
     def described_ids(self, day: int) -> set[tuple[str, str]]:
         """Return (id, canonical slug) of every standard row in the price captures of a day of the span."""

@@ -1,5 +1,23 @@
 """The rules, one folder a version. Nothing here runs them: `engine` does, `determination` divides and judges."""
 
-from mtok.methodology.registry import Methodology, Parameters, Rule, Series, in_force, load
+from mtok.methodology.registry import (
+    COMPLETION_TOKENS,
+    TOTAL_TOKENS,
+    Methodology,
+    Parameters,
+    Rule,
+    Series,
+    in_force,
+    load,
+)
 
-__all__ = ["Methodology", "Parameters", "Rule", "Series", "in_force", "load"]
+__all__ = [
+    "COMPLETION_TOKENS",
+    "TOTAL_TOKENS",
+    "Methodology",
+    "Parameters",
+    "Rule",
+    "Series",
+    "in_force",
+    "load",
+]

@@ -53,6 +53,9 @@ VERSIONS: Final = (
 """Of each family the oldest first. Never edit an entry of a published version: copy its folder forward and add one."""
 
 
+TOTAL_TOKENS, COMPLETION_TOKENS = "total_tokens", "completion_tokens"
+"""What a version weighs by."""
+
 _SHARED: Final = "shared.toml"
 """In `rules/` of a folder: `folder`, whose SQL its rules are, and the sha256 of each file."""
 

@@ -19,10 +19,11 @@ from mtok.wording.figures import (
     meaningful_places,
     number,
     percent,
+    signed_percent,
     tokens,
     trimmed,
 )
-from mtok.wording.words import company, discarded, left_out
+from mtok.wording.words import company, discarded, left_out, weights
 
 Aside = tuple[str, str]
 
@@ -32,6 +33,7 @@ def asides(record: Determination, names: Mapping[str, str]) -> Iterator[Aside]:
     yield from _left_aside(record, names)
     yield from _unseen(record)
     yield from _first_party(record)
+    yield from _basis(record)
     yield from _averages(record)
 
 
@@ -73,7 +75,8 @@ def _unseen(record: Determination) -> Iterator[Aside]:
     if found.absent_constituents:
         models = counted(found.absent_constituents, "other model")
         yield "absent", f"{models} of {company(record)} could be bought that day and had no row"
-    if record.value and found.truncation_low and found.truncation_high:
+    nothing_unseen = record.volume_source != RANKINGS_DAILY and not found.smallest_named_tokens
+    if record.value and found.truncation_low and found.truncation_high and not nothing_unseen:
         places = meaningful_places(record.value)
         yield (
             "worst case",
@@ -97,6 +100,19 @@ def _first_party(record: Determination) -> Iterator[Aside]:
         f"own posted prices of {company(record)} differ from those above by {percent(gap)} of their value; "
         f"{percent(share)} of the tokens have one",
     )
+
+
+def _basis(record: Determination) -> Iterator[Aside]:
+    """Yield what the value would be by the other tokens the source counts, and how far the two lie apart."""
+    if record.basis is None:
+        return
+    apart = signed_percent(1 + Fraction(record.basis.completion_basis_gap))
+    other = ""
+    if record.basis.other_value is not None:
+        other = (
+            f"weighted by {weights(record.basis.other_basis)} the value would be {record.basis.other_value}; "
+        )
+    yield "weights", f"{other}completion tokens against all tokens: {apart}"
 
 
 def _averages(record: Determination) -> Iterator[Aside]:

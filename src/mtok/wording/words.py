@@ -13,7 +13,7 @@ from typing import Final
 
 from mtok.archive import RANKINGS_DAILY
 from mtok.calendar import format_date, parse_date
-from mtok.methodology import Parameters, load
+from mtok.methodology import COMPLETION_TOKENS, TOTAL_TOKENS, Parameters, load
 from mtok.records import Constituent, Determination, PublishedRecord
 from mtok.wording.figures import (
     ABSENT,
@@ -58,7 +58,8 @@ _CAUSES: Final = {
     "unpaid": "unpaid",
     "ineligible": "not eligible",
 }
-_ORIGINS: Final = {"sample": "bundled sample", "table": "imported table"}
+_ORIGINS: Final = {"sample": "bundled sample", "table": "imported table", "usage": "usage logs"}
+_WEIGHTS: Final = {TOTAL_TOKENS: "all tokens", COMPLETION_TOKENS: "completion tokens"}
 
 LEGEND: Final = {
     "capture": "one response of the price list as received, kept with its time",
@@ -107,6 +108,11 @@ def change(record: Determination) -> str:
 def origin(record: Determination) -> str:
     """Return where the evidence comes from, empty for responses as they were received."""
     return " and ".join(_ORIGINS.get(code, code) for code in (record.origin or "").split("+") if code)
+
+
+def weights(weight_basis: str) -> str:
+    """Return which tokens a value is weighted by."""
+    return _WEIGHTS.get(weight_basis, weight_basis)
 
 
 def standing(records: Iterable[Determination]) -> str:

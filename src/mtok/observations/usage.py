@@ -12,46 +12,42 @@ from typing import Final
 import msgspec
 
 from mtok.calendar import format_date, parse_date
-from mtok.canonical import canonical_bytes
 from mtok.observations.faults import Faults
 from mtok.observations.numbers import TOKENS_MAX, token_total
-from mtok.observations.slugs import Slug, split_slug
+from mtok.observations.slugs import split_slug
 
 FORMAT: Final = "mtok-cube-1"
 CUBE_DAMAGED: Final = "cube_damaged"
 
 
-class Cell(msgspec.Struct, frozen=True, kw_only=True):
-    """The requests of one constituent on the day, all numbers as text.
+COLUMNS: Final = ("model", "rows", "prompt_tokens", "completion_tokens", "tokens_max")
 
-    model : the permaslug, without `:standard` · rows : requests
-    prompt_tokens, completion_tokens : sums · tokens_max : the most prompt and completion tokens of one request
-    """
-
-    model: str
-    rows: str
-    prompt_tokens: str
-    completion_tokens: str
-    tokens_max: str
+Row = tuple[str, str, str, str, str]
+"""The requests of one constituent on the day in `COLUMNS`: its permaslug without `:standard`, how many they are, their
+tokens, and the most prompt and completion tokens of one of them. Numbers are text."""
 
 
 class Cube(msgspec.Struct, frozen=True, kw_only=True):
     """A day of one source.
 
-    rows : those that count · rejected : those of the day that do not, by reason · models : in order of their names
+    models : in order of their names · rejected : rows of the day that do not count, by reason · rows : those that do
     """
 
-    format: str = FORMAT
-    source: str
+    columns: tuple[str, ...] = COLUMNS
     date: str
-    rows: str
+    format: str = FORMAT
+    models: list[Row]
     rejected: dict[str, str]
-    models: list[Cell]
+    rows: str
+    source: str
 
     @property
     def canonical(self) -> bytes:
-        """The cube's canonical JSON, whose sha256 a determination names."""
-        return canonical_bytes(msgspec.to_builtins(self))
+        """The cube's canonical JSON, whose sha256 a determination names.
+
+        The fields stand in order and all is ASCII text, so that the encoder writes what `canonical_bytes` would.
+        """
+        return msgspec.json.encode(self)
 
 
 @dataclass(kw_only=True)
@@ -74,9 +70,12 @@ def read_cube(raw: bytes) -> Cube:
     except msgspec.MsgspecError as error:
         raise ValueError(str(error)) from None
     parse_date(cube.date)
-    if cube.format != FORMAT:
-        raise ValueError(f"format {cube.format!r}, wanted {FORMAT!r}")
-    if [cell.model for cell in cube.models] != sorted({cell.model for cell in cube.models}):
+    if (cube.format, cube.columns) != (FORMAT, COLUMNS):
+        raise ValueError(
+            f"format {cube.format!r} with columns {cube.columns}, wanted {FORMAT!r} with {COLUMNS}"
+        )
+    names = [row[0] for row in cube.models]
+    if names != sorted(set(names)):
         raise ValueError("models out of order, or one twice")
     return cube
 
@@ -89,7 +88,7 @@ def decode_cube(raw: bytes) -> Usage:
     usage = Usage()
     try:
         cube = read_cube(raw)
-        usage.rows = [_row(cell) for cell in cube.models]
+        usage.rows = [_volumes(row) for row in cube.models]
     except ValueError as error:
         usage.readable = False
         usage.faults.add(CUBE_DAMAGED, "", "", str(error))
@@ -100,9 +99,9 @@ def decode_cube(raw: bytes) -> Usage:
     return usage
 
 
-def _row(cell: Cell) -> tuple[str, str, str, str, int, int]:
-    slug: Slug | None = split_slug(cell.model)
-    prompt, completion = token_total(cell.prompt_tokens), token_total(cell.completion_tokens)
+def _volumes(row: Row) -> tuple[str, str, str, str, int, int]:
+    model, _, prompt_text, completion_text, _ = row
+    slug, prompt, completion = split_slug(model), token_total(prompt_text), token_total(completion_text)
     if slug is None or prompt is None or completion is None or prompt + completion > TOKENS_MAX:
-        raise ValueError(f"{cell.model!r}: {cell.prompt_tokens!r} and {cell.completion_tokens!r} tokens")
+        raise ValueError(f"{model!r}: {prompt_text!r} and {completion_text!r} tokens")
     return *slug, prompt, completion

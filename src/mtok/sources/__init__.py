@@ -10,7 +10,7 @@ from mtok.sources.files import FoundFile, Refused, find_files, read_response
 from mtok.sources.openrouter import FIRST_DAY, OPENROUTER_URL, OpenRouter, Outcome, is_on_this_machine
 from mtok.sources.price_tables import price_responses
 from mtok.sources.tables import PRICES, VOLUMES, Table, TableReport, read_table
-from mtok.sources.volume_tables import check_volume_source, refuse_changed_import, volume_responses
+from mtok.sources.volume_tables import check_source_name, check_volume_source, refuse_changed_import, volume_responses
 
 __all__ = [
     "FIRST_DAY",
@@ -25,6 +25,7 @@ __all__ = [
     "Refused",
     "Table",
     "TableReport",
+    "check_source_name",
     "check_volume_source",
     "find_files",
     "is_on_this_machine",

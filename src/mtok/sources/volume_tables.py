@@ -82,12 +82,7 @@ def check_volume_source(table: Table, name: str | None) -> Refused | None:
             found="volumes of an unnamed source",
             remedy=f"Name one with --volume-source: {_shown(held) if held else 'a name of your choice'}.",
         )
-    if not _SOURCE_NAME.fullmatch(name) or name == RANKINGS_DAILY:
-        raise BadCall(
-            "volume_source_name",
-            f"volume source {name!r}",
-            f"Use a-z, 0-9, - and _, 40 at most, and not {RANKINGS_DAILY!r}, which is OpenRouter's own.",
-        )
+    check_source_name(name)
     if held is not None and name not in held:
         raise BadInput(
             "volume_source_unknown",
@@ -95,6 +90,16 @@ def check_volume_source(table: Table, name: str | None) -> Refused | None:
             f"Name one that does with --volume-source: {_shown(held)}.",
         )
     return None
+
+
+def check_source_name(name: str) -> None:
+    """Raise BadCall `volume_source_name` for a name that is no name, or is that of OpenRouter's own data."""
+    if not _SOURCE_NAME.fullmatch(name) or name == RANKINGS_DAILY:
+        raise BadCall(
+            "volume_source_name",
+            f"volume source {name!r}",
+            f"Use a-z, 0-9, - and _, 40 at most, and not {RANKINGS_DAILY!r}, which is OpenRouter's own.",
+        )
 
 
 def _series(table: Table) -> list[str] | None:

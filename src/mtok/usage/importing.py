@@ -1,0 +1,336 @@
+"""From usage logs to daily cubes in a store: what `mtok import usage` does.
+
+Only what is new is read: a file whose footer (or text) is known is not read again, a late file is added to the cube
+of its days, and a file that was replaced makes its days be summed anew. A day that cannot be summed rightly is
+refused, and the cube before it stays in force.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+from mtok.archive import KIND_USAGE, Capture, Response, Store
+from mtok.calendar import day_of, format_date, format_instant
+from mtok.canonical import sha256_hex
+from mtok.engine import Engine, FilesUnreadable
+from mtok.errors import BadCall, EnvironmentFailed
+from mtok.progress import Progress
+from mtok.sources import Refused, check_source_name
+from mtok.usage.evidence import (
+    Files,
+    Held,
+    cube_of,
+    held_days,
+    refuse_taken,
+    rejected_rows,
+    responses,
+    usage_file,
+)
+from mtok.usage.finding import Found, find_logs, is_changed, twins
+from mtok.usage.places import Place
+from mtok.usage.reduction import Rejected, unreadable_among
+from mtok.usage.summing import DaySums, Summed, Summing
+
+REJECTED_MAX: Final = Fraction(1, 1000)
+"""The share of a day's rows that may be rejected; past it the day is refused."""
+
+NEW: Final = "new"
+CHANGED: Final = "changed"
+UNCHANGED: Final = "unchanged"
+REFUSED: Final = "refused"
+NOT_OVER: Final = "not_over"
+
+FILE_GONE: Final = "usage_file_gone"
+PARTITION_TWICE: Final = "partition_twice"
+ROWS_REJECTED: Final = "rows_rejected"
+USAGE_CHANGED: Final = "usage_changed"
+
+Refusals = dict[int, tuple[str, str]]
+"""Days that are refused, with the code of why and what was found."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayOutcome:
+    """What became of a day.
+
+    outcome : new, changed, unchanged, refused or not_over · version, sha256 : of its cube in force, 0 for none
+    rows, rejected : of a new cube or, of a day left out, of what was met · code, found : why it is refused
+    """
+
+    date: str
+    outcome: str
+    version: int = 0
+    rows: int = 0
+    rejected: int = 0
+    sha256: str | None = None
+    code: str | None = None
+    found: str | None = None
+
+
+@dataclass(kw_only=True)
+class UsageReport:
+    """What an import of usage logs did.
+
+    days : those it met, in order · files, read : how many there are, how many had to be read · empty : those without
+    rows · refused : files that are no logs · rejected : rows of the days that were met, by reason
+    """
+
+    source: str
+    days: list[DayOutcome] = field(default_factory=list)
+    files: int = 0
+    read: int = 0
+    empty: list[str] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    rejected: dict[str, Rejected] = field(default_factory=dict)
+
+    @property
+    def sound(self) -> bool:
+        """Whether every file and every day was taken."""
+        return not self.refused and all(day.outcome != REFUSED for day in self.days)
+
+
+def import_usage(
+    store: Store,
+    address: str,
+    *,
+    source: str,
+    engine: Engine,
+    captured_at: int,
+    rejected_max: Fraction = REJECTED_MAX,
+    anew: bool = False,
+    progress: Progress,
+) -> UsageReport:
+    """Sum the logs at an address to daily cubes, and archive those that are new (docs/usage.md).
+
+    source : the name of the volume source · captured_at : instant of the import; days not over then are left out
+    rejected_max : the share of a day's rows that may be rejected · anew : sum the days that are met from the files at
+    the address alone, whatever their cubes were made of
+    Raises BadCall for a name that cannot be a source, an address where nothing is, or a time before the last import's;
+    EnvironmentFailed where another import of the source ended meanwhile, or what reads the logs fails. Nothing is
+    written then.
+    """
+    check_source_name(source)
+    captures = store.register.read()
+    refuse_taken(captures, source)
+    held = held_days(store, captures, source)
+    _refuse_earlier(held, captured_at)
+    last_day = day_of(captured_at)
+    with tempfile.TemporaryDirectory(prefix="mtok-usage-") as folder:
+        place = Place(address)
+        found = find_logs(place, Path(folder), last_day, progress)
+        summing, summed = _summed(found, place, {} if anew else held, engine, last_day, progress)
+        changed = {log.origin for log in summed.read if is_changed(place, log, last_day)}
+    refusals = _refusals(found, summing, summed, held, changed)
+    refusals |= _too_many_rejected(summed, rejected_max)
+    concluding = _Concluding(source, captured_at, held, summed, refusals)
+    kept: list[Response] = []
+    report = UsageReport(source=source, empty=found.empty, refused=found.refused, read=len(summed.read))
+    report.files = len(found.logs) + len(found.empty) + len(found.refused)
+    report.rejected = _by_reason(summed)
+    for day in sorted({*summed.days, *refusals, *_known_days(found, summing)}):
+        outcome, evidence = concluding.conclude(day)
+        report.days.append(outcome)
+        kept += evidence
+    _archive(store, source, held, kept)
+    return report
+
+
+def _refuse_earlier(held: dict[int, Held], captured_at: int) -> None:
+    """Raise BadCall for an import dated before one that was made: the latest cube counts (R-2)."""
+    latest = max((one.capture.instant for one in held.values()), default=None)
+    if latest is not None and captured_at <= latest:
+        raise BadCall(
+            "captured_at_earlier",
+            f"an import of {format_instant(captured_at)} after one of {format_instant(latest)}",
+            "Leave out --captured-at, or give a later one: of two cubes of a day the later counts.",
+        )
+
+
+def _summed(
+    found: Found, place: Place, held: dict[int, Held], engine: Engine, last_day: int, progress: Progress
+) -> tuple[Summing, Summed]:
+    """Sum what can be read; a log that cannot joins the refused files.
+
+    Where such a file may have rows of any day, no day can be known to be whole, and none is summed.
+    """
+    summing = Summing(found.logs, held, place)
+    if found.unplaced():
+        return summing, Summed(read=[])
+    try:
+        return summing, summing.sums(engine, last_day, progress)
+    except FilesUnreadable:
+        unreadable = unreadable_among(engine, summing.to_read(), last_day, progress)
+        if not unreadable:
+            raise
+        found.refuse(unreadable)
+        return _summed(found, place, held, engine, last_day, progress)
+
+
+def _refusals(
+    found: Found, summing: Summing, summed: Summed, held: dict[int, Held], changed: set[str]
+) -> Refusals:
+    """Return the days whose files cannot be added up."""
+    refusals: Refusals = {}
+    for refused in found.refused:
+        for day in found.days_of(refused):
+            refusals[day] = (refused.code, f"{refused.path}: {refused.found}")
+    copies = twins(found.logs, (file for one in held.values() for file in one.files.files))
+    for log in found.logs:
+        days = summed.days_of.get(log.origin) or summing.days_of(log) or set()
+        if log.origin in copies:
+            refusals |= dict.fromkeys(
+                days, (PARTITION_TWICE, f"{log.origin} has the rows of {copies[log.origin]}")
+            )
+        if log.origin in changed:
+            refusals |= dict.fromkeys(days, (USAGE_CHANGED, f"{log.origin} was written while it was read"))
+    for day in summed.days:
+        if path := summing.gone(day):
+            refusals[day] = (FILE_GONE, f"{path} is part of its cube and is not there any more")
+    return refusals
+
+
+def _too_many_rejected(summed: Summed, rejected_max: Fraction) -> Refusals:
+    """Return the days of which more rows are rejected than may be, or whose files have too many rows of no day."""
+    refusals: Refusals = {}
+    for day, sums in summed.days.items():
+        refusals |= _past(rejected_max, sums.rejected, sums.rows, [day])
+    for log in summed.read:
+        undated = summed.undated.get(log.origin, {})
+        lines = log.rows + sum(torn for _, torn, _ in log.torn)
+        counted = lines - sum(rejected.rows for rejected in undated.values())
+        refusals |= _past(rejected_max, undated, counted, summed.days_of[log.origin], f" of {log.origin}")
+    return refusals
+
+
+def _past(
+    most: Fraction, rejected: dict[str, Rejected], rows: int, days: Iterable[int], where: str = ""
+) -> Refusals:
+    """Return `days` refused when the share of rejected rows is past `most`. rows : those that count besides"""
+    count = sum(one.rows for one in rejected.values())
+    if not count or Fraction(count, rows + count) <= most:
+        return {}
+    reasons = ", ".join(f"{reason} {one.rows}" for reason, one in sorted(rejected.items()))
+    limit = f"{most.numerator} in {most.denominator}"
+    found = f"{count} of {rows + count} rows{where} rejected ({reasons}), more than {limit}"
+    return dict.fromkeys(days, (ROWS_REJECTED, found))
+
+
+def _known_days(found: Found, summing: Summing) -> set[int]:
+    """Return the days of the logs that needed no second look."""
+    return {day for log in found.logs for day in summing.days_of(log) or () if summing.holds(day)}
+
+
+def _by_reason(summed: Summed) -> dict[str, Rejected]:
+    """Return what was rejected of the logs that were read and of the cubes they were added to, by reason."""
+    reasons: dict[str, Rejected] = {}
+    for rejected in (*(sums.rejected for sums in summed.days.values()), *summed.undated.values()):
+        for reason, one in rejected.items():
+            reasons.setdefault(reason, Rejected()).add(one.rows, one.samples)
+    return dict(sorted(reasons.items()))
+
+
+@dataclass(frozen=True)
+class _Concluding:
+    """What becomes of each day. Fields as in `import_usage`, and what its steps found."""
+
+    source: str
+    captured_at: int
+    held: dict[int, Held]
+    summed: Summed
+    refusals: Refusals
+
+    def conclude(self, day: int) -> tuple[DayOutcome, list[Response]]:
+        """Return the outcome of a day, and what is archived of it."""
+        date, sums, held = format_date(day), self.summed.days.get(day), self.held.get(day)
+        if self._is_left_out(day):
+            return self._left_out(day, date, sums or DaySums())
+        if sums is None:
+            return self._unchanged(date, held), []
+        cube = cube_of(
+            self.source, day, sums.cells, {reason: one.rows for reason, one in sums.rejected.items()}
+        )
+        raw = cube.canonical
+        if held is not None and sha256_hex(raw) == held.capture.sha256:
+            return self._unchanged(date, held), []
+        outcome = DayOutcome(
+            date=date,
+            outcome=CHANGED if held else NEW,
+            version=held.version + 1 if held else 1,
+            rows=sums.rows,
+            rejected=sums.rejected_rows,
+            sha256=sha256_hex(raw),
+        )
+        return outcome, responses(self._files(date, sums), raw, self.captured_at)
+
+    def _is_left_out(self, day: int) -> bool:
+        return day in self.refusals or day >= day_of(self.captured_at)
+
+    def _left_out(self, day: int, date: str, sums: DaySums) -> tuple[DayOutcome, list[Response]]:
+        held, (code, found) = self.held.get(day), self.refusals.get(day, (None, None))
+        outcome = DayOutcome(
+            date=date,
+            outcome=REFUSED if code else NOT_OVER,
+            version=held.version if held else 0,
+            rows=sums.rows,
+            rejected=sums.rejected_rows,
+            sha256=held.capture.sha256 if held else None,
+            code=code,
+            found=found,
+        )
+        if code is None or found is None:
+            return outcome, []
+        return outcome, responses(self._files(date, sums), None, self.captured_at, (code, found))
+
+    def _unchanged(self, date: str, held: Held | None) -> DayOutcome:
+        assert held is not None, "a day that is met and not summed is held"
+        return DayOutcome(
+            date=date,
+            outcome=UNCHANGED,
+            version=held.version,
+            sha256=held.capture.sha256,
+        )
+
+    def _files(self, date: str, sums: DaySums) -> Files:
+        """Return the list of a day's files, in order of their paths."""
+        files = list(sums.before)
+        for log in sums.logs:
+            days = self.summed.days_of[log.origin]
+            files.append(usage_file(log, days, set(filter(self._is_left_out, days))))
+        undated = {log.origin: self.summed.undated.get(log.origin, {}) for log in sums.logs}
+        return Files(
+            source=self.source,
+            date=date,
+            files=sorted(files, key=lambda file: file.path),
+            rejected=rejected_rows(sums.rejected),
+            undated={path: rejected_rows(rejected) for path, rejected in undated.items() if rejected},
+        )
+
+
+def _archive(store: Store, source: str, held: dict[int, Held], kept: list[Response]) -> None:
+    """Archive what is new, unless another import of the source has ended since `held` was read."""
+    with store.writing():
+        captures = store.register.read()
+        now = held_days(store, captures, source)
+        if {day: one.capture for day, one in now.items()} != {day: one.capture for day, one in held.items()}:
+            raise EnvironmentFailed(
+                "store_in_use",
+                f"another import of {source!r} into {store.path} ended meanwhile",
+                "Run the command again: it goes on from what is there now.",
+            )
+        for _ in store.archive(_not_told_yet(captures, kept)):
+            pass
+
+
+def _not_told_yet(captures: Iterable[Capture], kept: list[Response]) -> Iterator[Response]:
+    """Yield what is to be archived but for refusals that are the last word on their days already."""
+    last = {(one.volume_source, one.subject): one for one in captures if one.kind == KIND_USAGE}
+    for listed, response in zip(kept[::2], kept[1::2], strict=True):
+        before = last.get((response.volume_source, response.subject))
+        same = before is not None and response.failure == before.failure and response.found == before.found
+        if response.failure is None or not same:
+            yield from (listed, response)

@@ -1,0 +1,253 @@
+"""Usage logs where they lie: which files there are, what each holds by its own account, and which cannot be taken.
+
+A log is a folder of Parquet, CSV or JSONL with a row a request. Of a Parquet file the footer alone is read here; its
+statistics prove of most files that every row is sound, so that the rows need not be looked at one by one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from mtok.calendar import DAY, SECOND, parse_date
+from mtok.canonical import sha256_hex
+from mtok.usage.places import Place
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+TOKENS_MAX: Final = 10**15
+"""The most tokens one request can have: a prompt of a million models' context windows."""
+
+FIRST_DAY: Final = parse_date("2020-01-01")
+"""The first day a request can be of; before it nobody sold tokens."""
+
+TEXT: Final = "text"
+ZONED: Final = "instant"
+WHOLE: Final = "integer"
+
+NEEDED: Final = ("ts", "model_permaslug", "prompt_tokens", "completion_tokens")
+USAGE_UNREADABLE: Final = "usage_unreadable"
+WRITE_ANEW: Final = "Write the file anew, or take it out of the folder."
+
+_TIMES: Final = {"milliseconds": SECOND // 1000, "microseconds": 1}
+_MAGIC: Final = b"PAR1"
+_TAIL: Final = 8
+_PARTITION: Final = re.compile(r"(?:^|/)(?:day|date|dt)=([0-9]{4}-[0-9]{2}-[0-9]{2})(?:/|$)")
+
+
+class NotTaken(Exception):
+    """A file that cannot be taken, with the code of why."""
+
+    def __init__(self, code: str, found: str, remedy: str) -> None:
+        super().__init__(found)
+        self.code, self.found, self.remedy = code, found, remedy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Log:
+    """A file of usage logs.
+
+    path : what an engine reads · origin : the file it was made from, where people find it, `path` but for text
+    bytes : its size · sha256 : of its footer, which gives size and statistics of every column chunk; of text the whole
+    rows : how many · kinds : of the needed columns, and of `day` where it has that: text, instant or integer
+    days : the first and the last UTC day of its rows, None where its statistics do not say
+    sound : statistics prove that no row is rejected · dated : and that the column `day` is the day of `ts`
+    likeness : what a copy of it written anew would have in common with it, empty where its statistics say too little
+    torn : rows that could not be read from a text, by reason, with samples
+    """
+
+    path: str
+    origin: str
+    bytes: int
+    sha256: str
+    rows: int
+    kinds: dict[str, str]
+    days: tuple[int, int] | None = None
+    sound: bool = False
+    dated: bool = False
+    likeness: tuple[Any, ...] = ()
+    torn: tuple[tuple[str, int, tuple[str, ...]], ...] = ()
+
+
+def read_log(place: Place, path: str, last_day: int) -> Log:
+    """Return what a Parquet file says of itself.
+
+    last_day : the newest day a request can be of, the day of the import
+    Raises NotTaken: `usage_unreadable` for no Parquet or a truncated one, `usage_schema` for other columns.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        size, footer = _footer(place, path)
+        with place.open(path) as raw:
+            file = pq.ParquetFile(raw)
+            kinds = _kinds(file.schema_arrow)
+            metadata = file.metadata
+    except (pa.ArrowException, OSError, ValueError) as error:
+        what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise NotTaken(
+            "usage_unreadable", what, "Write the file anew, or take it out of the folder."
+        ) from None
+    statistics = _Statistics(metadata, kinds)
+    days = statistics.days()
+    return Log(
+        path=path,
+        origin=path,
+        bytes=size,
+        sha256=sha256_hex(footer),
+        rows=metadata.num_rows,
+        kinds=kinds,
+        days=days,
+        sound=days is not None and days[0] >= FIRST_DAY and days[1] <= last_day and statistics.sound(),
+        dated=statistics.dated(),
+        likeness=statistics.likeness(),
+    )
+
+
+def partition_of(path: str) -> int | None:
+    """Return the day of the partition a file lies in, None where its path names none.
+
+    >>> partition_of("logs/day=2026-06-20/part-0.parquet"), partition_of("logs/2026-06-20.parquet")
+    (20624, None)
+    """
+    found = _PARTITION.search(path)
+    with suppress(ValueError):
+        return parse_date(found[1]) if found else None
+    return None
+
+
+def _footer(place: Place, path: str) -> tuple[int, bytes]:
+    """Return the size of a Parquet file and its footer as it is."""
+    size = place.size(path)
+    with place.open(path) as raw:
+        raw.seek(max(0, size - _TAIL))
+        tail = raw.read(_TAIL)
+        length = int.from_bytes(tail[:4], "little")
+        if size < _TAIL + len(_MAGIC) or not tail.endswith(_MAGIC) or length + _TAIL > size:
+            raise ValueError(f"{size} bytes that do not end as Parquet does: truncated, or no Parquet")
+        raw.seek(size - _TAIL - length)
+        return size, raw.read(length)
+
+
+def _kinds(schema: Any) -> dict[str, str]:
+    names = schema.names
+    missing = [name for name in NEEDED if name not in names]
+    if missing:
+        raise NotTaken(
+            "usage_schema",
+            f"no column {', '.join(missing)} among {', '.join(names)[:200]}",
+            f"A log has {', '.join(NEEDED)} (docs/usage.md).",
+        )
+    return {name: _kind(name, schema) for name in (*NEEDED, "day") if name in names}
+
+
+def _kind(name: str, schema: Any) -> str:
+    """Return what a column holds. Raises `usage_schema` for what it must not."""
+    import pyarrow as pa
+
+    if len(schema.get_all_field_indices(name)) > 1:
+        raise NotTaken("usage_schema", f"column {name} more than once", "Write it once.")
+    kind = schema.field(name).type
+    held = kind.value_type if pa.types.is_dictionary(kind) else kind
+    texts = pa.types.is_string(held) or pa.types.is_large_string(held) or pa.types.is_string_view(held)
+    if texts and name != "day":
+        return TEXT
+    if name == "ts" and pa.types.is_timestamp(kind):
+        if kind.tz is not None:
+            return ZONED
+        raise NotTaken(
+            "ts_without_zone",
+            f"column ts holds {kind}, which says no time zone",
+            "Write instants: a timestamp adjusted to UTC, or text YYYY-MM-DDTHH:MM:SSZ.",
+        )
+    if name.endswith("_tokens") and pa.types.is_integer(kind):
+        return WHOLE
+    if name == "day":
+        return WHOLE if pa.types.is_int32(kind) else "another type"
+    wanted = {"ts": "a timestamp in UTC or text", "model_permaslug": "text"}.get(name, "integers or text")
+    raise NotTaken("usage_schema", f"column {name} holds {kind}, wanted {wanted}", "See docs/usage.md.")
+
+
+class _Statistics:
+    """The statistics of a Parquet file, row group by row group."""
+
+    def __init__(self, metadata: pq.FileMetaData, kinds: dict[str, str]) -> None:
+        self._kinds = kinds
+        places = {metadata.schema.column(place).path: place for place in range(metadata.num_columns)}
+        self._groups = [
+            {name: metadata.row_group(group).column(places[name]) for name in kinds if name in places}
+            for group in range(metadata.num_row_groups)
+            if metadata.row_group(group).num_rows
+        ]
+        self._rows = metadata.num_rows
+        self._unit = _unit(metadata.schema.column(places["ts"])) if kinds["ts"] == ZONED else None
+
+    def _spans(self, name: str) -> list[tuple[int, int]] | None:
+        """Return least and greatest of a column without nulls in each row group, None where one does not say."""
+        spans = []
+        for group in self._groups:
+            found = group[name].statistics if name in group else None
+            if found is None or not found.has_min_max or not found.has_null_count or found.null_count:
+                return None
+            spans.append((found.min_raw, found.max_raw))
+        return spans
+
+    def _instants(self) -> list[tuple[int, int]] | None:
+        unit, spans = self._unit, self._spans("ts")
+        if unit is None or spans is None:
+            return None
+        return [(first * unit, last * unit) for first, last in spans]
+
+    def days(self) -> tuple[int, int] | None:
+        """Return the first and the last UTC day of the rows."""
+        spans = self._instants()
+        return (min(spans)[0] // DAY, max(last for _, last in spans) // DAY) if spans else None
+
+    def sound(self) -> bool:
+        """Return whether every row has a model and two token counts in their range."""
+        names = all(
+            (found := group["model_permaslug"].statistics) is not None
+            and found.has_null_count
+            and not found.null_count
+            for group in self._groups
+        )
+        counts = [self._spans(name) if self._kinds[name] == WHOLE else None for name in NEEDED[2:]]
+        return names and all(
+            spans is not None and all(least >= 0 and most <= TOKENS_MAX for least, most in spans)
+            for spans in counts
+        )
+
+    def dated(self) -> bool:
+        """Return whether each row group is of one day, and its column `day` says which."""
+        days, instants = self._spans("day") if self._kinds.get("day") == WHOLE else None, self._instants()
+        return (
+            days is not None
+            and instants is not None
+            and all(
+                least == most == first // DAY == last // DAY
+                for (least, most), (first, last) in zip(days, instants, strict=True)
+            )
+        )
+
+    def likeness(self) -> tuple[Any, ...]:
+        """Return rows, first and last instant, and the span of the token counts."""
+        instants, counts = self._instants(), [self._spans(name) for name in NEEDED[2:]]
+        if not instants or not all(counts):
+            return ()
+        return self._rows, *map(_hull, (instants, *filter(None, counts)))
+
+
+def _hull(spans: list[tuple[int, int]]) -> tuple[int, int]:
+    return min(least for least, _ in spans), max(most for _, most in spans)
+
+
+def _unit(column: Any) -> int | None:
+    """Return the microseconds of a column's unit, None for nanoseconds and what has no unit."""
+    with suppress(ValueError):
+        return _TIMES.get(json.loads(column.logical_type.to_json()).get("timeUnit"))
+    return None

@@ -1,0 +1,152 @@
+"""Which logs have to be read for which days, and what the days sum to.
+
+A day's cube is the cube in force plus the files that are new, for sums are associative; or, where a file of it was
+replaced, the sum of all that are there. So nothing is read twice without need, and nothing counts twice.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from mtok.calendar import parse_date
+from mtok.engine import Engine
+from mtok.progress import Progress
+from mtok.usage.evidence import Held, UsageFile
+from mtok.usage.logs import Log
+from mtok.usage.places import Place
+from mtok.usage.reduction import Cells, Reduction, Rejected, Sums, reduce_logs
+
+
+@dataclass
+class DaySums:
+    """A day: its sums by constituent, what does not count by reason, and the files behind both.
+
+    logs : the files that were read for it · before : those of the cube they were added to
+    """
+
+    cells: Cells = field(default_factory=dict)
+    rejected: defaultdict[str, Rejected] = field(default_factory=lambda: defaultdict(Rejected))
+    logs: list[Log] = field(default_factory=list)
+    before: list[UsageFile] = field(default_factory=list)
+
+    def begin_with(self, held: Held) -> None:
+        """Take over a cube in force and its files."""
+        self.cells = {model: Sums(*map(int, counts)) for model, *counts in held.cube.models}
+        for reason, rejected in held.files.rejected.items():
+            self.rejected[reason].add(int(rejected.rows), rejected.samples)
+        self.before = held.files.files
+
+    @property
+    def rows(self) -> int:
+        """The requests that count."""
+        return sum(sums.requests for sums in self.cells.values())
+
+    @property
+    def rejected_rows(self) -> int:
+        """The rows that do not."""
+        return sum(rejected.rows for rejected in self.rejected.values())
+
+
+@dataclass
+class Summed:
+    """The days that have something new.
+
+    read : the logs that were read for them · undated : by file and reason, rows whose day nobody can know
+    days_of : by file, the days it has, or may have, rows of
+    """
+
+    read: list[Log]
+    days: dict[int, DaySums] = field(default_factory=dict)
+    undated: dict[str, dict[str, Rejected]] = field(default_factory=dict)
+    days_of: dict[str, set[int]] = field(default_factory=dict)
+
+
+class Summing:
+    """The logs at an address against what is held of their days.
+
+    held : the cubes in force that count
+    """
+
+    def __init__(self, logs: Iterable[Log], held: dict[int, Held], place: Place) -> None:
+        self._logs = list(logs)
+        self._place = place
+        self._held = held
+        self._digests = {log.sha256 for log in self._logs}
+        self._paths = {log.origin for log in self._logs}
+        self._known: dict[str, UsageFile] = {}
+        for one in self._held.values():
+            self._known.update({file.sha256: file for file in one.files.files})
+        self._missing = {
+            day: [file for file in one.files.files if file.sha256 not in self._digests]
+            for day, one in self._held.items()
+        }
+
+    def holds(self, day: int) -> bool:
+        """Return whether there is a cube of the day."""
+        return day in self._held
+
+    def is_replaced(self, day: int) -> bool:
+        """Return whether a file of the day's cube has other content now, so that the day has to be summed anew."""
+        return any(file.path in self._paths for file in self._missing.get(day, ()))
+
+    def gone(self, day: int) -> str | None:
+        """Return a file of the day's cube that is missed now that the day has new files, None where none is.
+
+        A file that was here and is not, beside one that is new here, may have become that one. A file of another
+        address may be where it was; only where the day has to be summed anew it is missed.
+        """
+        anew = self.is_replaced(day)
+        absent = [file.path for file in self._missing.get(day, ()) if file.path not in self._paths]
+        return next((path for path in absent if anew or self._place.holds(path)), None)
+
+    def days_of(self, log: Log) -> set[int] | None:
+        """Return the days a log may have rows of, None where only reading it tells."""
+        if log.days is not None:
+            return set(range(log.days[0], log.days[1] + 1))
+        known = self._known.get(log.sha256)
+        return {parse_date(date) for date in (*known.dates, *known.left_out)} if known else None
+
+    def wants(self, log: Log, day: int) -> bool:
+        """Return whether the rows of a log count towards a day and are not in its cube."""
+        if day in self._held:
+            return log.sha256 not in self._held[day].digests or self.is_replaced(day)
+        known = self._known.get(log.sha256)
+        return known is None or day in map(parse_date, known.left_out)
+
+    def to_read(self) -> list[Log]:
+        """Return the logs that some day wants."""
+        return [
+            log
+            for log in self._logs
+            if (days := self.days_of(log)) is None or any(self.wants(log, day) for day in days)
+        ]
+
+    def sums(self, engine: Engine, last_day: int, progress: Progress) -> Summed:
+        """Return the days that have something new. Raises as `reduce_logs`."""
+        wanted = self.to_read()
+        fresh = [log for log in wanted if log.sha256 not in self._known]
+        known = [[log] for log in wanted if log.sha256 in self._known]
+        summed = Summed(read=wanted)
+        for logs in [fresh, *known]:
+            reduction = reduce_logs(engine, logs, last_day, progress)
+            summed.undated.update(reduction.undated)
+            for day in reduction.days_met():
+                if any(self.wants(log, day) for log in logs):
+                    self._add(summed, day, reduction)
+            for log in logs:
+                days = reduction.days.get(log.origin) or self.days_of(log) or set()
+                summed.days_of[log.origin] = days
+                for day in days & summed.days.keys():
+                    if self.wants(log, day):
+                        summed.days[day].logs.append(log)
+        return summed
+
+    def _add(self, summed: Summed, day: int, reduction: Reduction) -> None:
+        """Add what logs sum to on a day to its cube in force, unless it has to be summed anew."""
+        if day not in summed.days:
+            summed.days[day] = DaySums()
+            if day in self._held and not self.is_replaced(day):
+                summed.days[day].begin_with(self._held[day])
+        reduction.add_day(day, summed.days[day].cells, summed.days[day].rejected)

@@ -13,6 +13,7 @@ from mtok import __version__
 from mtok.cli.agent import commands as agent_commands
 from mtok.cli.bill import commands as bill_commands
 from mtok.cli.failures import reported
+from mtok.cli.importing import commands as import_commands
 from mtok.cli.live import commands as live_commands
 from mtok.cli.options import (
     AsJson,
@@ -42,6 +43,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(import_commands, name="import")
 app.add_typer(live_commands)
 app.add_typer(publishing_commands)
 app.add_typer(serving_commands)
@@ -67,59 +69,6 @@ def _options(
     ] = False,
 ) -> None:
     """The open reference price for AI tokens: one exact, explained value a day and company."""
-
-
-@app.command("import", epilog="Example: mtok import responses/ --store store")
-@reported
-def import_(
-    *,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders to import.")],
-    collector: Annotated[
-        str | None,
-        typer.Option(
-            "--collector", metavar="NAME", help="Who captured them; without it the store's own collector."
-        ),
-    ] = None,
-    volume_source: Annotated[
-        str | None,
-        typer.Option(
-            "--volume-source", metavar="NAME", help="Whose volumes a table holds, as a name of your own."
-        ),
-    ] = None,
-    captured_at: Annotated[
-        str | None,
-        typer.Option(
-            "--captured-at", metavar="INSTANT", help="Capture time of files that do not say theirs."
-        ),
-    ] = None,
-    store: StorePath = None,
-    as_json: AsJson = False,
-) -> None:
-    """Archive responses or tables in a store.
-
-    Takes responses of OpenRouter as they were received (.json, .json.gz), tables made from them (.parquet,
-    .csv), and folders of these. What is in
-    the store already is not taken twice.
-    """
-    from mtok.archive import PRIMARY, Store
-    from mtok.cli.reading import instant_of_text, named_store
-    from mtok.cli.summaries import import_content, import_page
-    from mtok.cli.terminal import progress_bar
-    from mtok.intake import import_paths
-
-    path, instant = named_store(store), instant_of_text(captured_at, "--captured-at")
-    with progress_bar() as progress:
-        report = import_paths(
-            Store.create(path),
-            paths,
-            collector=collector or PRIMARY,
-            volume_source=volume_source,
-            captured_at=instant,
-            progress=progress,
-        )
-    answer(import_content(report), import_page(report, path), as_json=as_json)
-    if not all(refused.left_out for refused in report.refused):
-        raise typer.Exit(2)
 
 
 @app.command(epilog="Example: mtok determine --from 2026-06-01 --to 2026-06-20 --store store")

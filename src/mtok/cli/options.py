@@ -48,6 +48,22 @@ SeriesId = Annotated[
         autocompletion=series_starting,
     ),
 ]
+Engine = Annotated[
+    Literal["duckdb", "spark"],
+    typer.Option("--engine", metavar="ENGINE", help="What runs the SQL: duckdb or spark.", show_default=True),
+]
+Master = Annotated[
+    str | None,
+    typer.Option(
+        "--master", metavar="URL", help="Of spark: local[2], spark://host:7077; without it this machine."
+    ),
+]
+Threads = Annotated[
+    int | None, typer.Option("--threads", metavar="N", min=1, help="Threads of this machine; without it all.")
+]
+Memory = Annotated[
+    str | None, typer.Option("--memory", metavar="SIZE", help="Memory it may take, such as 512MB.")
+]
 Format = Literal["table", "json", "csv", "parquet"]
 
 

@@ -144,7 +144,7 @@ def measured(
     status, wall, cost = _reaped(child, started)
     timer.cancel()
     if late.is_set():
-        raise NotDone(f"not done in {seconds:,.0f} s")
+        raise NotDone(f"not done in {seconds:,} s")
     code = os.waitstatus_to_exitcode(status)
     if code == _OUT_OF_MEMORY:
         raise NotDone(f"out of memory under {(memory or 0) / 2**30:.0f} GB after {wall:.0f} s")

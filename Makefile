@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install --quiet
 
-.PHONY: demo test test-all check bench soak properties market mutants fuzz lock clean
+.PHONY: demo test test-all check bench bench-scale soak properties market mutants fuzz lock clean
 
 demo: $(VENV)/run.stamp  ## the whole run on the bundled sample
 	@$(BIN)/mtok demo
@@ -39,6 +39,11 @@ bench: $(VENV)/test.stamp  ## ratios side by side in one run; publishing, verify
 	@$(BIN)/python scripts/bench.py
 	@$(BIN)/python scripts/bench_market.py
 	@$(BIN)/python scripts/bench_venue.py
+
+SIZE ?= 10M
+
+bench-scale: $(VENV)/test.stamp  ## reducing request logs against a bare scan of them, Spark, Polars, pandas; SIZE=1M, 10M, 100M, 1B
+	@$(BIN)/python scripts/bench_scale.py "$(SIZE)"
 
 soak: $(VENV)/test.stamp  ## random histories, flipped bytes and half-hourly days, half an hour; what it found is in docs/evidence
 	@$(PYTEST) -m soak

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import sqlglot
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlglot import exp
 from typer.testing import CliRunner
 
 from generated import DAYS, FIRST_DAY, market
 from markets import SERIES, determine, expected, expected_summary, make_store, summary
 from mtok.archive import Store
-from mtok.calendar import format_date, parse_date
+from mtok.calendar import DAY, format_date, parse_date
 from mtok.cli.app import app
 from mtok.day import determine_days
+from mtok.determination.basis import PRICED_USAGE
 from mtok.determination.folder import Determinations
 from mtok.determination.inputs import Evidence
 from mtok.errors import BadCall, BadInput, EnvironmentFailed
 from mtok.methodology import in_force, load, registry
 from mtok.points import points_csv, points_json, points_parquet
 from mtok.records import Basis, Determination
+from test_house import header, objections, tables_read
 from usage_markets import (
     COMPLETION,
     PLAIN_DATE,
@@ -286,6 +291,35 @@ def test_any_generated_market_agrees_with_the_reference(
     check(usage_market(seed), tmp_path_factory.mktemp("market") / "store")
 
 
+def test_cubes_in_the_order_they_came_give_the_records_of_all_at_once(tmp_path: Path) -> None:
+    """Late cubes too, under either family; a day's cube that comes again replaces the one before."""
+    usage = usage_market(4)
+    assert len({cube.date for cube in usage.cubes}) < len(usage.cubes), "some day has a later cube"
+    store, because = UsageMarket(prices=usage.prices, cubes=[]).store(tmp_path / "store"), set()
+    for cube in sorted(usage.cubes, key=lambda one: one.instant):
+        with store.writing():
+            assert [new for _, new in store.archive([cube.response()])] == [True]
+        for methodology in BASES:
+            because.add(determine_days(store, methodology=methodology, volume_source=SOURCE).because)
+    assert "new captures" in because
+    full = usage.store(tmp_path / "full")
+    both(full)
+    for methodology in BASES:
+        came, at_once = Determinations(store, methodology), Determinations(full, methodology)
+        assert came.series() == at_once.series() != []
+        for name in came.series():
+            assert came.read(name) == at_once.read(name)
+
+
+# ---- the query
+
+
+def test_the_query_is_in_the_portable_dialect() -> None:
+    assert not objections(PRICED_USAGE)
+    assert isinstance(sqlglot.parse_one(sqlglot.transpile(PRICED_USAGE, "duckdb", "spark")[0]), exp.Query)
+    assert sorted(header(PRICED_USAGE, "reads")) == sorted(tables_read(PRICED_USAGE))
+
+
 # ---- what people and programs read
 
 
@@ -361,6 +395,32 @@ def test_the_receipt_says_both_bases_in_words(plain: Store) -> None:
         assert "worst case" not in text
         assert "under the cut" not in text
         assert "ranking of models" not in text
+
+
+def test_token_counts_are_said_to_be_what_they_are(plain: Store) -> None:
+    first = " ".join(run(plain, "explain", "openai", PLAIN_DATE).stdout.split())
+    family = " ".join(run(plain, "explain", "openai", PLAIN_DATE, "--methodology", FAMILY).stdout.split())
+    assert "gpt-image with 80 tokens, ineligible" in first
+    assert "gpt-image with 70 completion tokens, ineligible" in family
+    assert "100.0 % of the tokens that need a price have one" in first
+    assert "100.0 % of the completion tokens that need a price have one" in family
+
+
+def test_a_model_that_answers_nothing_any_more_left_for_that_reason(tmp_path: Path) -> None:
+    """The next day gpt-b has prompt tokens alone: it has a row, and no completion tokens."""
+    market_of_a_day = plain_market()
+    [cube] = market_of_a_day.cubes
+    silent = replace(
+        cube,
+        date=format_date(parse_date(cube.date) + 1),
+        instant=cube.instant + DAY,
+        cells=cube.cells | {"openai/gpt-b": (100, 0)},
+    )
+    store = UsageMarket(prices=market_of_a_day.prices, cubes=[cube, silent]).store(tmp_path / "store")
+    both(store)
+    page = run(store, "explain", "openai", silent.date, "--methodology", FAMILY).stdout
+    assert "no completion tokens on 21 Jun 2026" in page
+    assert "no row on" not in page
 
 
 def test_the_record_for_machines_is_that_of_the_version(plain: Store) -> None:

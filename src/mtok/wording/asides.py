@@ -23,7 +23,7 @@ from mtok.wording.figures import (
     tokens,
     trimmed,
 )
-from mtok.wording.words import company, discarded, left_out, weights
+from mtok.wording.words import company, counted_tokens, discarded, left_out, weights
 
 Aside = tuple[str, str]
 
@@ -40,7 +40,8 @@ def asides(record: Determination, names: Mapping[str, str]) -> Iterator[Aside]:
 def _left_aside(record: Determination, names: Mapping[str, str]) -> Iterator[Aside]:
     """Yield what is in neither value nor weight, and what was disputed or discarded."""
     for row in record.left_out:
-        yield "left out", f"{names[row.constituent]} with {tokens(row.tokens)} tokens, {left_out(row.reason)}"
+        many = f"{tokens(row.tokens)} {counted_tokens(record)}"
+        yield "left out", f"{names[row.constituent]} with {many}, {left_out(row.reason)}"
     limit = load(record.methodology).parameters.ratio
     for conflict in record.conflicts:
         used, other = _price(conflict.price_seconds), _price(conflict.other_price_seconds)
@@ -63,7 +64,10 @@ def _unseen(record: Determination) -> Iterator[Aside]:
     """Yield how much of the tokens has a price, and how much the models that nobody sees could matter."""
     found = record.diagnostics
     if found.price_coverage is not None:
-        yield "coverage", f"{percent(found.price_coverage)} of the tokens that need a price have one"
+        yield (
+            "coverage",
+            f"{percent(found.price_coverage)} of the {counted_tokens(record)} that need a price have one",
+        )
     if found.truncation_exposure is not None and record.volume_source == RANKINGS_DAILY:
         text = (
             f"one model under the cut could weigh at most {percent(found.truncation_exposure)} of the sum above: the "

@@ -115,6 +115,11 @@ def weights(weight_basis: str) -> str:
     return _WEIGHTS.get(weight_basis, weight_basis)
 
 
+def counted_tokens(record: Determination) -> str:
+    """Return what the token counts of a record are counts of: `tokens`, or `completion tokens`."""
+    return "completion tokens" if record.diagnostics.weight_basis == COMPLETION_TOKENS else "tokens"
+
+
 def standing(records: Iterable[Determination]) -> str:
     """Return by which version, as known when and from what kind of evidence records were made."""
     said: dict[str, None] = {}
@@ -129,13 +134,13 @@ def standing(records: Iterable[Determination]) -> str:
 def reason(record: Determination, code: str) -> str:
     """Return a reason of R-10 in words, with the figure and the limit it is held against."""
     found = record.diagnostics
-    parameters = load(record.methodology).parameters
+    parameters, what = load(record.methodology).parameters, counted_tokens(record)
     return {
         "no_volumes": "no capture holds token volumes of that day",
-        "no_priced_volume": "none of the models with tokens has a price",
+        "no_priced_volume": f"none of the models with {what} has a price",
         "coverage_below_minimum": _coverage(record, parameters),
         "truncation": _truncation(record, parameters),
-        "coverage": f"only {percent(found.price_coverage or '0')} of the tokens that need a price have one",
+        "coverage": f"only {percent(found.price_coverage or '0')} of the {what} that need a price have one",
         "imputed_or_fallback": _imputed_or_fallback(record),
         "conflict": f"{percent(found.conflict_share or '0')} of the weight has prices that collectors dispute",
         "few_constituents": "a single model is a price, not an index",
@@ -178,7 +183,8 @@ def discarded(code: str) -> str:
 
 def cause(record: Determination, code: str, when: str = "") -> str:
     """Return why a model is not priced on the other day of a move; `when` says which day that is, after a space."""
-    words = _CAUSES.get(code, code) + when
+    weighed = code == "no_row" and record.diagnostics.weight_basis == COMPLETION_TOKENS
+    words = ("no completion tokens" if weighed else _CAUSES.get(code, code)) + when
     if code == "no_row" and record.volume_source == RANKINGS_DAILY:
         return f"{words}: may be the cut at{TIED}50"
     return words

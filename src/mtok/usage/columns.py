@@ -29,7 +29,7 @@ def judged_rows(log: Log, engine: Engine, scan: str, last_day: int) -> str:
     kinds = log.kinds
     day = _text_day() if kinds["ts"] == TEXT else engine.utc_day("ts")
     texts = _text_reasons() if kinds["ts"] == TEXT else "WHEN ts IS NULL THEN 'ts_missing'"
-    ts_reason = f"CASE {texts} WHEN NOT {day} BETWEEN {FIRST_DAY} AND {last_day} THEN 'ts_range' END"
+    ts_reason = f"CASE {texts} WHEN {day} BETWEEN {FIRST_DAY} AND {last_day} THEN NULL ELSE 'ts_range' END"
     counts = ", ".join(_count(name, kinds[f"{name}_tokens"]) for name in ("prompt", "completion"))
     sample = ", ".join(f"COALESCE(CAST({name} AS VARCHAR), 'nothing')" for name in NEEDED)
     return (

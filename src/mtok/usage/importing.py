@@ -50,6 +50,8 @@ PARTITION_TWICE: Final = "partition_twice"
 ROWS_REJECTED: Final = "rows_rejected"
 USAGE_CHANGED: Final = "usage_changed"
 
+SEE_SAMPLES: Final = "See the reasons and samples of what was rejected; docs/usage.md says what a row is."
+
 Refusals = dict[int, tuple[str, str]]
 """Days that are refused, with the code of why and what was found."""
 
@@ -127,6 +129,7 @@ def import_usage(
         changed = {log.origin for log in summed.read if is_changed(place, log, last_day)}
     refusals = _refusals(found, summing, summed, held, changed)
     refusals |= _too_many_rejected(summed, rejected_max)
+    found.refused += _of_no_day(summed)
     concluding = _Concluding(source, captured_at, held, summed, refusals)
     kept: list[Response] = []
     report = UsageReport(source=source, empty=found.empty, refused=found.refused, read=len(summed.read))
@@ -205,6 +208,15 @@ def _too_many_rejected(summed: Summed, rejected_max: Fraction) -> Refusals:
         counted = lines - sum(rejected.rows for rejected in undated.values())
         refusals |= _past(rejected_max, undated, counted, summed.days_of[log.origin], f" of {log.origin}")
     return refusals
+
+
+def _of_no_day(summed: Summed) -> list[Refused]:
+    """Return the logs of which no row says a day."""
+    return [
+        Refused(path=log.origin, code=ROWS_REJECTED, found="no row says its day", remedy=SEE_SAMPLES)
+        for log in summed.read
+        if not summed.days_of[log.origin]
+    ]
 
 
 def _past(

@@ -34,6 +34,9 @@ USAGE_UNREADABLE: Final = "usage_unreadable"
 WRITE_ANEW: Final = "Write the file anew, or take it out of the folder."
 
 _TIMES: Final = {"milliseconds": SECOND // 1000, "microseconds": 1}
+_DAYS_MAX: Final = 2**63 // DAY - 1
+"""From here on an instant in microseconds takes more than 64 bits."""
+
 _MAGIC: Final = b"PAR1"
 _TAIL: Final = 8
 _PARTITION: Final = re.compile(r"(?:^|/)(?:day|date|dt)=([0-9]{4}-[0-9]{2}-[0-9]{2})(?:/|$)")
@@ -77,7 +80,8 @@ def read_log(place: Place, path: str, last_day: int) -> Log:
     """Return what a Parquet file says of itself.
 
     last_day : the newest day a request can be of, the day of the import
-    Raises NotTaken: `usage_unreadable` for no Parquet or a truncated one, `usage_schema` for other columns.
+    Raises NotTaken: `usage_unreadable` for no Parquet or a truncated one, `usage_schema` for other columns,
+    `ts_without_zone`, `ts_range`.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -95,6 +99,10 @@ def read_log(place: Place, path: str, last_day: int) -> Log:
         ) from None
     statistics = _Statistics(metadata, kinds)
     days = statistics.days()
+    if days is not None and not -_DAYS_MAX < days[0] <= days[1] < _DAYS_MAX:
+        raise NotTaken(
+            "ts_range", "column ts holds instants no engine can read: of another unit?", WRITE_ANEW
+        )
     return Log(
         path=path,
         origin=path,

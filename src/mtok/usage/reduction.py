@@ -153,9 +153,14 @@ def _alike(logs: Sequence[Log]) -> Iterator[list[Log]]:
 
 
 def _add_sound(reduction: Reduction, engine: Engine, logs: Sequence[Log]) -> None:
-    rows = sound_rows(logs[0], engine, _scan(engine, logs))
+    rows, counted = sound_rows(logs[0], engine, _scan(engine, logs)), 0
     for day, model, *sums in engine.rows(_over(rows, "sound.sql")):
         _add(reduction, day, model, Sums(*sums))
+        counted += sums[0]
+    if counted != (promised := sum(log.rows for log in logs)):
+        raise FilesUnreadable(
+            USAGE_UNREADABLE, f"{counted} rows read of {promised} that the footers promise", WRITE_ANEW
+        )
 
 
 def _add_judged(reduction: Reduction, engine: Engine, log: Log, last_day: int) -> None:

@@ -1,0 +1,419 @@
+"""Usage logs → daily cubes: sums held against sums made by hand, and what is read again, added, or refused."""
+
+from __future__ import annotations
+
+import shutil
+from fractions import Fraction
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from logged import (
+    NOW,
+    SOURCE,
+    Request,
+    captures,
+    cells,
+    cube,
+    imported,
+    requests,
+    summed,
+    table,
+    write_csv,
+    write_jsonl,
+    write_parquet,
+)
+from mtok.archive import KIND_RANKINGS, Response, Store
+from mtok.calendar import format_instant, parse_instant
+from mtok.canonical import canonical_bytes, sha256_hex
+from mtok.engine import open_engine
+from mtok.errors import BadCall, BadInput, EnvironmentFailed
+from mtok.observations import Observations
+from mtok.usage import importing
+
+QWEN, GPT = "qwen/qwen3-max", "openai/gpt-5"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.create(tmp_path / "store")
+
+
+def many(date: str, count: int, seed: int = 7) -> list[Request]:
+    """Return requests of a day by a handful of models, some with a variant, at any time of it."""
+    random = Random(f"{date} {seed}")
+    start = parse_instant(f"{date}T00:00:00Z")
+    models = [QWEN, f"{QWEN}:standard", f"{QWEN}:free", GPT, "moonshotai/kimi-k2", "x-ai/grok-4"]
+    return [
+        Request(
+            format_instant(start + random.randrange(86_400_000_000)),
+            random.choice(models),
+            random.randrange(20_000),
+            random.randrange(3_000),
+        )
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "csv.gz", "jsonl", "jsonl.gz", "ndjson"])
+def test_every_form_gives_the_sums_made_by_hand(store: Store, tmp_path: Path, form: str) -> None:
+    rows = many("2026-06-20", 500) + many("2026-06-21", 400)
+    write = {"parquet": write_parquet, "csv": write_csv}.get(form.split(".", maxsplit=1)[0], write_jsonl)
+    write(tmp_path / "logs" / f"a.{form}", rows[:450])
+    write(tmp_path / "logs" / "deeper" / f"b.{form}", rows[450:])
+    report = imported(store, tmp_path / "logs")
+    assert report.sound
+    assert [(day.date, day.outcome, day.rows) for day in report.days] == [
+        ("2026-06-20", "new", 500),
+        ("2026-06-21", "new", 400),
+    ]
+    for date, models in summed(rows).items():
+        assert cells(cube(store, date)) == models
+        assert f"{QWEN}:standard" not in models
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+@pytest.mark.parametrize("day", [True, False])
+def test_every_unit_of_an_instant_with_and_without_a_column_day(
+    store: Store, tmp_path: Path, unit: str, day: bool
+) -> None:
+    rows = [row._replace(ts=row.ts[:19] + "Z") for row in many("2026-06-20", 60) + many("2026-06-21", 60)]
+    write_parquet(tmp_path / "logs" / "a.parquet", rows, unit=unit, day=day)
+    imported(store, tmp_path / "logs")
+    for date, models in summed(rows).items():
+        assert cells(cube(store, date)) == models
+
+
+def test_files_of_all_shapes_at_once_are_one_log(store: Store, tmp_path: Path) -> None:
+    rows = many("2026-06-20", 400)
+    folder = tmp_path / "logs"
+    write_parquet(folder / "a.parquet", rows[:100])
+    write_parquet(folder / "b.parquet", rows[100:200], unit="ns", day=False)
+    typed = table(rows[200:300])
+    small = typed.set_column(2, "prompt_tokens", pc.cast(typed["prompt_tokens"], pa.uint32()))
+    write_parquet(folder / "c.parquet", small)
+    write_csv(folder / "d.csv", rows[300:])
+    imported(store, folder)
+    assert cells(cube(store, "2026-06-20")) == summed(rows)["2026-06-20"]
+
+
+def test_a_column_day_that_lies_is_not_believed(store: Store, tmp_path: Path) -> None:
+    rows = many("2026-06-20", 50) + many("2026-06-21", 50)
+    honest = table(rows)
+    lying = honest.set_column(4, "day", pa.array([20_000] * 100, pa.int32()))
+    write_parquet(tmp_path / "logs" / "a.parquet", lying)
+    report = imported(store, tmp_path / "logs")
+    assert [day.date for day in report.days] == ["2026-06-20", "2026-06-21"]
+    assert cells(cube(store, "2026-06-21")) == summed(rows)["2026-06-21"]
+
+
+def test_a_cube_is_a_function_of_the_rows_alone(tmp_path: Path) -> None:
+    """However the rows are cut into files and ordered, on any number of threads, in little memory: the same bytes."""
+    rows = [row for date in ("2026-06-18", "2026-06-19", "2026-06-20") for row in many(date, 700)]
+    digests = set()
+    for seed, (threads, memory) in enumerate([(1, None), (2, None), (4, None), (2, "512MB")]):
+        shuffled = list(rows)
+        Random(seed).shuffle(shuffled)
+        folder = tmp_path / f"logs{seed}"
+        for part in range(seed + 1):
+            write_parquet(
+                folder / f"{Random(seed + part).random()}.parquet",
+                shuffled[part :: seed + 1],
+                row_group_size=97,
+            )
+        store = Store.create(tmp_path / f"store{seed}")
+        with open_engine("duckdb", threads=threads, memory=memory) as engine:
+            report = imported(store, folder, engine=engine)
+        digests.add(tuple(day.sha256 for day in report.days))
+    assert len(digests) == 1
+
+
+def test_a_cube_is_written_as_canonical_json(store: Store, tmp_path: Path) -> None:
+    write_parquet(tmp_path / "a.parquet", many("2026-06-20", 50))
+    imported(store, tmp_path / "a.parquet")
+    found = cube(store, "2026-06-20")
+    assert found.canonical == canonical_bytes(msgspec.to_builtins(found))
+    assert sha256_hex(found.canonical) == captures(store, "2026-06-20")[-1].sha256
+
+
+# ---- what is new
+
+
+def test_the_same_again_reads_nothing_and_writes_nothing(store: Store, tmp_path: Path) -> None:
+    write_parquet(tmp_path / "logs" / "a.parquet", many("2026-06-20", 50))
+    write_jsonl(tmp_path / "logs" / "b.jsonl", many("2026-06-21", 50))
+    imported(store, tmp_path / "logs")
+    before = store.register.read()
+    report = imported(store, tmp_path / "logs", now="2026-06-26T09:00:00Z")
+    assert (report.read, [day.outcome for day in report.days]) == (0, ["unchanged", "unchanged"])
+    assert store.register.read() == before
+
+
+def test_a_late_file_is_added_as_a_new_version_and_the_rest_is_not_read(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, late = many("2026-06-20", 50), many("2026-06-20", 30, seed=8)
+    other = many("2026-06-21", 40)
+    write_parquet(tmp_path / "logs" / "a.parquet", rows)
+    write_parquet(tmp_path / "logs" / "b.parquet", other)
+    imported(store, tmp_path / "logs")
+    write_parquet(tmp_path / "logs" / "late.parquet", late)
+    report = imported(store, tmp_path / "logs", now="2026-06-26T09:00:00Z")
+    assert report.read == 1
+    assert [(day.outcome, day.version, day.rows) for day in report.days] == [
+        ("changed", 2, 80),
+        ("unchanged", 1, 0),
+    ]
+    assert cells(cube(store, "2026-06-20")) == summed(rows + late)["2026-06-20"]
+    assert len(captures(store, "2026-06-20")) == 2
+
+
+def test_a_late_file_at_another_address_is_added_though_the_first_is_gone(
+    store: Store, tmp_path: Path
+) -> None:
+    rows, late = many("2026-06-20", 50), many("2026-06-20", 30, seed=8)
+    write_parquet(tmp_path / "logs" / "a.parquet", rows)
+    imported(store, tmp_path / "logs")
+    shutil.rmtree(tmp_path / "logs")
+    write_parquet(tmp_path / "late" / "b.parquet", late)
+    imported(store, tmp_path / "late", now="2026-06-26T09:00:00Z")
+    assert cells(cube(store, "2026-06-20")) == summed(rows + late)["2026-06-20"]
+
+
+def test_a_file_that_moved_counts_once(store: Store, tmp_path: Path) -> None:
+    rows = many("2026-06-20", 50)
+    write_parquet(tmp_path / "logs" / "a.parquet", rows)
+    imported(store, tmp_path / "logs")
+    (tmp_path / "logs").rename(tmp_path / "elsewhere")
+    report = imported(store, tmp_path / "elsewhere", now="2026-06-26T09:00:00Z")
+    assert [day.outcome for day in report.days] == ["unchanged"]
+
+
+def test_a_file_that_was_replaced_makes_its_days_be_summed_anew(store: Store, tmp_path: Path) -> None:
+    rows, wrong, right = (
+        many("2026-06-20", 50),
+        many("2026-06-20", 30, seed=8),
+        many("2026-06-20", 31, seed=9),
+    )
+    write_parquet(tmp_path / "logs" / "a.parquet", rows)
+    write_parquet(tmp_path / "logs" / "b.parquet", wrong)
+    imported(store, tmp_path / "logs")
+    write_parquet(tmp_path / "logs" / "b.parquet", right)
+    report = imported(store, tmp_path / "logs", now="2026-06-26T09:00:00Z")
+    assert [(day.outcome, day.version) for day in report.days] == [("changed", 2)]
+    assert cells(cube(store, "2026-06-20")) == summed(rows + right)["2026-06-20"]
+
+
+def test_files_compacted_into_one_are_not_counted_twice(store: Store, tmp_path: Path) -> None:
+    """What was here and is gone may be what is new here: nobody can tell, so the day is refused until it is said."""
+    rows, more = many("2026-06-20", 50), many("2026-06-20", 30, seed=8)
+    write_parquet(tmp_path / "logs" / "a.parquet", rows)
+    write_parquet(tmp_path / "logs" / "b.parquet", more)
+    imported(store, tmp_path / "logs")
+    shutil.rmtree(tmp_path / "logs")
+    write_parquet(tmp_path / "logs" / "c.parquet", rows + more)
+    report = imported(store, tmp_path / "logs", now="2026-06-26T09:00:00Z")
+    assert [(day.outcome, day.code, day.version) for day in report.days] == [
+        ("refused", "usage_file_gone", 1)
+    ]
+    assert cells(cube(store, "2026-06-20")) == summed(rows + more)["2026-06-20"]
+    report = imported(store, tmp_path / "logs", now="2026-06-26T10:00:00Z", anew=True)
+    assert [(day.outcome, day.version) for day in report.days] == [("unchanged", 1)]
+
+
+def test_a_day_that_is_not_over_is_left_out_and_taken_later(store: Store, tmp_path: Path) -> None:
+    rows = many("2026-06-24", 40) + many("2026-06-25", 20)
+    write_parquet(tmp_path / "logs" / "a.parquet", rows)
+    report = imported(store, tmp_path / "logs", now="2026-06-25T23:59:59Z")
+    assert [(day.date, day.outcome) for day in report.days] == [
+        ("2026-06-24", "new"),
+        ("2026-06-25", "not_over"),
+    ]
+    assert not captures(store, "2026-06-25")
+    report = imported(store, tmp_path / "logs", now="2026-06-26T00:00:00Z")
+    assert [(day.date, day.outcome) for day in report.days] == [
+        ("2026-06-24", "unchanged"),
+        ("2026-06-25", "new"),
+    ]
+    for date, models in summed(rows).items():
+        assert cells(cube(store, date)) == models
+
+
+def test_a_gap_in_a_log_of_many_days_is_no_day(store: Store, tmp_path: Path) -> None:
+    write_parquet(tmp_path / "logs" / "a.parquet", many("2026-06-18", 20) + many("2026-06-20", 20))
+    assert [day.date for day in imported(store, tmp_path / "logs").days] == ["2026-06-18", "2026-06-20"]
+    again = imported(store, tmp_path / "logs", now="2026-06-26T09:00:00Z")
+    assert (again.read, [day.outcome for day in again.days]) == (0, ["unchanged", "unchanged"])
+
+
+def test_random_imports_in_any_order_end_in_the_cubes_of_one_import_of_all(tmp_path: Path) -> None:
+    for seed in range(12):
+        random = Random(seed)
+        dates = ["2026-06-18", "2026-06-19", "2026-06-20"]
+        parts = [
+            [
+                row
+                for date in random.sample(dates, random.randint(1, 3))
+                for row in many(date, random.randint(1, 20), part)
+            ]
+            for part in range(random.randint(2, 6))
+        ]
+        step = Store.create(tmp_path / f"step{seed}")
+        for part, rows in enumerate(parts):
+            write = random.choice([write_parquet, write_csv])
+            name = "parquet" if write is write_parquet else "csv"
+            write(tmp_path / f"logs{seed}" / f"{part}.{name}", rows)
+            if random.random() < 0.6:
+                imported(step, tmp_path / f"logs{seed}", now=f"2026-06-26T{part:02d}:00:00Z")
+        imported(step, tmp_path / f"logs{seed}", now="2026-06-27T00:00:00Z")
+        for date, models in summed([row for rows in parts for row in rows]).items():
+            assert cells(cube(step, date)) == models, seed
+
+
+# ---- what is refused
+
+
+def test_a_partition_written_twice_is_refused(store: Store, tmp_path: Path) -> None:
+    rows, other = many("2026-06-20", 50), many("2026-06-21", 50)
+    write_parquet(tmp_path / "logs" / "day=2026-06-20" / "a.parquet", rows)
+    write_parquet(tmp_path / "logs" / "day=2026-06-20" / "a-copy.parquet", rows)
+    write_parquet(tmp_path / "logs" / "day=2026-06-21" / "b.parquet", other)
+    report = imported(store, tmp_path / "logs")
+    assert [(day.date, day.outcome, day.code) for day in report.days] == [
+        ("2026-06-20", "refused", "partition_twice"),
+        ("2026-06-21", "new", None),
+    ]
+    assert not report.sound
+    [refused] = captures(store, "2026-06-20")
+    assert refused.failure == "partition_twice"
+    assert "a-copy.parquet" in str(refused.found)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_partition_written_anew_in_another_order_is_refused_too(
+    store: Store, tmp_path: Path, late: bool
+) -> None:
+    """Another codec, another order, other row groups: as a task that ran twice leaves it."""
+    rows = many("2026-06-20", 50)
+    write_parquet(tmp_path / "logs" / "a.parquet", rows)
+    if late:
+        imported(store, tmp_path / "logs")
+    write_parquet(
+        tmp_path / ("late" if late else "logs") / "b.parquet",
+        rows[::-1],
+        compression="zstd",
+        row_group_size=9,
+    )
+    report = imported(store, tmp_path / ("late" if late else "logs"), now="2026-06-26T09:00:00Z")
+    assert [(day.outcome, day.code) for day in report.days] == [("refused", "partition_twice")]
+
+
+def test_two_logs_that_only_look_alike_are_no_copies(store: Store, tmp_path: Path) -> None:
+    write_parquet(tmp_path / "logs" / "a.parquet", requests("2026-06-20", (QWEN, 1, 2), (QWEN, 3, 4)))
+    write_parquet(tmp_path / "logs" / "b.parquet", requests("2026-06-20", (QWEN, 1, 2), (GPT, 3, 5)))
+    assert imported(store, tmp_path / "logs").sound
+
+
+def test_rows_rejected_past_the_limit_refuse_their_day_and_no_other(store: Store, tmp_path: Path) -> None:
+    good = many("2026-06-20", 2000)
+    noon = "2026-06-20T12:00:00Z"
+    write_parquet(
+        tmp_path / "logs" / "a.parquet", [*good, Request(noon, QWEN, -1, 5), Request(noon, QWEN, 5, None)]
+    )
+    bad = many("2026-06-21", 998)
+    late = "2026-06-21T12:00:00Z"
+    write_parquet(
+        tmp_path / "logs" / "b.parquet", [*bad, Request(late, QWEN, 10**15 + 1, 5), Request(late, None, 5, 5)]
+    )
+    report = imported(store, tmp_path / "logs")
+    assert [(day.date, day.outcome, day.rows, day.rejected) for day in report.days] == [
+        ("2026-06-20", "new", 2000, 2),
+        ("2026-06-21", "refused", 998, 2),
+    ]
+    assert cells(cube(store, "2026-06-20")) == summed(good)["2026-06-20"]
+    assert cube(store, "2026-06-20").rejected == {"tokens_missing": "1", "tokens_negative": "1"}
+    assert {reason: one.rows for reason, one in report.rejected.items()} == {
+        "model_missing": 1,
+        "tokens_absurd": 1,
+        "tokens_missing": 1,
+        "tokens_negative": 1,
+    }
+    assert report.rejected["tokens_negative"].samples[0].endswith(f"{QWEN}, -1, 5")
+    lenient = imported(store, tmp_path / "logs", now="2026-06-26T09:00:00Z", rejected_max=Fraction(2, 1000))
+    assert [(day.date, day.outcome) for day in lenient.days] == [
+        ("2026-06-20", "unchanged"),
+        ("2026-06-21", "new"),
+    ]
+
+
+def test_a_refusal_is_told_once_and_the_cube_before_stays(store: Store, tmp_path: Path) -> None:
+    rows = many("2026-06-20", 50)
+    write_parquet(tmp_path / "logs" / "a.parquet", rows)
+    imported(store, tmp_path / "logs")
+    write_csv(tmp_path / "logs" / "b.csv", [Request("2026-06-20T12:00:00Z", QWEN, "many", 1)])
+    for hour in ("10", "11", "12"):
+        report = imported(store, tmp_path / "logs", now=f"2026-06-26T{hour}:00:00Z")
+        assert [(day.outcome, day.code, day.version) for day in report.days] == [
+            ("refused", "rows_rejected", 1)
+        ]
+    assert [one.failure for one in captures(store, "2026-06-20")] == [None, "rows_rejected"]
+    assert cells(cube(store, "2026-06-20")) == summed(rows)["2026-06-20"]
+    observations = Observations(store)
+    observations.refresh(lambda *_: None)
+    assert [code for (code,) in observations.rows("faults", "code")] == ["rows_rejected"]
+    assert len(list(observations.rows("usage", "slug"))) == len(summed(rows)["2026-06-20"])
+
+
+def test_an_absurd_sum_is_an_error_and_writes_nothing(store: Store, tmp_path: Path) -> None:
+    write_parquet(tmp_path / "a.parquet", requests("2026-06-20", *[(QWEN, 10**15, 10**15)] * 5000))
+    with pytest.raises(BadInput, match="64 bits") as error:
+        imported(store, tmp_path / "a.parquet")
+    assert error.value.code == "overflow"
+    assert not store.register.read()
+
+
+def test_a_source_has_one_kind_of_evidence(store: Store, tmp_path: Path) -> None:
+    with store.writing():
+        taken = Response(
+            raw=b"{}",
+            captured_at=1,
+            kind=KIND_RANKINGS,
+            obtained="a table",
+            volume_source=SOURCE,
+            origin="table",
+        )
+        list(store.archive([taken]))
+    write_parquet(tmp_path / "a.parquet", many("2026-06-20", 5))
+    with pytest.raises(BadCall, match="imported tables"):
+        imported(store, tmp_path / "a.parquet")
+    with pytest.raises(BadCall, match="OpenRouter's own"):
+        imported(store, tmp_path / "a.parquet", source="rankings-daily")
+
+
+def test_an_import_dated_before_the_last_one_is_refused(store: Store, tmp_path: Path) -> None:
+    write_parquet(tmp_path / "a.parquet", many("2026-06-20", 5))
+    imported(store, tmp_path / "a.parquet")
+    with pytest.raises(BadCall, match="after one of") as error:
+        imported(store, tmp_path / "a.parquet", now=NOW)
+    assert error.value.code == "captured_at_earlier"
+
+
+def test_another_import_that_ended_meanwhile_is_not_overwritten(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_parquet(tmp_path / "logs" / "a.parquet", many("2026-06-20", 5))
+    find = importing.find_logs
+
+    def find_and_be_overtaken(*arguments: object) -> object:
+        monkeypatch.setattr(importing, "find_logs", find)
+        imported(store, tmp_path / "logs")
+        return find(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(importing, "find_logs", find_and_be_overtaken)
+    with pytest.raises(EnvironmentFailed, match="ended meanwhile"):
+        imported(store, tmp_path / "logs", now="2026-06-26T09:00:00Z")
+    assert len(captures(store, "2026-06-20")) == 1

@@ -25,8 +25,8 @@ SOURCE = "acme"
 class Request(NamedTuple):
     """A row of a log: when, which model, and its tokens."""
 
-    ts: str
-    model: str
+    ts: str | None
+    model: str | None
     prompt: Any
     completion: Any
 
@@ -40,9 +40,10 @@ def requests(date: str, *rows: tuple[str, int, int]) -> list[Request]:
 def table(rows: Sequence[Request], *, unit: str = "us", day: bool = True) -> pa.Table:
     """Return rows as a typed table."""
     instants = [None if row.ts is None else parse_instant(row.ts) for row in rows]
-    scaled = {"ms": lambda us: us // 1000, "us": lambda us: us, "ns": lambda us: us * 1000}[unit]
+    numerator, denominator = {"ms": (1, 1000), "us": (1, 1), "ns": (1000, 1)}[unit]
+    scaled = [None if at is None else at * numerator // denominator for at in instants]
     columns = {
-        "ts": pa.array([None if at is None else scaled(at) for at in instants], pa.timestamp(unit, "UTC")),
+        "ts": pa.array(scaled, pa.timestamp(unit, "UTC")),
         "model_permaslug": pa.array([row.model for row in rows], pa.string()),
         "prompt_tokens": pa.array([row.prompt for row in rows], pa.int64()),
         "completion_tokens": pa.array([row.completion for row in rows], pa.int64()),
@@ -114,6 +115,8 @@ def summed(rows: Iterable[Request]) -> dict[str, dict[str, tuple[int, int, int, 
     """Return by day and constituent (rows, prompt tokens, completion tokens, most of one): the same again, by hand."""
     days: defaultdict[str, defaultdict[str, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
+        assert row.ts is not None
+        assert row.model is not None
         date = format_date(parse_instant(row.ts) // DAY)
         name = row.model[: -len(":standard")] if row.model.endswith(":standard") else row.model
         days[date][name].append((int(row.prompt), int(row.completion)))

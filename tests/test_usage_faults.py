@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pyarrow as pa
@@ -28,7 +30,7 @@ from mtok.calendar import parse_instant
 from mtok.errors import BadCall, EnvironmentFailed
 from mtok.observations import Observations
 from mtok.observations.usage import decode_cube
-from mtok.usage import importing
+from mtok.usage import finding, importing, summing
 
 QWEN, GPT = "qwen/qwen3-max", "openai/gpt-5"
 GOOD = requests("2026-06-20", *[(QWEN, 10, 5)] * 60)
@@ -96,7 +98,7 @@ def test_a_bad_row_in_a_text_has_its_reason_and_the_good_ones_count(
 ) -> None:
     bad = (DATED | UNDATED)[reason]
     write(tmp_path / f"a.{write.__name__.removeprefix('write_')}", [*GOOD[:30], *bad, *GOOD[30:]])
-    report = imported(store, tmp_path, rejected_max=importing.Fraction(1, 2))
+    report = imported(store, tmp_path, rejected_max=Fraction(1, 2))
     assert {reason: rejected.rows for reason, rejected in report.rejected.items()} == {reason: len(bad)}
     assert report.rejected[reason].samples
     assert cells(cube(store, "2026-06-20")) == summed(GOOD)["2026-06-20"]
@@ -114,9 +116,9 @@ def test_a_bad_row_in_typed_columns_has_its_reason_too(store: Store, tmp_path: P
         Request("1999-12-31T00:00:00Z", QWEN, 1, 1),
         Request("2026-06-26T00:00:00Z", QWEN, 1, 1),
     ]
-    typed = table([*rows, rows[0]._replace(ts=None)])  # type: ignore[arg-type]
+    typed = table([*rows, rows[0]._replace(ts=None)])
     write_parquet(tmp_path / "a.parquet", typed)
-    report = imported(store, tmp_path / "a.parquet", rejected_max=importing.Fraction(1, 2))
+    report = imported(store, tmp_path / "a.parquet", rejected_max=Fraction(1, 2))
     assert {reason: one.rows for reason, one in report.rejected.items()} == {
         "model_missing": 1,
         "tokens_absurd": 1,
@@ -134,7 +136,7 @@ def test_infinitely_far_instants_are_out_of_range(store: Store, tmp_path: Path, 
     far = [2**63 - 1, -(2**63), -5, *typed["ts"].cast(pa.int64()).to_pylist()[3:]]
     typed = typed.set_column(0, "ts", pa.array(far, pa.timestamp("us", "UTC")))
     write_parquet(tmp_path / "a.parquet", typed, write_statistics=statistics)
-    report = imported(store, tmp_path / "a.parquet", rejected_max=importing.Fraction(1, 2))
+    report = imported(store, tmp_path / "a.parquet", rejected_max=Fraction(1, 2))
     if statistics:
         assert [(refused.code, report.days) for refused in report.refused] == [("ts_range", [])]
     else:
@@ -166,10 +168,8 @@ def test_a_log_of_rows_nobody_can_date_is_refused(store: Store, tmp_path: Path) 
 def test_samples_are_few_and_the_same_every_time(store: Store, tmp_path: Path) -> None:
     bad = [Request(NOON, QWEN, -number, 1) for number in range(1, 500)]
     write_parquet(tmp_path / "a.parquet", [*GOOD, *bad])
-    report = imported(store, tmp_path / "a.parquet", rejected_max=importing.Fraction(1))
-    again = imported(
-        Store.create(tmp_path / "again"), tmp_path / "a.parquet", rejected_max=importing.Fraction(1)
-    )
+    report = imported(store, tmp_path / "a.parquet", rejected_max=Fraction(1))
+    again = imported(Store.create(tmp_path / "again"), tmp_path / "a.parquet", rejected_max=Fraction(1))
     assert report.rejected["tokens_negative"].rows == 499
     assert len(report.rejected["tokens_negative"].samples) == 5
     assert again.rejected == report.rejected
@@ -243,7 +243,7 @@ def not_utf8(path: Path) -> None:
     )
 
 
-FILES = {
+FILES: dict[Callable[[Path], None], str] = {
     truncated: "usage_unreadable",
     no_bytes: "usage_unreadable",
     page_damaged: "usage_unreadable",
@@ -292,7 +292,7 @@ def test_a_bad_file_of_no_known_day_lets_no_day_be_summed(
 def test_a_last_line_that_does_not_end_does_not_count(store: Store, tmp_path: Path) -> None:
     """It may have been cut off in the middle of a number, which is a number too."""
     cut_in_the_middle_of_a_number(tmp_path / "a.csv")
-    report = imported(store, tmp_path / "a.csv", rejected_max=importing.Fraction(1, 2))
+    report = imported(store, tmp_path / "a.csv", rejected_max=Fraction(1, 2))
     assert {reason: one.rows for reason, one in report.rejected.items()} == {"line_unreadable": 1}
     assert cells(cube(store, "2026-06-20")) == {QWEN: (59, 590, 295, 15)}
 
@@ -303,7 +303,7 @@ def test_lines_that_are_no_rows_are_counted(store: Store, tmp_path: Path) -> Non
     write_csv(tmp_path / "logs" / "b.csv", requests("2026-06-21", (GPT, 1, 1)))
     with (tmp_path / "logs" / "b.csv").open("a") as file:
         file.write("a,b\n1,2,3,4,5\n")
-    report = imported(store, tmp_path / "logs", rejected_max=importing.Fraction(9, 10))
+    report = imported(store, tmp_path / "logs", rejected_max=Fraction(9, 10))
     assert {reason: one.rows for reason, one in report.rejected.items()} == {"line_unreadable": 6}
     assert cells(cube(store, "2026-06-21")) == {GPT: (1, 1, 1, 2)}
 
@@ -323,10 +323,10 @@ def test_a_log_that_vanishes_while_it_is_read_refuses_its_day(
 ) -> None:
     write_parquet(tmp_path / "logs" / "a.parquet", GOOD)
     write_parquet(tmp_path / "logs" / "b.parquet", requests("2026-06-21", (GPT, 1, 1)))
-    find = importing.find_logs
+    find = finding.find_logs
 
-    def find_and_lose(*arguments: object) -> object:
-        found = find(*arguments)  # type: ignore[arg-type]
+    def find_and_lose(*arguments: Any) -> Any:
+        found = find(*arguments)
         (tmp_path / "logs" / "a.parquet").unlink()
         return found
 
@@ -342,14 +342,14 @@ def test_a_log_that_is_written_while_it_is_read_refuses_its_days(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_parquet(tmp_path / "logs" / "a.parquet", GOOD)
-    sums = importing.Summing.sums
+    sums = summing.Summing.sums
 
-    def sum_and_write(*arguments: object) -> object:
-        summed = sums(*arguments)  # type: ignore[arg-type]
+    def sum_and_write(*arguments: Any) -> Any:
+        found = sums(*arguments)
         write_parquet(path, GOOD[:-1])
-        return summed
+        return found
 
-    monkeypatch.setattr(importing.Summing, "sums", sum_and_write)
+    monkeypatch.setattr(summing.Summing, "sums", sum_and_write)
     report = imported(store, tmp_path / "logs")
     assert [(day.outcome, day.code) for day in report.days] == [("refused", "usage_changed")]
 
@@ -380,10 +380,6 @@ def test_an_address_where_nothing_is_is_refused(store: Store, tmp_path: Path) ->
 # ---- cubes
 
 
-def damaged(text: str) -> Callable[[bytes], bytes]:
-    return lambda raw: raw.replace(*(part.encode() for part in text.split(" → ")))
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -402,7 +398,8 @@ def test_a_cube_that_is_none_is_a_fault_and_holds_no_day(store: Store, tmp_path:
     imported(store, tmp_path / "a.parquet")
     raw = store.objects.get(captures(store, "2026-06-20")[0].sha256)
     assert decode_cube(raw).readable
-    changed = damaged(change)(raw)
+    before, after = (part.encode() for part in change.split(" → "))
+    changed = raw.replace(before, after)
     assert changed != raw
     found = decode_cube(changed)
     assert [fault.code for fault in found.faults] == ["cube_damaged"]

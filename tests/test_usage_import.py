@@ -6,6 +6,7 @@ import shutil
 from fractions import Fraction
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -33,7 +34,7 @@ from mtok.canonical import canonical_bytes, sha256_hex
 from mtok.engine import open_engine
 from mtok.errors import BadCall, BadInput, EnvironmentFailed
 from mtok.observations import Observations
-from mtok.usage import importing
+from mtok.usage import finding, importing
 
 QWEN, GPT = "qwen/qwen3-max", "openai/gpt-5"
 
@@ -81,7 +82,7 @@ def test_every_form_gives_the_sums_made_by_hand(store: Store, tmp_path: Path, fo
 def test_every_unit_of_an_instant_with_and_without_a_column_day(
     store: Store, tmp_path: Path, unit: str, day: bool
 ) -> None:
-    rows = [row._replace(ts=row.ts[:19] + "Z") for row in many("2026-06-20", 60) + many("2026-06-21", 60)]
+    rows = [row._replace(ts=str(row.ts)[:19] + "Z") for row in many("2026-06-20", 60) + many("2026-06-21", 60)]
     write_parquet(tmp_path / "logs" / "a.parquet", rows, unit=unit, day=day)
     imported(store, tmp_path / "logs")
     for date, models in summed(rows).items():
@@ -406,12 +407,12 @@ def test_another_import_that_ended_meanwhile_is_not_overwritten(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_parquet(tmp_path / "logs" / "a.parquet", many("2026-06-20", 5))
-    find = importing.find_logs
+    find = finding.find_logs
 
-    def find_and_be_overtaken(*arguments: object) -> object:
+    def find_and_be_overtaken(*arguments: Any) -> Any:
         monkeypatch.setattr(importing, "find_logs", find)
         imported(store, tmp_path / "logs")
-        return find(*arguments)  # type: ignore[arg-type]
+        return find(*arguments)
 
     monkeypatch.setattr(importing, "find_logs", find_and_be_overtaken)
     with pytest.raises(EnvironmentFailed, match="ended meanwhile"):

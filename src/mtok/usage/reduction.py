@@ -18,7 +18,7 @@ from mtok.observations.faults import printable
 from mtok.observations.slugs import SLUG_GRAMMAR, split_slug
 from mtok.progress import Progress
 from mtok.usage.columns import judged_rows, sound_rows
-from mtok.usage.logs import Log
+from mtok.usage.logs import USAGE_UNREADABLE, WRITE_ANEW, Log
 from mtok.usage.texts import SAMPLES_MAX
 
 _FILES_AT_ONCE: Final = 4096

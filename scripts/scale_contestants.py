@@ -146,9 +146,8 @@ def cells_of_store(store: Path) -> Iterator[tuple[Any, ...]]:
             latest[capture.subject] = capture.sha256
     for sha256 in latest.values():
         cube = read_cube(opened.objects.get(sha256))
-        for cell in cube.models:
-            sums = (cell.rows, cell.prompt_tokens, cell.completion_tokens, cell.tokens_max)
-            yield parse_date(cube.date), cell.model, *map(int, sums)
+        for model, *figures in cube.models:
+            yield parse_date(cube.date), model, *map(int, figures)
 
 
 CONTESTANTS: Final = {

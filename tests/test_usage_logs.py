@@ -215,6 +215,14 @@ def test_all_contestants_find_the_same_cube(harness: Any, logs: Path, tmp_path: 
     assert found[1]["digest"][:8] in text[3]
 
 
+def test_mtok_finds_it_too_and_one_more_day_is_added(harness: Any, logs: Path, tmp_path: Path) -> None:
+    table = harness.race(here := bench(harness, logs, tmp_path), ["scan", "duckdb", "mtok"], 1)
+    by_name = {one["contestant"]: one for one in harness.lines(here, table)}
+    assert by_name["mtok import usage"]["digest"] == by_name["DuckDB, bare GROUP BY"]["digest"]
+    assert by_name["mtok determine"]["note"] != f"records {sha256_hex(b'')[:8]}"
+    assert by_name["mtok, one more day"]["note"].endswith("% of both on all")
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "names"),
     [

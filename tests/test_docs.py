@@ -134,6 +134,26 @@ def test_every_fault_of_the_venue_has_an_outcome_and_a_test_that_exists() -> Non
 EVIDENCE = (ROOT / "docs" / "evidence" / "fuzzing.md").read_text("utf-8")
 OF_TABLES = {"as_of_unreadable", "id_unknown", "partial_day", "variant_conflict", "variants_summed"}
 """Codes of rows of imported tables (docs/tables.md), which no response can get."""
+OF_USAGE = {
+    *(
+        "rows_rejected",
+        "partition_twice",
+        "usage_file_gone",
+        "usage_changed",
+        "usage_unreadable",
+        "usage_schema",
+    ),
+    *(
+        "ts_without_zone",
+        "ts_range",
+        "model_missing",
+        "tokens_missing",
+        "tokens_negative",
+        "tokens_not_integer",
+    ),
+    *("tokens_absurd", "cube_damaged"),
+}
+"""Codes of usage logs (docs/usage.md), which no response can get."""
 
 
 def test_every_fixture_and_test_that_shows_a_fault_exists() -> None:
@@ -151,7 +171,20 @@ def test_every_fixture_and_test_that_shows_a_fault_exists() -> None:
 def test_every_code_of_an_alarm_is_shown_somewhere() -> None:
     table = EVIDENCE.split("| fault | code | shown by |\n|---|---|---|\n")[1].split("\n\n")[0]
     codes = {code for row in table.splitlines() for code in re.findall(r"`(\w+)`", row.split(" | ")[1])}
-    assert codes == CODES.keys() - OF_TABLES
+    assert codes == CODES.keys() - OF_TABLES - OF_USAGE
+
+
+def test_every_code_of_usage_logs_is_described_and_shown_by_a_test() -> None:
+    text = (ROOT / "docs" / "usage.md").read_text("utf-8")
+    reasons = set(re.findall(r"`(\w+)`", text.split("## What is refused")[1])) - {
+        "day",
+        "date",
+        "dt",
+        "overflow",
+    }
+    assert reasons >= OF_USAGE - {"cube_damaged"}
+    shown = "".join(path.read_text("utf-8") for path in (ROOT / "tests").glob("test_usage_*.py"))
+    assert not [code for code in reasons | OF_USAGE if f'"{code}"' not in shown]
 
 
 def test_the_evidence_counts_the_files_there_are() -> None:

@@ -24,6 +24,7 @@ _UPSTREAM: Final = "Nothing, once; if it lasts, compare the archived bytes with 
 _DECODER: Final = "Look at the archived response; if the API has changed, the decoder must learn it."
 _NOTHING: Final = "Nothing."
 _RETRIED: Final = "Nothing: the next run tries again; if it lasts, `stale_prices` will say so."
+_USAGE: Final = "See docs/usage.md; import the logs again when they are mended."
 _READ_ON: Final = "Nothing; the rules decide, and the record names what was left out."
 
 CODES: Final = {
@@ -181,6 +182,24 @@ CODES: Final = {
     ),
     "variants_summed": Code(
         NOTE, "a row of an imported table that sums several variants", "See docs/tables.md."
+    ),
+    "rows_rejected": Code(WARNING, "a day of usage logs with too many rejected rows: it is refused", _USAGE),
+    "partition_twice": Code(WARNING, "a day of usage logs that has a file twice: it is refused", _USAGE),
+    "usage_file_gone": Code(
+        WARNING, "a day of usage logs with new files where one of its cube is gone: it is refused", _USAGE
+    ),
+    "usage_changed": Code(WARNING, "usage logs that were written while they were read", _USAGE),
+    "usage_unreadable": Code(WARNING, "a file of usage logs that cannot be read", _USAGE),
+    "usage_schema": Code(WARNING, "a file of usage logs with other columns", _USAGE),
+    "ts_without_zone": Code(WARNING, "an instant of usage logs that says no time zone", _USAGE),
+    "ts_range": Code(NOTE, "an instant of usage logs before 2020 or after the import", _USAGE),
+    "model_missing": Code(NOTE, "a row of usage logs without a model", _USAGE),
+    "tokens_missing": Code(NOTE, "a row of usage logs without a token count", _USAGE),
+    "tokens_negative": Code(NOTE, "a row of usage logs with a negative token count", _USAGE),
+    "tokens_not_integer": Code(NOTE, "a row of usage logs whose token count is no whole number", _USAGE),
+    "tokens_absurd": Code(NOTE, "a row of usage logs with over 10¹⁵ tokens", _USAGE),
+    "cube_damaged": Code(
+        WARNING, "a cube of usage logs that is none", "Run `mtok doctor`; import the logs again."
     ),
 }
 """Codes in the order of the document. `http_3xx` to `http_5xx` and `http_other` stand for all that have no row."""

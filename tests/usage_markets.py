@@ -18,7 +18,7 @@ from markets import Taken, at, make_store, models
 from mtok.archive import KIND_MODELS, KIND_USAGE, PRIMARY, Response, Store
 from mtok.calendar import DAY, format_date, parse_date
 from mtok.canonical import sha256_hex
-from mtok.observations.usage import Cell, Cube
+from mtok.observations.usage import Cube
 
 SOURCE = "acme"
 TOTAL, COMPLETION = "total_tokens", "completion_tokens"
@@ -36,13 +36,7 @@ class TakenCube:
     def raw(self) -> bytes:
         """Its canonical JSON."""
         cells = [
-            Cell(
-                model=model,
-                rows="2",
-                prompt_tokens=str(prompt),
-                completion_tokens=str(completion),
-                tokens_max=str(prompt + completion),
-            )
+            (model, "2", str(prompt), str(completion), str(prompt + completion))
             for model, (prompt, completion) in sorted(self.cells.items())
         ]
         rows = str(2 * len(cells))

@@ -78,7 +78,7 @@ def run_range(
         first_day=first,
         last_day=last,
         as_of=as_of,
-        complete=source in store.parameters.complete_volume_sources,
+        complete=evidence.is_usage or source in store.parameters.complete_volume_sources,
     )
     qualities: Counter[str] = Counter()
     records = _counted(determine(request, evidence, engine, progress, start.before), qualities)

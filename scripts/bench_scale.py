@@ -200,20 +200,22 @@ def reduced(bench: Bench) -> Iterator[Run]:
     logs, store = bench.fresh("logs"), bench.fresh("store")
     shutil.copytree(bench.usage, logs, copy_function=os.link)
     _with_prices(bench, store)
-    imported = measured(_import(bench, logs, store, _CAPTURED_AT), bench.scratch)
+    threads = ("--threads", str(bench.threads))
+    imported = measured(_import(logs, store, _CAPTURED_AT, *threads), bench.scratch)
     yield Run("mtok import usage", imported, bench.cube(store))
     determine = mtok("determine", "--volume-source", SOURCE, "--store", str(store))
     determined = measured(determine, bench.scratch)
     yield Run("mtok determine", determined, note=f"records {_records(store)[:8]}")
     shutil.copytree(bench.logs / "next", logs, copy_function=os.link, dirs_exist_ok=True)
-    again = [
-        measured(_import(bench, logs, store, _NEXT_CAPTURED_AT), bench.scratch),
-        measured(determine, bench.scratch),
-    ]
-    cost = Cost(sum(one.cpu for one in again), sum(one.wall for one in again), max(one.peak for one in again))
-    whole = imported.cpu + determined.cpu
+    more = measured(_import(logs, store, _NEXT_CAPTURED_AT, *threads), bench.scratch)
+    anew = measured(determine, bench.scratch)
     _check_next(bench, logs, store)
-    yield Run("mtok, one more day", cost, note=f"both commands; {cost.cpu / whole:.1%} of both on all")
+    share = (more.cpu + anew.cpu) / (imported.cpu + determined.cpu)
+    yield Run(
+        "mtok, one more day",
+        Cost(more.cpu + anew.cpu, more.wall + anew.wall, max(more.peak, anew.peak)),
+        note=f"import {more.cpu:.2f} + determine {anew.cpu:.2f} CPU s: {share:.1%} of both on all",
+    )
 
 
 def on_spark(bench: Bench) -> Iterator[Run]:
@@ -227,8 +229,8 @@ def on_spark(bench: Bench) -> Iterator[Run]:
         return
     store = bench.fresh("store")
     _with_prices(bench, store)
-    spark = ["--engine", "spark", "--master", f"local[{bench.threads}]"]
-    cost = measured([*_import(bench, bench.usage, store, _CAPTURED_AT), *spark], bench.scratch)
+    spark = ("--engine", "spark", "--master", f"local[{bench.threads}]")
+    cost = measured(_import(bench.usage, store, _CAPTURED_AT, *spark), bench.scratch)
     yield Run(name, cost, bench.cube(store))
 
 
@@ -243,9 +245,9 @@ ALL: Final[dict[str, Callable[[Bench], Iterator[Run]]]] = {
 NAMES: Final = {"spark": "mtok, Spark", "polars": "Polars, streaming", "pandas": "pandas, naive"}
 
 
-def _import(bench: Bench, logs: Path, store: Path, captured_at: str) -> list[str]:
-    where = ("--store", str(store), "--threads", str(bench.threads))
-    return mtok("import", "usage", str(logs), "--source", SOURCE, "--captured-at", captured_at, *where)
+def _import(logs: Path, store: Path, captured_at: str, *engine: str) -> list[str]:
+    where = ("--store", str(store), "--source", SOURCE, "--captured-at", captured_at)
+    return mtok("import", "usage", str(logs), *where, *engine)
 
 
 def _with_prices(bench: Bench, store: Path) -> None:

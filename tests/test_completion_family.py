@@ -444,6 +444,6 @@ def test_a_version_without_records_is_told_how_to_make_them(tmp_path: Path) -> N
 def test_a_run_says_how_to_look_at_what_it_made(tmp_path: Path) -> None:
     store = plain_market().store(tmp_path / "store")
     result = run(store, "determine", "--methodology", FAMILY, "--volume-source", SOURCE)
-    assert "board --methodology completion-1.0 --store" in result.stdout
+    assert "board --volume-source acme --methodology completion-1.0 --store" in result.stdout
     assert Determinations(store, FAMILY).series() == sorted(f"{SOURCE}:{name}" for name in SERIES)
     assert not Determinations(store, "1.0").series()

@@ -141,8 +141,15 @@ def measured(
 
     timer = threading.Timer(seconds, stop)
     timer.start()
-    status, wall, cost = _reaped(child, started)
-    timer.cancel()
+    try:
+        status, wall, cost = _reaped(child, started)
+    except (
+        BaseException
+    ):  # its group is not that of the terminal, whose interruption reaches this process alone
+        stop()
+        raise
+    finally:
+        timer.cancel()
     if late.is_set():
         raise NotDone(f"not done in {seconds:,} s")
     code = os.waitstatus_to_exitcode(status)
@@ -432,6 +439,7 @@ def main() -> None:
     rounds = options.rounds or (3 if rows <= 10**7 else 1)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling is no part of what is measured
     _adopt()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     place = options.keep
     if place:
         place.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,7 @@ from mtok.determination.assembly import Request
 from mtok.determination.chain import Chain
 from mtok.determination.determine import determine
 from mtok.determination.inputs import Evidence
-from mtok.engine import Engine
+from mtok.engine import EmbeddedEngine
 from mtok.methodology import load
 from mtok.notes import Checkpoint, PrivateKey, sign_note
 from mtok.observations import Observations
@@ -179,13 +179,13 @@ def templates(store: Store) -> list[Template]:
     observations = Observations(store)
     with store.writing():
         observations.refresh(silent)
-    engine = Engine()
+    engine = EmbeddedEngine()
     evidence = Evidence(observations, engine, volume_source=RANKINGS_DAILY, as_of=None)
     last = max(evidence.held_days()) - 1
     found = []
     for day in range(last - TEMPLATES + 1, last + 1):
         as_of = _as_of(day)
-        engine = Engine()
+        engine = EmbeddedEngine()
         evidence = Evidence(observations, engine, volume_source=RANKINGS_DAILY, as_of=as_of)
         request = Request(
             methodology=version,

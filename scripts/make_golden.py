@@ -27,7 +27,7 @@ from mtok.canonical import canonical_bytes
 from mtok.determination.assembly import Request
 from mtok.determination.determine import determine
 from mtok.determination.inputs import Evidence
-from mtok.engine import Engine
+from mtok.engine import EmbeddedEngine
 from mtok.methodology import load
 from mtok.observations import Observations
 from mtok.progress import silent
@@ -486,7 +486,7 @@ def cases(
     observations = Observations(store)
     with store.writing():
         observations.refresh(silent)
-    engine = Engine()
+    engine = EmbeddedEngine()
     evidence = Evidence(observations, engine, volume_source=volume_source, as_of=as_of)
     days = evidence.held_days()
     request = Request(

@@ -22,7 +22,7 @@ from mtok.canonical import canonical_bytes
 from mtok.determination.assembly import Request
 from mtok.determination.determine import determine
 from mtok.determination.inputs import Evidence
-from mtok.engine import Engine
+from mtok.engine import EmbeddedEngine
 from mtok.methodology import load
 from mtok.observations import Observations
 from mtok.progress import silent
@@ -222,7 +222,7 @@ class Publication:
         self._close(*signers)
 
     def _determined(self, edition: Edition) -> list[tuple[Determination, Evidence]]:
-        engine, as_of = Engine(), parse_instant(edition.as_of)
+        engine, as_of = EmbeddedEngine(), parse_instant(edition.as_of)
         evidence = Evidence(self.observations, engine, volume_source=RANKINGS_DAILY, as_of=as_of)
         request = Request(
             methodology=self.version,

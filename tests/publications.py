@@ -23,7 +23,7 @@ from mtok.calendar import DAY, SECOND, format_date, format_instant, parse_date, 
 from mtok.determination.assembly import Request
 from mtok.determination.determine import determine
 from mtok.determination.inputs import Evidence
-from mtok.engine import Engine
+from mtok.engine import EmbeddedEngine
 from mtok.methodology import load
 from mtok.notes import Checkpoint, PrivateKey, sign_note
 from mtok.observations import Observations
@@ -126,7 +126,7 @@ class Determiner:
     def editions(self, plan: Plan) -> list[Edition]:
         """Return the editions of a plan, a date each."""
         first, last, as_of = parse_date(plan.first), parse_date(plan.last), parse_instant(plan.as_of)
-        engine = Engine(None)
+        engine = EmbeddedEngine()
         evidence = Evidence(
             self._observations, engine, volume_source=RANKINGS_DAILY, as_of=as_of, first_day=first - 14
         )

@@ -29,7 +29,7 @@ from mtok.calendar import DAY, SECOND, day_of, format_date, parse_date
 from mtok.determination.assembly import Request
 from mtok.determination.determine import determine
 from mtok.determination.inputs import Evidence
-from mtok.engine import Engine
+from mtok.engine import EmbeddedEngine
 from mtok.errors import BadInput, MtokError
 from mtok.intake import import_paths
 from mtok.methodology import load
@@ -92,7 +92,7 @@ def publish(
     observations = Observations(store)
     with store.writing():
         observations.refresh(silent)
-    engine = Engine(threads)
+    engine = EmbeddedEngine(threads)
     evidence = Evidence(observations, engine, volume_source=source, as_of=as_of)
     request = Request(
         methodology=load("1.0"),

@@ -34,7 +34,7 @@ from markets import SERIES, expected_summary, lists_what_it_names, rests_on_its_
 from mtok.calendar import format_date
 from mtok.determination.assembly import Request
 from mtok.determination.inputs import Evidence
-from mtok.engine import Engine
+from mtok.engine import EmbeddedEngine
 from mtok.methodology import load
 from mtok.observations import Observations
 from mtok.progress import silent
@@ -83,7 +83,7 @@ def test_the_frozen_responses_give_the_frozen_facts(market: str, tmp_path: Path)
         observations.refresh(silent)
     version = load("1.0")
     for case in (golden(name) for name in case_names(FOLDER) if golden(name).market == market):
-        wanted, engine = case.facts, Engine()
+        wanted, engine = case.facts, EmbeddedEngine()
         request = Request(
             methodology=version,
             volume_source=wanted.volume_source,

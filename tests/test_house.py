@@ -18,7 +18,7 @@ from sqlglot import exp
 
 import mtok
 from mtok.determination import inputs
-from mtok.engine import Engine
+from mtok.engine import EmbeddedEngine
 from mtok.methodology import registry
 from mtok.methodology.registry import VERSIONS, Rule, Version
 from mtok.observations import numbers, payload, rankings
@@ -376,7 +376,7 @@ def test_a_rule_names_exactly_the_tables_it_reads(rule: Rule) -> None:
 def test_rules_read_inputs_and_earlier_rules_and_return_the_exact_columns_they_name(version: Version) -> None:
     """Run over empty tables: the types are the engine's own, so that no sum widens to HUGEINT or to a float."""
     found = registry.read(version)
-    engine = Engine()
+    engine = EmbeddedEngine()
     for table, columns in INPUTS.items():
         engine.table(table, columns, [])
     engine.table("parameters", dict.fromkeys(found.parameters.columns(), "BIGINT"), [])

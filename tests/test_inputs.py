@@ -12,7 +12,7 @@ from markets import Taken, at, determine, make_store, models, rankings
 from mtok.archive import RANKINGS_DAILY, Store
 from mtok.calendar import SECOND, parse_date
 from mtok.determination.inputs import Evidence
-from mtok.engine import Engine
+from mtok.engine import EmbeddedEngine
 from mtok.observations import Observations
 from mtok.records import Determination
 
@@ -65,7 +65,7 @@ def own_list(taken: list[Taken], date: str) -> str:
 
 
 def evidence(store: Store, as_of: int | None = None) -> Evidence:
-    return Evidence(Observations(store), Engine(1), volume_source=RANKINGS_DAILY, as_of=as_of)
+    return Evidence(Observations(store), EmbeddedEngine(1), volume_source=RANKINGS_DAILY, as_of=as_of)
 
 
 def test_each_day_of_the_window_is_seen_by_the_digest_of_its_list(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from mtok.calendar import DAY, format_date, format_instant, parse_date, parse_in
 from mtok.determination.assembly import Request
 from mtok.determination.determine import determine
 from mtok.determination.inputs import Evidence
-from mtok.engine import Engine
+from mtok.engine import EmbeddedEngine
 from mtok.methodology import load
 from mtok.observations import Observations
 from mtok.progress import silent
@@ -172,7 +172,7 @@ def determined(
     store: Store, date: str, as_of: str, earlier: dict[str, list[Determination]]
 ) -> dict[str, Determination]:
     """Return the determinations of a date at an as_of by series. earlier : what each links to, oldest first"""
-    day, instant, engine = parse_date(date), parse_instant(as_of), Engine()
+    day, instant, engine = parse_date(date), parse_instant(as_of), EmbeddedEngine()
     evidence = Evidence(Observations(store), engine, volume_source=RANKINGS_DAILY, as_of=instant)
     request = Request(
         methodology=load("1.0"),

@@ -17,6 +17,7 @@ from mtok.archive import KIND_MODELS, Store
 from mtok.calendar import parse_date
 from mtok.canonical import sha256_hex
 from mtok.day import determine_days
+from mtok.engine import EmbeddedEngine
 
 SEED = 7
 
@@ -46,14 +47,14 @@ def taken() -> list[Taken]:
 @pytest.fixture(scope="module")
 def wanted(taken: list[Taken], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     store = make_store(tmp_path_factory.mktemp("same") / "store", taken)
-    determine_days(store, threads=1)
+    determine_days(store, engine=EmbeddedEngine(threads=1))
     return _bytes(store)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])
 def test_number_of_threads(taken: list[Taken], wanted: dict[str, str], tmp_path: Path, threads: int) -> None:
     store = make_store(tmp_path / "store", taken)
-    determine_days(store, threads=threads)
+    determine_days(store, engine=EmbeddedEngine(threads))
     assert _bytes(store) == wanted
 
 

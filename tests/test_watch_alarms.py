@@ -19,7 +19,7 @@ import mtok
 from mtok.archive import KIND_ENDPOINTS, KIND_MODELS, KIND_RANKINGS, RANKINGS_DAILY, Response
 from mtok.calendar import SECOND, format_date, format_instant, parse_date
 from mtok.determination.folder import Determinations
-from mtok.engine import Engine
+from mtok.engine import EmbeddedEngine
 from mtok.observations.rankings import UNRESOLVED_REASONS
 from mtok.sources.sample import sample_responses
 from mtok.watch import CODES, LATE, NOTE, WARNING, Alarm, code_of
@@ -596,15 +596,15 @@ def test_leaving_out_repeated_catalogues_changes_no_alarm(
     store = store_of(tmp_path / "s", taken)
     seen = ("2026-05-22", "2026-06-20", "2026-06-20 12:00:00")
     found = alarms(store, *seen)
-    query, left_out = Engine.query, []
+    query, left_out = EmbeddedEngine.query, []
 
-    def query_all(engine: Engine, name: str, text: str) -> None:
+    def query_all(engine: EmbeddedEngine, name: str, text: str) -> None:
         query(engine, name, text)
         if name == "watched_captures":
             left_out.extend(engine.rows(f"SELECT 1 FROM {name} WHERE repeated"))
             query(engine, name, f"SELECT * REPLACE (FALSE AS repeated) FROM {name}")
 
-    monkeypatch.setattr(Engine, "query", query_all)
+    monkeypatch.setattr(EmbeddedEngine, "query", query_all)
     assert alarms(store, *seen) == found
     assert {alarm.code for alarm in found} & {"price_jump", "slug_gone", "payload_shrunk"}
     assert left_out

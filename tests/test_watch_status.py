@@ -16,7 +16,7 @@ from mtok.calendar import SECOND
 from mtok.cli.standing import status_content, status_page
 from mtok.cli.terminal import showable
 from mtok.determination.folder import Determinations
-from mtok.engine import Engine
+from mtok.engine import EmbeddedEngine
 from mtok.observations import Observations
 from mtok.watch import Alarm, DayStatus, Print, Publishing, Status, status_of
 from mtok.watch.freshness import freshness_of
@@ -112,7 +112,7 @@ def test_first_and_newest_are_found_however_far_from_either_end_they_lie(tmp_pat
     observations = Observations(store_of(tmp_path / "s", taken.values()))
     for now in [instant + late for instant in taken for late in (-1, 0, HOUR * SECOND)]:
         until = [response for instant, response in taken.items() if instant <= now]
-        found = freshness_of(observations, Engine(), now)
+        found = freshness_of(observations, EmbeddedEngine(), now)
         assert (found.first, found.first_live, found.newest_prices) == (
             min((one.captured_at for one in until), default=None),
             min((one.captured_at for one in until if one.http_status), default=None),

@@ -18,7 +18,7 @@ from mtok.archive import (
     StoreParameters,
 )
 from mtok.calendar import parse_date, parse_instant
-from mtok.engine import Engine
+from mtok.engine import EmbeddedEngine
 from mtok.observations import Observations
 from mtok.progress import silent
 from mtok.watch import Alarm, alarms_of
@@ -100,7 +100,7 @@ def store_of(path: Path, responses: Iterable[Response]) -> Store:
 
 def alarms(store: Store, first: str, last: str, now: str) -> list[Alarm]:
     """Return the alarms of the days, seen at `now`."""
-    return alarms_of(Observations(store), Engine(), parse_date(first), parse_date(last), at(now))
+    return alarms_of(Observations(store), EmbeddedEngine(), parse_date(first), parse_date(last), at(now))
 
 
 def raised(

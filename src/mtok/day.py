@@ -14,6 +14,7 @@ from mtok.archive import Store
 from mtok.calendar import Clock
 from mtok.collection import Collected, Connect, collect
 from mtok.determination.run import Run, run_range
+from mtok.engine import Engine
 from mtok.errors import AnswerIsNo, BadInput
 from mtok.observations import Observations
 from mtok.progress import Progress, silent
@@ -110,7 +111,7 @@ def determine_days(
     last_day: int | None = None,
     as_of: int | None = None,
     volume_source: str | None = None,
-    threads: int | None = None,
+    engine: Engine | None = None,
     progress: Progress = silent,
 ) -> Run:
     """Observe what is new, then determine the days of a range, or bring those of all days up to date (`run_range`)."""
@@ -125,6 +126,6 @@ def determine_days(
             last_day=last_day,
             as_of=as_of,
             volume_source=volume_source,
-            threads=threads,
+            engine=engine,
             progress=progress,
         )

@@ -12,8 +12,8 @@ from mtok.determination.assembly import Request
 from mtok.determination.determine import determine
 from mtok.determination.folder import Determinations
 from mtok.determination.inputs import Evidence
-from mtok.determination.recomputation import Start, find_start, note_of
-from mtok.engine import Engine
+from mtok.determination.recomputation import Cause, Start, find_start, note_of
+from mtok.engine import EmbeddedEngine, Engine
 from mtok.errors import AnswerIsNo, BadCall
 from mtok.methodology import load
 from mtok.observations import Observations
@@ -26,7 +26,7 @@ class Run:
     """What a run determined.
 
     first_date, last_date : of the records it made, empty when none was due · files_changed : month files whose bytes
-    are new · because : why it began where it did
+    are new · because : why it began where it did · causes : what was new, each with the dates of the records it changed
     """
 
     volume_source: str
@@ -36,6 +36,7 @@ class Run:
     withheld: int = 0
     files_changed: int = 0
     because: str
+    causes: tuple[Cause, ...] = ()
 
 
 def run_range(
@@ -47,13 +48,14 @@ def run_range(
     last_day: int | None = None,
     as_of: int | None = None,
     volume_source: str | None = None,
-    threads: int | None = None,
+    engine: Engine | None = None,
     progress: Progress = silent,
 ) -> Run:
     """Determine each day of a range and write its records (R-0); the caller holds the lock and has refreshed.
 
     first_day, last_day : the range, which begins no later than the first day that has volumes, because every record
     names the ones before it. Without a range and `as_of` the records of all days are brought up to date.
+    engine : runs the rules, and stays open; without one DuckDB does. The records do not depend on it.
     Raises AnswerIsNo when no capture holds any volumes, BadCall for a source the store does not hold.
     """
     version = load(methodology)
@@ -67,7 +69,7 @@ def run_range(
             source, note_of(store, observations, version, start.first_of_all, start.last_day)
         )
         return Run(volume_source=source, because=start.because)
-    engine = Engine(threads)
+    engine = engine or EmbeddedEngine()
     evidence = Evidence(
         observations, engine, volume_source=source, as_of=as_of, first_day=start.first_capture_day
     )
@@ -95,6 +97,7 @@ def run_range(
         withheld=qualities["withheld"],
         files_changed=changed,
         because=start.because,
+        causes=start.causes,
     )
 
 

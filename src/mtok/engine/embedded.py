@@ -2,68 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import tempfile
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
 
 import duckdb
 
+from mtok.engine.interface import Engine, FilesUnreadable, memory_bytes
 from mtok.errors import BadInput, EnvironmentFailed
 
+_UNREADABLE: Final = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)
+"""What DuckDB raises for a file that is gone or damaged, beside a bare `Error` of the Parquet decoder."""
 
-class Engine:
-    """A set of named tables and the queries run over them.
 
-    threads : how many DuckDB may use; results do not depend on it
+class EmbeddedEngine(Engine):
+    """DuckDB. What does not fit into memory is spilled to a folder of its own, which goes when the engine goes.
+
+    threads : how many DuckDB may use · memory : how much, as text (`512MB`); without it DuckDB takes up to four
+    fifths of the machine's. Results depend on neither.
+    Raises BadCall for a memory that is no size.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, memory: str | None = None) -> None:
+        self._memory = memory
+        limit = f"{memory_bytes(memory)}B" if memory else None
+        folder = tempfile.TemporaryDirectory(prefix="mtok-engine-", ignore_cleanup_errors=True)
+        self._remove_folder = weakref.finalize(self, folder.cleanup)
         self._connection = duckdb.connect(":memory:")
-        self._connection.execute("SET autoinstall_known_extensions = false")
-        self._connection.execute("SET autoload_known_extensions = false")
-        self._connection.execute("SET enable_progress_bar = false")
+        self._protocols: set[str] = set()
+        self._set("temp_directory", f"'{_quoted(folder.name)}'")
+        self._set("autoinstall_known_extensions", "false")
+        self._set("autoload_known_extensions", "false")
+        self._set("enable_progress_bar", "false")
+        self._set("TimeZone", "'UTC'")
+        self._set("preserve_insertion_order", "false")
         if threads:
-            self._connection.execute(f"SET threads = {int(threads)}")
+            self._set("threads", str(int(threads)))
+        if limit:
+            self._set("memory_limit", f"'{limit}'")
 
     def table(self, name: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
-        """Make (or replace) a table from rows in memory; `columns` gives each column's SQL type."""
         values = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in columns]
         listed = ", ".join(f"UNNEST(?::{kind}[]) AS {column}" for column, kind in columns.items())
-        self._run(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {listed}", values)
+        with self._failures_told():
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {listed}", values)
 
     def scan(self, columns: Mapping[str, str], paths: Sequence[str]) -> str:
-        """Return what to write after FROM to read Parquet files of these columns; without a file it is empty."""
         if paths:
-            listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
-            return f"read_parquet([{listed}])"
+            self._reach(paths)
+            listed = ", ".join(f"'{_quoted(path)}'" for path in paths)
+            return f"read_parquet([{listed}], hive_partitioning = false)"
         nothing = ", ".join(f"CAST(NULL AS {kind}) AS {column}" for column, kind in columns.items())
         return f"(SELECT {nothing} WHERE FALSE)"
 
     def query(self, name: str, text: str) -> None:
-        """Make (or replace) the table `name` from a query."""
-        self._run(f"CREATE OR REPLACE TEMP TABLE {name} AS\n{text}")
+        with self._failures_told():
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS\n{text}")
 
     def rows(self, text: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query."""
-        return self._run(text).fetchall()
+        with self._failures_told():
+            return self._connection.execute(text).fetchall()
 
     def records(self, name: str) -> list[dict[str, Any]]:
-        """Return the rows of a table, each by column name, in no particular order."""
-        result = self._run(f"SELECT * FROM {name}")
-        columns = [column[0] for column in result.description or ()]
-        return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+        with self._failures_told():
+            result = self._connection.execute(f"SELECT * FROM {name}")
+            columns = [column[0] for column in result.description or ()]
+            return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
 
-    def _run(self, text: str, values: Sequence[Any] = ()) -> duckdb.DuckDBPyConnection:
+    def utc_day(self, column: str) -> str:
+        return f"CAST(EPOCH_US(CAST({column} AS TIMESTAMP WITH TIME ZONE)) // 86400000000 AS INTEGER)"
+
+    def close(self) -> None:
+        self._connection.close()
+        self._remove_folder()
+
+    def _reach(self, paths: Sequence[str]) -> None:
+        """Let DuckDB open what lies elsewhere (`s3://…`) through fsspec, whose packages the caller has looked for."""
+        for protocol in {path.split("://", 1)[0] for path in paths if "://" in path} - self._protocols:
+            import fsspec
+
+            self._connection.register_filesystem(fsspec.filesystem(protocol))
+            self._protocols.add(protocol)
+
+    def _set(self, setting: str, value: str) -> None:
+        self._connection.execute(f"SET {setting} = {value}")
+
+    @contextmanager
+    def _failures_told(self) -> Iterator[None]:
+        """Tell what DuckDB refuses in this program's words; what it finds wrong with the SQL is our own mistake."""
         try:
-            return self._connection.execute(text, values)
-        except duckdb.OutOfRangeException as error:
+            yield
+        except (duckdb.OutOfRangeException, duckdb.ConversionException) as error:
             raise BadInput(
                 "overflow",
-                f"a product or sum leaves DECIMAL(38, 0): {str(error).splitlines()[0]}",
+                f"a product or sum leaves the type that holds it: {_first_line(error)}",
                 "Some token total or price is absurd; `mtok import` lists what each capture holds.",
             ) from None
-        except duckdb.IOException as error:
+        except duckdb.OutOfMemoryException as error:
             raise EnvironmentFailed(
-                "observations_unreadable",
-                f"observations cannot be read: {str(error).splitlines()[0]}",
-                "Delete the store's observations/ folder; it is made again from the objects.",
+                "memory_exhausted",
+                f"DuckDB needs more than its limit, {self._memory or 'most of the memory'}: {_first_line(error)}",
+                "Allow it more with --memory or fewer --threads; TMPDIR says where it puts what does not fit.",
             ) from None
+        except duckdb.Error as error:
+            if not isinstance(error, _UNREADABLE) and type(error) is not duckdb.Error:
+                raise
+            raise FilesUnreadable(
+                "observations_unreadable",
+                f"files cannot be read: {_first_line(error)}",
+                "If they are the store's observations, delete that folder; it is made again from the objects.",
+            ) from None
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

@@ -14,7 +14,7 @@ from mtok.canonical import canonical_bytes, sha256_hex
 from mtok.determination.assembly import Request
 from mtok.determination.determine import determine
 from mtok.determination.inputs import Evidence
-from mtok.engine import Engine
+from mtok.engine import EmbeddedEngine
 from mtok.methodology import Methodology
 from mtok.observations import Observations
 from mtok.progress import Progress
@@ -58,7 +58,7 @@ def determine_dates(
     before : by series, what the first of them links to
     """
     window = methodology.parameters.number("window", "input_days_before")
-    engine = Engine()
+    engine = EmbeddedEngine()
     evidence = Evidence(
         observations,
         engine,

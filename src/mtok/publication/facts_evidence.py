@@ -16,7 +16,7 @@ from mtok.calendar import day_of, format_date
 from mtok.determination.assembly import Request
 from mtok.determination.determine import determine
 from mtok.determination.inputs import Evidence, VisibleCapture
-from mtok.engine import Engine
+from mtok.engine import EmbeddedEngine, Engine
 from mtok.methodology import Methodology, load
 from mtok.observations.tables import TABLES, parquet_bytes
 from mtok.progress import silent
@@ -151,7 +151,7 @@ def redetermine(
     Raises BadInput for facts that contradict themselves, BadCall for a version this program does not have.
     """
     methodology = load(facts.methodology)
-    engine = Engine(threads)
+    engine = EmbeddedEngine(threads)
     with TemporaryDirectory(prefix="mtok-facts-") as folder:
         evidence = Evidence(
             _Published(facts, Path(folder)), engine, volume_source=facts.volume_source, as_of=facts.as_of

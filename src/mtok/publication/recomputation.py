@@ -21,7 +21,7 @@ from mtok.calendar import day_of, format_instant, parse_date, parse_instant
 from mtok.canonical import canonical_bytes, plain, sha256_hex
 from mtok.determination.assembly import Request
 from mtok.determination.inputs import Evidence, Observed
-from mtok.engine import Engine
+from mtok.engine import EmbeddedEngine
 from mtok.errors import BadInput, MtokError
 from mtok.methodology import load
 from mtok.notes import Checkpoint, PublicKey
@@ -333,7 +333,7 @@ def _decoded(observations: Observed, record: PublishedRecord) -> Facts:
         as_of=as_of,
         complete=False,
     )
-    engine = Engine()
+    engine = EmbeddedEngine()
     evidence = Evidence(
         observations,
         engine,

@@ -17,7 +17,7 @@ import msgspec
 from mtok.archive import RANKINGS_DAILY, Store, StoreParameters
 from mtok.calendar import DAY, DAY_SECONDS, SECOND, day_of, format_date, format_instant
 from mtok.determination.folder import Determinations
-from mtok.engine import Engine
+from mtok.engine import EmbeddedEngine, Engine
 from mtok.methodology import load
 from mtok.observations.tables import TABLES, Observations
 from mtok.watch.alarms import Alarm, alarms_of
@@ -105,7 +105,7 @@ def watched(
     store: Store, now: int, days: int = STATUS_DAYS, methodology: str = "1.0"
 ) -> tuple[Status, tuple[Alarm, ...]]:
     """Return the status as `status_of` does, and every alarm of its days, not the open ones alone."""
-    observations, engine = Observations(store), Engine()
+    observations, engine = Observations(store), EmbeddedEngine()
     today = day_of(now)
     first_day = today - days + 1
     freshness = freshness_of(observations, engine, now)

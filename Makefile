@@ -13,13 +13,13 @@ demo: $(VENV)/run.stamp  ## the whole run on the bundled sample
 
 test: $(VENV)/test.stamp  ## all tests that need nothing but Python
 	@$(PYTEST) -m "not root and not machine and not long and not soak"
-	@echo "left out, see make test-all: a disk that is full (needs root), a browser, LibreOffice, PostgreSQL, a simulated"
-	@echo "month, long property and crash runs, the built wheel; and style, types and layers (make check)"
+	@echo "left out, see make test-all: a disk that is full (needs root), a browser, LibreOffice, PostgreSQL, Spark, a"
+	@echo "simulated month, long property and crash runs, the built wheel; and style, types and layers (make check)"
 
-test-all: test check  ## everything, as CI runs it (Debian, root)
+test-all: test check $(VENV)/spark.stamp  ## everything, as CI runs it (Debian, root)
 	@test "$$(id -u)" = 0 || { echo "make test-all needs root: it mounts a small file system and fills it" >&2; exit 2; }
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	  chromium libreoffice-calc-nogui postgresql >/dev/null
+	  chromium libreoffice-calc-nogui openjdk-17-jre-headless postgresql >/dev/null
 	@MTOK_SCREENSHOTS=dist/screenshots $(PYTEST) -m "(root or long or machine) and not soak"
 	@rm -rf dist/*.whl dist/venv dist/demo && $(BIN)/python -m hatchling build -t wheel && $(BIN)/python -m zipfile -t dist/*.whl
 	@$(PYTHON) -m venv --without-pip dist/venv
@@ -71,7 +71,10 @@ lock: $(VENV)/test.stamp  ## rewrite requirements/*.lock from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	  --python-version 3.11 pyproject.toml --extra venue --group build -o requirements/run.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
-	  --python-version 3.11 pyproject.toml --all-extras --group build --group test -c requirements/run.lock -o requirements/test.lock
+	  --python-version 3.11 pyproject.toml --extra venue --extra mcp --extra pandas --extra polars --group build --group test \
+	  -c requirements/run.lock -o requirements/test.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --python-version 3.11 pyproject.toml --extra spark --group build -c requirements/test.lock -o requirements/spark.lock
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

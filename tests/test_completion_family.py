@@ -26,9 +26,11 @@ from mtok.day import determine_days
 from mtok.determination.basis import PRICED_USAGE
 from mtok.determination.folder import Determinations
 from mtok.determination.inputs import Evidence
+from mtok.doctor import examine
 from mtok.errors import BadCall, BadInput, EnvironmentFailed
 from mtok.methodology import in_force, load, registry
 from mtok.points import points_csv, points_json, points_parquet
+from mtok.progress import silent
 from mtok.records import Basis, Determination
 from test_house import header, objections, tables_read
 from usage_markets import (
@@ -426,6 +428,18 @@ def test_a_model_that_answers_nothing_any_more_left_for_that_reason(tmp_path: Pa
 def test_the_record_for_machines_is_that_of_the_version(plain: Store) -> None:
     shown = run(plain, "explain", "openai", PLAIN_DATE, "--methodology", FAMILY, "--json").stdout
     assert shown.encode() == of_plain(plain, FAMILY).canonical + b"\n"
+
+
+def test_the_doctor_examines_the_records_of_every_version(tmp_path: Path) -> None:
+    store = plain_market().store(tmp_path / "store")
+    both(store)
+    sound = examine(store, silent)
+    assert (sound.sound, sound.records, sound.findings) == (True, 2 * len(SERIES), ())
+    [path] = (store.path / "determinations" / FAMILY / "all" / SOURCE / "openai").iterdir()
+    path.write_bytes(path.read_bytes().replace(b'"4.000000"', b'"4.000001"'))
+    assert {(one.code, one.where) for one in examine(store, silent).findings} == {
+        ("determinations_differ", path.relative_to(store.path).as_posix())
+    }
 
 
 @pytest.mark.parametrize("command", [("board",), ("show", "openai"), ("explain", "openai", PLAIN_DATE)])

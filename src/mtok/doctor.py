@@ -22,6 +22,7 @@ from mtok.determination.recomputation import note_of
 from mtok.determination.run import run_range
 from mtok.errors import EnvironmentFailed
 from mtok.methodology import load
+from mtok.methodology.registry import VERSIONS
 from mtok.observations import Observations
 from mtok.progress import Progress
 from mtok.publication.keys import keyring_of
@@ -77,18 +78,21 @@ class Diagnosis:
         return all(finding.code in HARMLESS for finding in self.findings)
 
 
-def examine(store: Store, progress: Progress, methodology: str = "1.0") -> Diagnosis:
-    """Examine a whole store while no other process writes to it.
+def examine(store: Store, progress: Progress) -> Diagnosis:
+    """Examine a whole store, the determinations by every version, while no other process writes to it.
 
-    methodology : whose determinations · Raises EnvironmentFailed when another process holds the lock.
+    Raises EnvironmentFailed when another process holds the lock.
     """
     with store.writing():
         captures, found = _examine_register(store)
         objects = _objects_there(store)
         found += _examine_objects(store, captures, objects, progress)
         whole = all(finding.code in HARMLESS for finding in found)
-        records, damaged = _examine_records(store, methodology)
-        found += damaged
+        records: Records = {}
+        for version in VERSIONS:
+            listed, damaged = _examine_records(store, version.methodology)
+            records |= listed
+            found += damaged
         published = PublishedFiles(store.path / FOLDER)
         found += examine_publication(published)
         found += _examine_keys(store)
@@ -101,7 +105,7 @@ def examine(store: Store, progress: Progress, methodology: str = "1.0") -> Diagn
         elif not observed:
             skipped.append("observations, since there are none")
         if whole:
-            found += _compare_with_fresh(store, methodology, observed, records, progress)
+            found += _compare_with_fresh(store, observed, records, progress)
     return Diagnosis(
         captures=len(captures),
         objects=len(objects),
@@ -317,7 +321,7 @@ class _Again:
 
 
 def _compare_with_fresh(
-    store: Store, methodology: str, observed: dict[str, Path], records: Records, progress: Progress
+    store: Store, observed: dict[str, Path], records: Records, progress: Progress
 ) -> list[Finding]:
     """Make observations and determinations again in a temporary folder, and compare."""
     found: list[Finding] = []
@@ -325,8 +329,9 @@ def _compare_with_fresh(
         stores = _Again(store, Path(folder), progress)
         if observed:
             found += _compare_observations(observed, stores.at(_observed_to(store)))
-        for source in _sources(store, methodology, records):
-            found += _compare_source(store, methodology, source, records, stores, progress)
+        for version in VERSIONS:
+            for source in _sources(store, version.methodology, records):
+                found += _compare_source(store, version.methodology, source, records, stores, progress)
     return found
 
 
@@ -351,10 +356,11 @@ def _compare_observations(observed: dict[str, Path], again: Store) -> Iterator[F
 
 
 def _sources(store: Store, methodology: str, records: Records) -> list[str]:
-    """Return the volume sources that have determinations over everything seen."""
+    """Return the volume sources that have determinations by a version over everything seen."""
     notes = Determinations(store, methodology).folder.glob("*.run.json")
     found = {path.name.removesuffix(".run.json") for path in notes}
-    return sorted(found | {path.parts[-3] for path in records if path.parts[-4] == EVERYTHING_SEEN})
+    kept = (path.parts for path in records)
+    return sorted(found | {parts[-3] for parts in kept if parts[-5:-3] == (methodology, EVERYTHING_SEEN)})
 
 
 def _compare_source(

@@ -19,11 +19,15 @@ from mtok.cli.options import (
     AsJson,
     AsOf,
     Determined,
+    Engine,
     Format,
     From,
+    Master,
+    Memory,
     Methodology,
     SeriesId,
     StorePath,
+    Threads,
     To,
     VolumeSource,
     answer,
@@ -82,23 +86,31 @@ def determine(
         str, typer.Option("--methodology", metavar="VERSION", help="Version of the rules.", show_default=True)
     ] = "1.0",
     volume_source: VolumeSource = None,
+    engine: Engine = "duckdb",
+    master: Master = None,
+    threads: Threads = None,
+    memory: Memory = None,
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
     """Determine the values of the days that the store allows.
 
-    The same captures, version and --as-of give the same bytes, so a run may be repeated at any time.
+    The same captures, version and --as-of give the same bytes, on every engine, so a run may be repeated at any time.
     """
     from mtok.archive import Store
     from mtok.cli.reading import days_in_order, instant_of_text, named_store
     from mtok.cli.summaries import run_content, run_page
     from mtok.cli.terminal import progress_bar
     from mtok.day import determine_days
+    from mtok.engine import open_engine
 
     first_day, last_day = days_in_order(first, last)
     instant = instant_of_text(as_of, "--as-of")
     opened = Store.open(named_store(store))
-    with progress_bar() as progress:
+    with (
+        open_engine(engine, master=master, threads=threads, memory=memory) as chosen,
+        progress_bar() as progress,
+    ):
         run = determine_days(
             opened,
             methodology=methodology,
@@ -106,6 +118,7 @@ def determine(
             last_day=last_day,
             as_of=instant,
             volume_source=volume_source,
+            engine=chosen,
             progress=progress,
         )
     answer(run_content(run), run_page(run, opened.path, methodology), as_json=as_json)

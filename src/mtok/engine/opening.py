@@ -19,7 +19,8 @@ def open_engine(
     name : one of ENGINES · master : Spark's alone: `local[2]`, `local-cluster[2,1,1024]`, `spark://host:7077`, `yarn`;
     without it as many threads of this machine as `threads` says, or all · threads : of this machine; a cluster has its
     own settings · memory : as text (`4GB`), of DuckDB, or of each of Spark's processes
-    Raises BadCall for what does not go together, EnvironmentFailed where Spark or Java is missing or no master answers.
+    Raises BadCall for what does not go together and without the extra that Spark takes, EnvironmentFailed where there
+    is no Java or no master answers.
     """
     if name not in ENGINES:
         raise BadCall("engine_unknown", f"engine {name!r} is unknown", f"Known: {', '.join(ENGINES)}.")

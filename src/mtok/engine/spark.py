@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 import pyarrow as pa
 
 from mtok.engine.interface import Engine, FilesUnreadable, memory_bytes
-from mtok.errors import BadInput, EnvironmentFailed, MtokError
+from mtok.errors import BadCall, BadInput, EnvironmentFailed, MtokError
 
 try:
     with warnings.catch_warnings():  # of optional packages, which are not used here
@@ -32,7 +32,7 @@ try:
         from pyspark.logger import PySparkLogger
         from sqlglot import exp
 except ImportError as error:
-    raise EnvironmentFailed(
+    raise BadCall(
         "extra_missing",
         f"the engine spark needs the package {error.name}",
         "Install it, and Java 17: pip install 'mtok[spark]'",

@@ -179,7 +179,13 @@ def _labels(found: dict[str, list[Point]], axes: Axes) -> Iterator[str]:
     for name, series in found.items():
         rows, seconds = series[-1]
         if rows < most:
-            yield _text(axes.x(rows) + 8, axes.y(seconds) - 12, _label(name, found), LINES[name].kind, "end")
+            y = axes.y(seconds)
+            crossed = any(
+                0 < y - axes.y(cost) < 40 for other in found.values() for at, cost in other if at == rows
+            )
+            yield _text(
+                axes.x(rows) + 8, y + (22 if crossed else -12), _label(name, found), LINES[name].kind, "end"
+            )
 
 
 def _label(name: str, found: dict[str, list[Point]]) -> str:

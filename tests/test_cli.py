@@ -470,6 +470,7 @@ def test_determine_says_what_it_did(tmp_path: Path) -> None:
         "withheld": 0,
         "files_changed": 6,
         "because": "asked for",
+        "causes": [],
     }
     assert run("determine", "--to", "2026-05-21", store=opened.path).stdout.splitlines()[:2] == [
         "determined   12 records for 2026-05-20 to 2026-05-21 from volumes of",

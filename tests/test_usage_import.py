@@ -33,6 +33,7 @@ from mtok.calendar import format_instant, parse_instant
 from mtok.canonical import canonical_bytes, sha256_hex
 from mtok.engine import open_engine
 from mtok.errors import BadCall, BadInput, EnvironmentFailed
+from mtok.intake import import_paths
 from mtok.observations import Observations
 from mtok.usage import finding, importing
 
@@ -82,7 +83,9 @@ def test_every_form_gives_the_sums_made_by_hand(store: Store, tmp_path: Path, fo
 def test_every_unit_of_an_instant_with_and_without_a_column_day(
     store: Store, tmp_path: Path, unit: str, day: bool
 ) -> None:
-    rows = [row._replace(ts=str(row.ts)[:19] + "Z") for row in many("2026-06-20", 60) + many("2026-06-21", 60)]
+    rows = [
+        row._replace(ts=str(row.ts)[:19] + "Z") for row in many("2026-06-20", 60) + many("2026-06-21", 60)
+    ]
     write_parquet(tmp_path / "logs" / "a.parquet", rows, unit=unit, day=day)
     imported(store, tmp_path / "logs")
     for date, models in summed(rows).items():
@@ -389,8 +392,14 @@ def test_a_source_has_one_kind_of_evidence(store: Store, tmp_path: Path) -> None
         )
         list(store.archive([taken]))
     write_parquet(tmp_path / "a.parquet", many("2026-06-20", 5))
-    with pytest.raises(BadCall, match="imported tables"):
+    with pytest.raises(BadCall, match="never mixed"):
         imported(store, tmp_path / "a.parquet")
+    other = Store.create(tmp_path / "other")
+    imported(other, tmp_path / "a.parquet")
+    volumes = tmp_path / "volumes.csv"
+    volumes.write_text("date,model_permaslug,total_tokens\n2026-06-20,qwen/qwen3-max,5\n")
+    with pytest.raises(BadCall, match="never mixed"):
+        import_paths(other, [volumes], volume_source=SOURCE, progress=lambda *_: None)
     with pytest.raises(BadCall, match="OpenRouter's own"):
         imported(store, tmp_path / "a.parquet", source="rankings-daily")
 

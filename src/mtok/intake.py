@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from mtok.archive import PRIMARY, Collector, Response, Store
+from mtok.archive import KIND_RANKINGS, PRIMARY, Collector, Response, Store
 from mtok.calendar import day_of
 from mtok.observations import Catalogue, Observations
 from mtok.progress import Progress
@@ -27,6 +27,7 @@ from mtok.sources import (
     read_response,
     read_table,
     refuse_changed_import,
+    refuse_mixed,
     volume_responses,
 )
 
@@ -88,6 +89,8 @@ def import_paths(
 
     with store.writing():
         _rank(store, collector)
+        if volume_source is not None:
+            refuse_mixed(store.register.read(), volume_source, KIND_RANKINGS)
         new = _archive(store, payloads_and_prices(), report)
         observations = Observations(store)
         if volumes:

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtok.archive import RANKINGS_DAILY
 from mtok.calendar import format_date
 from mtok.cli.layout import WIDTH_MIN, Page, labelled, wrapped
 from mtok.wording.figures import TIED, counted, tokens
@@ -54,7 +55,8 @@ def import_page(report: ImportReport, store: Path) -> Page:
 
 def run_content(run: Run) -> dict[str, Any]:
     """Return what a run determined for machines."""
-    return asdict(run)
+    causes = [{"because": cause.because, "dates": list(cause.dates)} for cause in run.causes]
+    return asdict(run) | {"causes": causes}
 
 
 def run_page(run: Run, store: Path, methodology: str = METHODOLOGY) -> Page:
@@ -67,11 +69,13 @@ def run_page(run: Run, store: Path, methodology: str = METHODOLOGY) -> Page:
         if run.records
         else f"nothing to do: {run.because}"
     )
-    return [
-        *labelled("determined", text, WIDTH_MIN),
-        "",
-        *next_commands({"see the last day": f"board {chosen}{at_store(store)}"}),
-    ]
+    lines = labelled("determined", text, WIDTH_MIN)
+    for cause in run.causes:
+        dates = ", ".join(dates.replace("/", " to ") for dates in cause.dates)
+        lines += labelled("because of", f"{cause.because}: {dates}", WIDTH_MIN)
+    if run.volume_source != RANKINGS_DAILY:
+        chosen = f"--volume-source {run.volume_source} {chosen}"
+    return [*lines, "", *next_commands({"see the last day": f"board {chosen}{at_store(store)}"})]
 
 
 def next_steps(store: Path, day: int, key: PublicKey, *, temporary: bool) -> Page:

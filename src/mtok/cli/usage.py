@@ -46,7 +46,7 @@ def usage_page(report: UsageReport, store: Path) -> Page:
     )
     lines += labelled("days", _days(report) or "none", WIDTH_MIN)
     for day in _odd(report)[:_DAYS_NAMED]:
-        lines += labelled(_WORDS[day.outcome], _day(day), WIDTH_MIN)
+        lines += labelled(day.outcome.replace("_", " "), _day(day), WIDTH_MIN)
     if len(_odd(report)) > _DAYS_NAMED:
         lines += labelled("", f"and {len(_odd(report)) - _DAYS_NAMED} more: --json lists all", WIDTH_MIN)
     for reason, rejected in report.rejected.items():

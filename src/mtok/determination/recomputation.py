@@ -7,13 +7,15 @@ Nothing before can change. What is recomputed so has the bytes of a full recompu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
 from mtok import records
-from mtok.archive import KIND_ENDPOINTS, KIND_MODELS, RANKINGS_DAILY, Capture, Store
+from mtok.archive import KIND_ENDPOINTS, KIND_MODELS, KIND_USAGE, RANKINGS_DAILY, Capture, Store
 from mtok.calendar import day_of, format_date, parse_date
 from mtok.canonical import canonical_bytes, sha256_hex
 from mtok.determination.folder import Determinations, LastRun
@@ -22,17 +24,33 @@ from mtok.observations import Observations, tables
 from mtok.records import Determination
 
 
+class Cause(NamedTuple):
+    """What is new, and the dates of the records whose inputs it changes: single ones and first/last of a span."""
+
+    because: str
+    dates: tuple[str, ...]
+
+
+class _Touched(NamedTuple):
+    """A day whose record reads something new. named : its volumes are new, so that it may be a day without a record"""
+
+    because: str
+    day: int
+    named: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Start:
     """Where to begin and why.
 
-    because : the reason, for people
+    because : the reason, for people · causes : of a run that goes on, what is new
     first_day : the first day to determine, None: the first that has volumes · last_day : the last one, None: the last
     that has volumes · before : where the run goes on from an earlier one, the records the first day links to, by series
     first_capture_day : no capture of an earlier day is read, None: all are · first_of_all : the first day with records
     """
 
     because: str
+    causes: tuple[Cause, ...] = ()
     first_day: int | None = None
     last_day: int | None = None
     before: dict[str, list[Determination]] | None = None
@@ -55,11 +73,12 @@ def find_start(
         return Start(because="no earlier run to go on from")
     if last_run.versions != note_of(store, observations, methodology, 0, 0).versions:
         return Start(because="the rules, the formats or the parameters of the store have changed")
-    affected = set(_affected(store, observations, methodology, volume_source, last_run))
+    found_new = set(_touched(store, observations, methodology, volume_source, last_run))
     first_of_all, last = parse_date(last_run.first_date), parse_date(last_run.last_date)
-    named = {day for day, is_named in affected if is_named}
+    named = {new.day for new in found_new if new.named}
     last_day = max(named | {last})
-    touched = {day for day, _ in affected if first_of_all <= day <= last_day}
+    within = [new for new in found_new if first_of_all <= new.day <= last_day]
+    touched = {new.day for new in within}
     if min(named, default=last) < first_of_all:
         return Start(because="volumes of an earlier day than any before")
     first_day = min(touched | {last + 1})
@@ -76,6 +95,7 @@ def find_start(
     because = "new captures" if first_day <= last_day else "nothing new for any day that has volumes"
     return Start(
         because=because,
+        causes=_causes(within, first_day, last, last_day),
         first_day=first_day,
         last_day=last_day,
         before=before,
@@ -100,14 +120,14 @@ def note_of(
     )
 
 
-def _affected(
+def _touched(
     store: Store,
     observations: Observations,
     methodology: Methodology,
     volume_source: str,
     last_run: LastRun,
-) -> Iterator[tuple[int, bool]]:
-    """Yield the days whose records may read a capture the last run did not have, and whether it names their volumes."""
+) -> Iterator[_Touched]:
+    """Yield the days whose records read a capture the last run did not have."""
     window = methodology.parameters
     days_before, days_after = (
         window.number("window", "input_days_before"),
@@ -117,11 +137,14 @@ def _affected(
     for capture in captures:
         day = day_of(capture.instant)
         if capture.failure is None and capture.kind == KIND_MODELS:
-            yield from ((affected, False) for affected in range(day - days_after, day + days_before + 1))
+            for touched in range(day - days_after, day + days_before + 1):
+                yield _Touched("captures of prices", touched)
         elif capture.failure is None and capture.kind == KIND_ENDPOINTS:
-            yield day, False
+            yield _Touched("captures of endpoints", day)
     volumes = [capture for capture in captures if capture.volume_source == volume_source]
-    yield from ((day, True) for day in _named(observations, volumes, last_run.register.lines))
+    because = "cubes of usage" if any(capture.kind == KIND_USAGE for capture in volumes) else "token totals"
+    for day in _named(observations, volumes, last_run.register.lines):
+        yield _Touched(because, day, named=True)
 
 
 def _named(observations: Observations, volumes: list[Capture], first_line: int) -> Iterator[int]:
@@ -129,3 +152,34 @@ def _named(observations: Observations, volumes: list[Capture], first_line: int) 
     if days:
         rows = observations.rows("volume_days", "capture", "day", first_day=min(days), last_day=max(days))
         yield from (day for line, day in rows if line >= first_line)
+
+
+def _causes(touched: list[_Touched], first_day: int, last: int, last_day: int) -> tuple[Cause, ...]:
+    """Return what is new with the dates it touches, then the dates after `last` that it makes records of, and those of
+    records that only build on these.
+    """
+    days: defaultdict[str, set[int]] = defaultdict(set)
+    for new in sorted(touched):
+        days[new.because].add(new.day)
+    read = set().union(*days.values())
+    days["no record before"] = set(range(last + 1, last_day + 1)) - read
+    days["records of earlier dates"] = set(range(first_day, last + 1)) - read
+    return tuple(Cause(because, spans(found)) for because, found in days.items() if found)
+
+
+def spans(days: Iterable[int]) -> tuple[str, ...]:
+    """Return days as dates, in order, days in a row as first/last.
+
+    >>> spans([20624, 20626, 20625, 20630])
+    ('2026-06-20/2026-06-22', '2026-06-26')
+    """
+    found: list[tuple[int, int]] = []
+    for day in sorted(days):
+        if found and day == found[-1][1] + 1:
+            found[-1] = (found[-1][0], day)
+        else:
+            found.append((day, day))
+    return tuple(
+        format_date(first) if first == last else f"{format_date(first)}/{format_date(last)}"
+        for first, last in found
+    )

@@ -10,7 +10,13 @@ from mtok.sources.files import FoundFile, Refused, find_files, read_response
 from mtok.sources.openrouter import FIRST_DAY, OPENROUTER_URL, OpenRouter, Outcome, is_on_this_machine
 from mtok.sources.price_tables import price_responses
 from mtok.sources.tables import PRICES, VOLUMES, Table, TableReport, read_table
-from mtok.sources.volume_tables import check_source_name, check_volume_source, refuse_changed_import, volume_responses
+from mtok.sources.volume_tables import (
+    check_source_name,
+    check_volume_source,
+    refuse_changed_import,
+    refuse_mixed,
+    volume_responses,
+)
 
 __all__ = [
     "FIRST_DAY",
@@ -33,5 +39,6 @@ __all__ = [
     "read_response",
     "read_table",
     "refuse_changed_import",
+    "refuse_mixed",
     "volume_responses",
 ]

@@ -102,6 +102,19 @@ def check_source_name(name: str) -> None:
         )
 
 
+def refuse_mixed(captures: Iterable[Capture], name: str, kind: str) -> None:
+    """Raise BadCall `volume_source_taken` for a source that has volumes of another kind, logs where tables come or the
+    other way round: a source has one kind of evidence.
+    """
+    held = {capture.kind for capture in captures if capture.volume_source == name} - {kind}
+    if held:
+        raise BadCall(
+            "volume_source_taken",
+            f"the volumes of {name!r} are {' and '.join(sorted(held))}, those to import {kind}",
+            "Give these another name; sources are never mixed.",
+        )
+
+
 def _series(table: Table) -> list[str] | None:
     """Return the names in column `series`, None for a table without that column."""
     if "series" not in table.rows.column_names:

@@ -13,10 +13,9 @@ from typing import Final
 
 import msgspec
 
-from mtok.archive import KIND_RANKINGS, KIND_TABLE, KIND_USAGE, Capture, Response, Store
+from mtok.archive import KIND_TABLE, KIND_USAGE, Capture, Response, Store
 from mtok.calendar import format_date, parse_date
 from mtok.canonical import canonical_bytes, sha256_hex
-from mtok.errors import BadCall
 from mtok.observations.usage import Cube, Row, read_cube
 from mtok.usage.logs import Log
 from mtok.usage.reduction import Cells, Rejected, Sums
@@ -104,16 +103,6 @@ def held_days(store: Store, captures: Iterable[Capture], source: str) -> dict[in
                 latest = max(before.capture, capture, key=lambda one: (one.instant, one.sha256))
                 days[day] = Held(store, latest, before.version + 1)
     return days
-
-
-def refuse_taken(captures: Iterable[Capture], source: str) -> None:
-    """Raise BadCall for a source whose volumes are tables: a source has one kind of evidence."""
-    if any(capture.kind == KIND_RANKINGS and capture.volume_source == source for capture in captures):
-        raise BadCall(
-            "volume_source_taken",
-            f"the volumes of {source!r} come from imported tables",
-            "Give the usage logs a name of their own; sources are never mixed.",
-        )
 
 
 def cube_of(source: str, day: int, cells: Cells, rejected: dict[str, int]) -> Cube:

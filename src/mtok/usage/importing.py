@@ -20,13 +20,12 @@ from mtok.canonical import sha256_hex
 from mtok.engine import Engine, FilesUnreadable
 from mtok.errors import BadCall, EnvironmentFailed
 from mtok.progress import Progress
-from mtok.sources import Refused, check_source_name
+from mtok.sources import Refused, check_source_name, refuse_mixed
 from mtok.usage.evidence import (
     Files,
     Held,
     cube_of,
     held_days,
-    refuse_taken,
     rejected_rows,
     responses,
     usage_file,
@@ -118,7 +117,7 @@ def import_usage(
     """
     check_source_name(source)
     captures = store.register.read()
-    refuse_taken(captures, source)
+    refuse_mixed(captures, source, KIND_USAGE)
     held = held_days(store, captures, source)
     _refuse_earlier(held, captured_at)
     last_day = day_of(captured_at)

@@ -65,10 +65,10 @@ def _remote(address: str) -> tuple[Any, str]:
     try:
         from fsspec.core import url_to_fs
     except ImportError:
-        raise EnvironmentFailed(
-            "package_missing",
+        raise BadCall(
+            "extra_missing",
             f"{address} is read through fsspec, which is not installed",
-            "Install it: pip install 'mtok[remote]', and the package of the store (s3fs, gcsfs, …).",
+            "Install it, and the package of that kind of store: pip install 'mtok[remote]' s3fs",
         ) from None
     try:
         filesystem, root = url_to_fs(address)

@@ -56,8 +56,8 @@ _ON_THIS_MACHINE: Final = {
 }
 """Nobody else has to reach the driver; 200 partitions, Spark's own number, are for clusters."""
 
-_OVERFLOW: Final = "22003"
-"""SQLSTATE of a number that its type cannot hold, whatever Spark calls the condition."""
+_OVERFLOW: Final = "SQLSTATE: 22003"
+"""Of a number that its type cannot hold, whatever Spark calls the condition."""
 _OUR_MISTAKES: Final = (pyspark.errors.AnalysisException, pyspark.errors.ParseException)
 _UNREADABLE: Final = ("FAILED_READ_FILE", "PATH_NOT_FOUND", "UNABLE_TO_INFER_SCHEMA")
 
@@ -79,7 +79,13 @@ class SparkEngine(Engine):
         self._scans = 0
         self._end: Callable[[], Any] | None = None
         for setting, needed in _NEEDED.items():
-            self._check(setting, needed)
+            found = session.conf.get(setting, None)
+            if found != needed:
+                raise EnvironmentFailed(
+                    "spark_settings",
+                    f"{setting} of the session on {self._master} is {found}, and has to be {needed}",
+                    "Set it so where the session is started; of a cluster's own settings none may stand against it.",
+                )
 
     @classmethod
     def start(cls, master: str, memory: str | None = None) -> Self:
@@ -88,6 +94,12 @@ class SparkEngine(Engine):
         master : as Spark writes it · memory : of the driver and of each executor, as text (`4GB`)
         Raises BadCall for a memory that is no size, EnvironmentFailed when Spark does not start there.
         """
+        if (opened := pyspark.sql.SparkSession.getActiveSession()) is not None:
+            raise EnvironmentFailed(
+                "spark_settings",
+                f"a Spark session is open on {opened.sparkContext.master}, and a process has one at a time",
+                f"Close it before one on {master} is started, or give it to SparkEngine.",
+            )
         size = f"{memory_bytes(memory) // 2**20}m" if memory else None
         folder = tempfile.TemporaryDirectory(prefix="mtok-engine-", ignore_cleanup_errors=True)
         builder = pyspark.sql.SparkSession.builder.master(master).appName("mtok")
@@ -113,7 +125,6 @@ class SparkEngine(Engine):
         end = weakref.finalize(session, _end, session.sparkContext, folder)
         try:
             engine = cls(session)
-            engine._check("spark.master", master)
         except EnvironmentFailed:
             end()
             raise
@@ -171,15 +182,6 @@ class SparkEngine(Engine):
         if self._end is not None:
             self._end()
 
-    def _check(self, setting: str, needed: str) -> None:
-        found = self._session.conf.get(setting, None)
-        if found != needed:
-            raise EnvironmentFailed(
-                "spark_settings",
-                f"{setting} of the session on {self._master} is {found}, and has to be {needed}",
-                "Start mtok where no other Spark session is open, or give SparkEngine a session of these settings.",
-            )
-
     def _name(self, frame: Any, name: str) -> None:
         frame.createOrReplaceTempView(name)
         self._names.add(name)
@@ -234,16 +236,17 @@ def _failures_told(master: str) -> Iterator[None]:
 
 def _told(master: str, error: Exception) -> MtokError | None:
     """Return what a failure is to a user; None: a mistake of this program."""
-    found = f"Spark on {master}: {_first_line(error)}"
-    named: Any = error if isinstance(error, pyspark.errors.PySparkException) else None
-    condition = (named.getCondition() if named else None) or ""
-    if named and named.getSqlState() == _OVERFLOW:
+    message = _message(error)
+    first_line = next(iter(message.strip().splitlines()), type(error).__name__)
+    found = f"Spark on {master}: {first_line}"
+    condition = message.strip().removeprefix("[")
+    if _OVERFLOW in message:
         return BadInput(
             "overflow",
-            f"a product or sum leaves the type that holds it: {_first_line(error)}",
+            f"a product or sum leaves the type that holds it: {first_line}",
             "Some token total or price is absurd; `mtok import` lists what each capture holds.",
         )
-    if condition == "JAVA_GATEWAY_EXITED":
+    if condition.startswith("JAVA_GATEWAY_EXITED"):
         return EnvironmentFailed(
             "java_missing",
             "Spark did not start: there is no Java here, or one older than 17",
@@ -257,7 +260,9 @@ def _told(master: str, error: Exception) -> MtokError | None:
         )
     if isinstance(error, _OUR_MISTAKES):
         return None
-    if "OutOfMemoryError" in str(error):
+    if "Could not parse Master URL" in message:
+        return BadCall("engine_options", found, "Known: local[2], spark://host:7077, yarn, k8s://https://host:port.")
+    if "OutOfMemoryError" in message:
         return EnvironmentFailed("memory_exhausted", found, "Allow each process more with --memory.")
     return EnvironmentFailed(
         "cluster_failed",
@@ -266,10 +271,9 @@ def _told(master: str, error: Exception) -> MtokError | None:
     )
 
 
-def _first_line(error: Exception) -> str:
-    """Return what Spark says first: Python's own message names the call alone."""
-    text = str(error)
+def _message(error: Exception) -> str:
+    """Return what Spark says, which begins with `[CONDITION]`: of a task's failure Python names the call alone."""
     if isinstance(error, Py4JJavaError):
-        with suppress(Py4JError, OSError):  # whose process may be gone
-            text = str(error.java_exception.getMessage())
-    return next(iter(text.strip().splitlines()), type(error).__name__)
+        with suppress(Py4JError, OSError):  # its process may be gone
+            return str(error.java_exception.getMessage())
+    return str(error)

@@ -6,11 +6,12 @@ statistics prove of most files that every row is sound, so that the rows need no
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from mtok.calendar import DAY, SECOND, parse_date
 from mtok.canonical import sha256_hex
@@ -181,6 +182,10 @@ def _kind(name: str, schema: Any) -> str:
     raise NotTaken("usage_schema", f"column {name} holds {kind}, wanted {wanted}", "See docs/usage.md.")
 
 
+class _LogicalType(msgspec.Struct, rename="camel"):
+    time_unit: str = ""
+
+
 class _Statistics:
     """The statistics of a Parquet file, row group by row group."""
 
@@ -256,6 +261,6 @@ def _hull(spans: list[tuple[int, int]]) -> tuple[int, int]:
 
 def _unit(column: Any) -> int | None:
     """Return the microseconds of a column's unit, None for nanoseconds and what has no unit."""
-    with suppress(ValueError):
-        return _TIMES.get(json.loads(column.logical_type.to_json()).get("timeUnit"))
+    with suppress(msgspec.MsgspecError):
+        return _TIMES.get(msgspec.json.decode(column.logical_type.to_json(), type=_LogicalType).time_unit)
     return None

@@ -43,7 +43,7 @@ class Engine(ABC):
     def scan(self, columns: Mapping[str, str], paths: Sequence[str]) -> str:
         """Return what to write after FROM to read Parquet files of these columns; without a file it is empty.
 
-        The columns are those the files hold: names of folders say nothing.
+        Names and types are those of the files, which are all of one schema; names of folders say nothing.
         """
 
     @abstractmethod

@@ -59,7 +59,7 @@ _ON_THIS_MACHINE: Final = {
 _OVERFLOW: Final = "SQLSTATE: 22003"
 """Of a number that its type cannot hold, whatever Spark calls the condition."""
 _OUR_MISTAKES: Final = (pyspark.errors.AnalysisException, pyspark.errors.ParseException)
-_UNREADABLE: Final = ("FAILED_READ_FILE", "PATH_NOT_FOUND", "UNABLE_TO_INFER_SCHEMA")
+_UNREADABLE: Final = ("FAILED_READ_FILE", "PATH_NOT_FOUND", "UNABLE_TO_INFER_SCHEMA", "PARQUET_TYPE_")
 
 
 class SparkEngine(Engine):
@@ -146,13 +146,11 @@ class SparkEngine(Engine):
         if not paths:
             self.table(name, columns, [])
             return name
-        schema = ", ".join(f"`{column}` {_type(kind).sql('spark')}" for column, kind in columns.items())
         with _failures_told(self._master):
-            frame = (
-                self._session.read.schema(schema)
-                .option("recursiveFileLookup", "true")  # names of folders are no columns
-                .parquet(*map(_hadoop_path, paths))
-            )
+            reader = self._session.read.option(
+                "recursiveFileLookup", "true"
+            )  # names of folders are no columns
+            frame = reader.parquet(*map(_hadoop_path, paths))
             self._name(frame, name)
         return name
 
@@ -238,30 +236,37 @@ def _told(master: str, error: Exception) -> MtokError | None:
     """Return what a failure is to a user; None: a mistake of this program."""
     message = _message(error)
     first_line = next(iter(message.strip().splitlines()), type(error).__name__)
-    found = f"Spark on {master}: {first_line}"
-    condition = message.strip().removeprefix("[")
     if _OVERFLOW in message:
         return BadInput(
             "overflow",
             f"a product or sum leaves the type that holds it: {first_line}",
             "Some token total or price is absurd; `mtok import` lists what each capture holds.",
         )
-    if condition.startswith("JAVA_GATEWAY_EXITED"):
+    if message.strip().removeprefix("[").startswith(_UNREADABLE):
+        return FilesUnreadable(
+            "observations_unreadable",
+            f"files cannot be read: {first_line}",
+            "If they are the store's observations, delete that folder; it is made again from the objects.",
+        )
+    return (
+        None
+        if isinstance(error, _OUR_MISTAKES)
+        else _of_machines(message, f"Spark on {master}: {first_line}")
+    )
+
+
+def _of_machines(message: str, found: str) -> MtokError:
+    """Return what Spark's processes fail of, or never started for."""
+    if "JAVA_GATEWAY_EXITED" in message:
         return EnvironmentFailed(
             "java_missing",
             "Spark did not start: there is no Java here, or one older than 17",
             "Install Java 17 (Debian: apt-get install openjdk-17-jre-headless) and have JAVA_HOME or PATH lead to it.",
         )
-    if condition.startswith(_UNREADABLE):
-        return FilesUnreadable(
-            "observations_unreadable",
-            f"files cannot be read: {found}",
-            "If they are the store's observations, delete that folder; it is made again from the objects.",
-        )
-    if isinstance(error, _OUR_MISTAKES):
-        return None
     if "Could not parse Master URL" in message:
-        return BadCall("engine_options", found, "Known: local[2], spark://host:7077, yarn, k8s://https://host:port.")
+        return BadCall(
+            "engine_options", found, "Known: local[2], spark://host:7077, yarn, k8s://https://host:port."
+        )
     if "OutOfMemoryError" in message:
         return EnvironmentFailed("memory_exhausted", found, "Allow each process more with --memory.")
     return EnvironmentFailed(

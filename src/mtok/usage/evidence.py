@@ -16,9 +16,9 @@ import msgspec
 from mtok.archive import KIND_TABLE, KIND_USAGE, Capture, Response, Store
 from mtok.calendar import format_date, parse_date
 from mtok.canonical import canonical_bytes, sha256_hex
-from mtok.observations.usage import Cube, Row, read_cube
+from mtok.observations.usage import Cube, read_cube
 from mtok.usage.logs import Log
-from mtok.usage.reduction import Cells, Rejected, Sums
+from mtok.usage.reduction import Cells, Rejected
 
 FORMAT: Final = "mtok-usage-files-1"
 ORIGIN: Final = "usage"
@@ -112,13 +112,8 @@ def cube_of(source: str, day: int, cells: Cells, rejected: dict[str, int]) -> Cu
         date=format_date(day),
         rows=str(sum(sums.requests for sums in cells.values())),
         rejected={reason: str(rows) for reason, rows in sorted(rejected.items())},
-        models=[_row(model, sums) for model, sums in sorted(cells.items())],
+        models=[(model, str(a), str(b), str(c), str(d)) for model, (a, b, c, d) in sorted(cells.items())],
     )
-
-
-def _row(model: str, sums: Sums) -> Row:
-    requests, prompt_tokens, completion_tokens, tokens_max = sums
-    return model, str(requests), str(prompt_tokens), str(completion_tokens), str(tokens_max)
 
 
 def usage_file(log: Log, days: set[int], left_out: set[int]) -> UsageFile:

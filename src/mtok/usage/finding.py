@@ -12,7 +12,7 @@ from pathlib import Path
 from mtok.progress import Progress
 from mtok.sources import Refused
 from mtok.usage.evidence import UsageFile, likeness_of
-from mtok.usage.logs import USAGE_UNREADABLE, WRITE_ANEW, Log, NotTaken, partition_of, read_log
+from mtok.usage.logs import USAGE_UNREADABLE, WRITE_ANEW, Log, NotTaken, footer_sha256, partition_of, read_log
 from mtok.usage.places import Place
 from mtok.usage.texts import read_text
 
@@ -89,11 +89,11 @@ def twins(logs: Iterable[Log], held: Iterable[UsageFile]) -> dict[str, str]:
     return {path: next(other for other in paths if other != path) for paths in copies for path in paths}
 
 
-def is_changed(place: Place, log: Log, last_day: int) -> bool:
+def is_changed(place: Place, log: Log) -> bool:
     """Return whether a log is not what it was when it was opened."""
     try:
         if log.path != log.origin:
             return place.size(log.origin) != log.bytes
-        return read_log(place, log.path, last_day).sha256 != log.sha256
-    except (NotTaken, OSError):
+        return footer_sha256(place, log.path) != log.sha256
+    except (OSError, ValueError):
         return True

@@ -125,7 +125,7 @@ def import_usage(
         place = Place(address)
         found = find_logs(place, Path(folder), last_day, progress)
         summing, summed = _summed(found, place, {} if anew else held, engine, last_day, progress)
-        changed = {log.origin for log in summed.read if is_changed(place, log, last_day)}
+        changed = {log.origin for log in summed.read if is_changed(place, log)}
     refusals = _refusals(found, summing, summed, held, changed)
     refusals |= _too_many_rejected(summed, rejected_max)
     found.refused += _of_no_day(summed)

@@ -118,6 +118,11 @@ def read_log(place: Place, path: str, last_day: int) -> Log:
     )
 
 
+def footer_sha256(place: Place, path: str) -> str:
+    """Return the digest of a Parquet file's footer. Raises OSError, and ValueError for no Parquet."""
+    return sha256_hex(_footer(place, path)[1])
+
+
 def partition_of(path: str) -> int | None:
     """Return the day of the partition a file lies in, None where its path names none.
 

@@ -18,16 +18,11 @@ from mtok.observations.faults import printable
 from mtok.observations.slugs import SLUG_GRAMMAR, split_slug
 from mtok.progress import Progress
 from mtok.usage.columns import judged_rows, sound_rows
-from mtok.usage.logs import USAGE_UNREADABLE, WRITE_ANEW, Log
+from mtok.usage.logs import NEEDED, TEXT, USAGE_UNREADABLE, WHOLE, WRITE_ANEW, ZONED, Log
 from mtok.usage.texts import SAMPLES_MAX
 
 _FILES_AT_ONCE: Final = 4096
-_COLUMNS: Final = {
-    "ts": "VARCHAR",
-    "model_permaslug": "VARCHAR",
-    "prompt_tokens": "BIGINT",
-    "completion_tokens": "BIGINT",
-}
+_TYPES: Final = {TEXT: "VARCHAR", ZONED: "TIMESTAMP WITH TIME ZONE", WHOLE: "BIGINT"}
 
 
 class Sums(NamedTuple):
@@ -38,6 +33,8 @@ class Sums(NamedTuple):
     completion_tokens: int
     tokens_max: int
 
+
+_SUM_MAX: Final = 2**63 - 1
 
 Cells = dict[str, Sums]
 """Sums by constituent."""
@@ -53,7 +50,7 @@ def add_cell(cells: Cells, constituent: str, sums: Sums) -> None:
             before.completion_tokens + sums.completion_tokens,
             max(before.tokens_max, sums.tokens_max),
         )
-    if sums.requests * sums.tokens_max >= 2**63:
+    if sums.requests * sums.tokens_max > _SUM_MAX:
         raise BadInput(
             "overflow",
             f"{sums.requests} requests of up to {sums.tokens_max} tokens can sum to more than 64 bits hold",
@@ -102,8 +99,11 @@ class Reduction:
 
     def add_day(self, day: int, cells: Cells, rejected: dict[str, Rejected]) -> None:
         """Add a day's sums, and what of it does not count, to those of other logs."""
-        for constituent, sums in self.cells[day].items():
-            add_cell(cells, constituent, sums)
+        if not cells:
+            cells.update(self.cells[day])
+        else:
+            for constituent, sums in self.cells[day].items():
+                add_cell(cells, constituent, sums)
         for reason, rows in self.rejected[day].items():
             rejected[reason].add(rows.rows, rows.samples)
 
@@ -188,7 +188,11 @@ def _rejected(reduction: Reduction, log: Log, day: int | None) -> defaultdict[st
 
 
 def _scan(engine: Engine, logs: Sequence[Log]) -> str:
-    return engine.scan(_COLUMNS, [log.path for log in logs])
+    """Return what to write after FROM to read logs of the same columns; `day` is read where it is believed."""
+    columns = {name: _TYPES[logs[0].kinds[name]] for name in NEEDED}
+    if logs[0].dated:
+        columns["day"] = "INTEGER"
+    return engine.scan(columns, [log.path for log in logs])
 
 
 def _over(rows: str, name: str) -> str:

@@ -105,6 +105,16 @@ def test_files_of_all_shapes_at_once_are_one_log(store: Store, tmp_path: Path) -
     assert cells(cube(store, "2026-06-20")) == summed(rows)["2026-06-20"]
 
 
+def test_token_counts_as_text_beside_typed_instants(store: Store, tmp_path: Path) -> None:
+    rows = many("2026-06-20", 60)
+    typed = table(rows)
+    for place in (2, 3):
+        typed = typed.set_column(place, typed.column_names[place], typed.column(place).cast(pa.string()))
+    write_parquet(tmp_path / "a.parquet", typed)
+    imported(store, tmp_path / "a.parquet")
+    assert cells(cube(store, "2026-06-20")) == summed(rows)["2026-06-20"]
+
+
 def test_a_column_day_that_lies_is_not_believed(store: Store, tmp_path: Path) -> None:
     rows = many("2026-06-20", 50) + many("2026-06-21", 50)
     honest = table(rows)

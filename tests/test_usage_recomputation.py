@@ -13,7 +13,7 @@ from mtok.day import determine_days
 from mtok.determination.folder import Determinations
 from mtok.determination.recomputation import spans
 from mtok.records import Determination
-from usage_markets import SOURCE, UsageMarket, usage_market
+from usage_markets import SOURCE, TakenCube, UsageMarket, usage_market
 
 BUILT = "records of earlier dates"
 
@@ -82,8 +82,7 @@ def test_a_new_cube_is_the_cause_of_its_day_and_the_later_ones_build_on_it(tmp_p
     determine_days(store, volume_source=SOURCE)
     held = sorted({cube.date for cube in usage.cubes})
     last = max(cube.instant for cube in usage.cubes)
-    again = usage.cubes[0]
-    late = type(again)(date=held[2], instant=last + 1, cells={"qwen/qwen-a": (5, 7)})
+    late = TakenCube(date=held[2], instant=last + 1, cells={"qwen/qwen-a": (5, 7)})
     with store.writing():
         list(store.archive([late.response()]))
     run = determine_days(store, volume_source=SOURCE)

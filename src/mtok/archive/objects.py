@@ -20,6 +20,7 @@ class Objects:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._compressor = zstandard.ZstdCompressor(level=9)
         self._unsynced: set[Path] = set()
 
     def path(self, sha256: str) -> Path:
@@ -32,7 +33,7 @@ class Objects:
         path = self.path(sha256)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_file(path, zstandard.ZstdCompressor(level=9).compress(raw), sync=False)
+            write_file(path, self._compressor.compress(raw), sync=False)
         # One that was there already may come from an import that was interrupted before it synced.
         self._unsynced |= {path.parent, self.folder, self.folder.parent}
         return sha256

@@ -31,7 +31,9 @@ def judged_rows(log: Log, engine: Engine, scan: str, last_day: int) -> str:
     texts = _text_reasons() if kinds["ts"] == TEXT else "WHEN ts IS NULL THEN 'ts_missing'"
     ts_reason = f"CASE {texts} WHEN {day} BETWEEN {FIRST_DAY} AND {last_day} THEN NULL ELSE 'ts_range' END"
     counts = ", ".join(_count(name, kinds[f"{name}_tokens"]) for name in ("prompt", "completion"))
-    sample = ", ".join(f"COALESCE(CAST({name} AS VARCHAR), 'nothing')" for name in NEEDED)
+    instant = "ts" if kinds["ts"] == TEXT else "CAST(ts AS DATE)"  # its text is another on every engine
+    shown = [instant, *NEEDED[1:]]
+    sample = ", ".join(f"COALESCE(CAST({column} AS VARCHAR), 'nothing')" for column in shown)
     return (
         "SELECT CASE WHEN ts_reason IS NULL THEN day END AS day, "
         "COALESCE(ts_reason, CASE WHEN model_permaslug IS NULL OR model_permaslug = '' THEN 'model_missing' END, "

@@ -1,12 +1,12 @@
-"""What a store keeps of usage logs: of each day a cube, and a list of the files it was made of.
+"""What a store keeps of usage logs: of each day a cube, and of each import a listing of the files they were made of.
 
-The cube is a function of the rows alone and is what determinations name. The list beside it says where the rows came
-from and what was left out; it is named by the cube's line in the register, and says which files need no second look.
+A cube is a function of the rows alone and is what determinations name. The listing says where the rows came from and
+what was left out; the cube's line in the register names it, and the next import reads in it what needs no second look.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -47,32 +47,51 @@ class RejectedRows(msgspec.Struct, frozen=True, kw_only=True):
     samples: list[str]
 
 
-class Files(msgspec.Struct, frozen=True, kw_only=True):
-    """The files of one day of a source, in order of their paths, and what of them does not count, by reason.
+class DayFiles(msgspec.Struct, frozen=True, kw_only=True):
+    """The files of one day, in order of their paths, and what of them does not count, by reason.
 
     undated : by path, rows whose day nobody can know
     """
 
-    format: str = FORMAT
-    source: str
-    date: str
     files: list[UsageFile]
     rejected: dict[str, RejectedRows]
     undated: dict[str, dict[str, RejectedRows]]
 
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """The days one import of a source had something new of, by date."""
+
+    format: str = FORMAT
+    source: str
+    days: dict[str, DayFiles]
+
     @property
     def canonical(self) -> bytes:
-        """Their canonical JSON."""
+        """Its canonical JSON."""
         return canonical_bytes(msgspec.to_builtins(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What is kept of a day: its files and its cube or, of a refused day, the code of why and what was found."""
+
+    date: str
+    files: DayFiles
+    cube: bytes | None = None
+    refusal: tuple[str | None, str | None] = (None, None)
 
 
 @dataclass(frozen=True)
 class Held:
-    """The cube of a day that is in force, and the files it was made of. version : 1, 2, … of the day's cubes."""
+    """The cube of a day that is in force, and the files it was made of.
+
+    version : 1, 2, … of the day's cubes · listings : those that were read, by digest
+    """
 
     store: Store
     capture: Capture
     version: int
+    listings: dict[str, Listing]
 
     @cached_property
     def cube(self) -> Cube:
@@ -80,9 +99,12 @@ class Held:
         return read_cube(self.store.objects.get(self.capture.sha256))
 
     @cached_property
-    def files(self) -> Files:
-        """The files, read as `cube`."""
-        return msgspec.json.decode(self.store.objects.get(self.capture.origin_sha256 or ""), type=Files)
+    def files(self) -> DayFiles:
+        """The files, read as `cube`; one listing has those of every day of an import."""
+        sha256 = self.capture.origin_sha256 or ""
+        if sha256 not in self.listings:
+            self.listings[sha256] = msgspec.json.decode(self.store.objects.get(sha256), type=Listing)
+        return self.listings[sha256].days[self.capture.subject or ""]
 
     @cached_property
     def digests(self) -> frozenset[str]:
@@ -93,15 +115,16 @@ class Held:
 def held_days(store: Store, captures: Iterable[Capture], source: str) -> dict[int, Held]:
     """Return the cube in force of each day of a source: the latest, as R-2 has it."""
     days: dict[int, Held] = {}
+    listings: dict[str, Listing] = {}
     for capture in captures:
         if capture.kind == KIND_USAGE and capture.volume_source == source and capture.failure is None:
             day = parse_date(capture.subject or "")
             before = days.get(day)
             if before is None:
-                days[day] = Held(store, capture, 1)
+                days[day] = Held(store, capture, 1, listings)
             else:
                 latest = max(before.capture, capture, key=lambda one: (one.instant, one.sha256))
-                days[day] = Held(store, latest, before.version + 1)
+                days[day] = Held(store, latest, before.version + 1, listings)
     return days
 
 
@@ -142,33 +165,29 @@ def rejected_rows(rejected: dict[str, Rejected]) -> dict[str, RejectedRows]:
     }
 
 
-def responses(
-    files: Files, cube: bytes | None, captured_at: int, refusal: tuple[str, str] | None = None
-) -> list[Response]:
-    """Return what is archived of a day: the list of its files, then its cube or, of a refused day, why there is none.
+def responses(source: str, kept: Iterable[Kept], captured_at: int) -> Iterator[Response]:
+    """Yield what is archived of an import: the listing of its files, then of each day its cube or why there is none.
 
-    captured_at : instant · refusal : the code of why, and what was found
+    captured_at : instant
     """
-    listed, of = files.canonical, f"usage logs of {files.source} on {files.date}"
-    failure, found = refusal or (None, None)
-    return [
-        Response(
-            raw=listed,
-            captured_at=captured_at,
-            kind=KIND_TABLE,
-            obtained=f"files of {of}",
-            subject=files.date,
-        ),
-        Response(
-            raw=listed if cube is None else cube,
+    kept = list(kept)
+    if not kept:
+        return
+    listing = Listing(source=source, days={one.date: one.files for one in kept}).canonical
+    of = f"usage logs of {source}"
+    yield Response(raw=listing, captured_at=captured_at, kind=KIND_TABLE, obtained=f"files of {of}")
+    sha256 = sha256_hex(listing)
+    for one in kept:
+        failure, found = one.refusal
+        yield Response(
+            raw=listing if one.cube is None else one.cube,
             captured_at=captured_at,
             kind=KIND_USAGE,
-            obtained=of,
-            volume_source=files.source,
+            obtained=f"{of} on {one.date}",
+            volume_source=source,
             origin=ORIGIN,
-            origin_sha256=sha256_hex(listed),
-            subject=files.date,
+            origin_sha256=sha256,
+            subject=one.date,
             failure=failure,
             found=found,
-        ),
-    ]
+        )

@@ -8,13 +8,13 @@ refused, and the cube before it stays in force.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-from mtok.archive import KIND_USAGE, Capture, Response, Store
+from mtok.archive import KIND_USAGE, Store
 from mtok.calendar import day_of, format_date, format_instant
 from mtok.canonical import sha256_hex
 from mtok.engine import Engine, FilesUnreadable
@@ -22,8 +22,9 @@ from mtok.errors import BadCall, EnvironmentFailed
 from mtok.progress import Progress
 from mtok.sources import Refused, check_source_name, refuse_mixed
 from mtok.usage.evidence import (
-    Files,
+    DayFiles,
     Held,
+    Kept,
     cube_of,
     held_days,
     rejected_rows,
@@ -130,15 +131,15 @@ def import_usage(
     refusals |= _too_many_rejected(summed, rejected_max)
     found.refused += _of_no_day(summed)
     concluding = _Concluding(source, captured_at, held, summed, refusals)
-    kept: list[Response] = []
+    kept: list[Kept] = []
     report = UsageReport(source=source, empty=found.empty, refused=found.refused, read=len(summed.read))
     report.files = len(found.logs) + len(found.empty) + len(found.refused)
     report.rejected = _by_reason(summed)
     for day in sorted({*summed.days, *refusals, *_known_days(found, summing)}):
-        outcome, evidence = concluding.conclude(day)
+        outcome, new = concluding.conclude(day)
         report.days.append(outcome)
-        kept += evidence
-    _archive(store, source, held, kept)
+        kept += [new] if new is not None else []
+    _archive(store, source, held, kept, captured_at)
     return report
 
 
@@ -255,19 +256,19 @@ class _Concluding:
     summed: Summed
     refusals: Refusals
 
-    def conclude(self, day: int) -> tuple[DayOutcome, list[Response]]:
-        """Return the outcome of a day, and what is archived of it."""
+    def conclude(self, day: int) -> tuple[DayOutcome, Kept | None]:
+        """Return the outcome of a day, and what is kept of it."""
         date, sums, held = format_date(day), self.summed.days.get(day), self.held.get(day)
         if self._is_left_out(day):
             return self._left_out(day, date, sums or DaySums())
         if sums is None:
-            return self._unchanged(date, held), []
+            return self._unchanged(date, held), None
         cube = cube_of(
             self.source, day, sums.cells, {reason: one.rows for reason, one in sums.rejected.items()}
         )
         raw = cube.canonical
         if held is not None and sha256_hex(raw) == held.capture.sha256:
-            return self._unchanged(date, held), []
+            return self._unchanged(date, held), None
         outcome = DayOutcome(
             date=date,
             outcome=CHANGED if held else NEW,
@@ -276,12 +277,12 @@ class _Concluding:
             rejected=sums.rejected_rows,
             sha256=sha256_hex(raw),
         )
-        return outcome, responses(self._files(date, sums), raw, self.captured_at)
+        return outcome, Kept(date=date, files=self._files(sums), cube=raw)
 
     def _is_left_out(self, day: int) -> bool:
         return day in self.refusals or day >= day_of(self.captured_at)
 
-    def _left_out(self, day: int, date: str, sums: DaySums) -> tuple[DayOutcome, list[Response]]:
+    def _left_out(self, day: int, date: str, sums: DaySums) -> tuple[DayOutcome, Kept | None]:
         held, (code, found) = self.held.get(day), self.refusals.get(day, (None, None))
         outcome = DayOutcome(
             date=date,
@@ -293,9 +294,7 @@ class _Concluding:
             code=code,
             found=found,
         )
-        if code is None or found is None:
-            return outcome, []
-        return outcome, responses(self._files(date, sums), None, self.captured_at, (code, found))
+        return outcome, Kept(date=date, files=self._files(sums), refusal=(code, found)) if code else None
 
     def _unchanged(self, date: str, held: Held | None) -> DayOutcome:
         assert held is not None, "a day that is met and not summed is held"
@@ -306,23 +305,23 @@ class _Concluding:
             sha256=held.capture.sha256,
         )
 
-    def _files(self, date: str, sums: DaySums) -> Files:
+    def _files(self, sums: DaySums) -> DayFiles:
         """Return the list of a day's files, in order of their paths."""
-        files = list(sums.before)
+        before = sums.before
+        files, undated = (list(before.files), dict(before.undated)) if before else ([], {})
         for log in sums.logs:
             days = self.summed.days_of[log.origin]
             files.append(usage_file(log, days, set(filter(self._is_left_out, days))))
-        undated = {log.origin: self.summed.undated.get(log.origin, {}) for log in sums.logs}
-        return Files(
-            source=self.source,
-            date=date,
+            if rejected := self.summed.undated.get(log.origin):
+                undated[log.origin] = rejected_rows(rejected)
+        return DayFiles(
             files=sorted(files, key=lambda file: file.path),
             rejected=rejected_rows(sums.rejected),
-            undated={path: rejected_rows(rejected) for path, rejected in undated.items() if rejected},
+            undated=undated,
         )
 
 
-def _archive(store: Store, source: str, held: dict[int, Held], kept: list[Response]) -> None:
+def _archive(store: Store, source: str, held: dict[int, Held], kept: list[Kept], captured_at: int) -> None:
     """Archive what is new, unless another import of the source has ended since `held` was read."""
     with store.writing():
         captures = store.register.read()
@@ -333,15 +332,10 @@ def _archive(store: Store, source: str, held: dict[int, Held], kept: list[Respon
                 f"another import of {source!r} into {store.path} ended meanwhile",
                 "Run the command again: it goes on from what is there now.",
             )
-        for _ in store.archive(_not_told_yet(captures, kept)):
+        last = {
+            one.subject: one for one in captures if one.kind == KIND_USAGE and one.volume_source == source
+        }
+        told = {date: (one.failure, one.found) for date, one in last.items() if one.failure is not None}
+        new = [one for one in kept if told.get(one.date) != one.refusal]
+        for _ in store.archive(responses(source, new, captured_at)):
             pass
-
-
-def _not_told_yet(captures: Iterable[Capture], kept: list[Response]) -> Iterator[Response]:
-    """Yield what is to be archived but for refusals that are the last word on their days already."""
-    last = {(one.volume_source, one.subject): one for one in captures if one.kind == KIND_USAGE}
-    for listed, response in zip(kept[::2], kept[1::2], strict=True):
-        before = last.get((response.volume_source, response.subject))
-        same = before is not None and response.failure == before.failure and response.found == before.found
-        if response.failure is None or not same:
-            yield from (listed, response)

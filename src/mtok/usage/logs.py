@@ -254,8 +254,9 @@ class _Statistics:
 
     def likeness(self) -> tuple[Any, ...]:
         """Return rows, first and last instant, and the span of the token counts."""
-        instants, counts = self._instants(), [self._spans(name) for name in NEEDED[2:]]
-        if not instants or not all(counts):
+        whole = [name for name in NEEDED[2:] if self._kinds[name] == WHOLE]
+        instants, counts = self._instants(), [self._spans(name) for name in whole]
+        if not instants or len(whole) < 2 or not all(counts):
             return ()
         return self._rows, *map(_hull, (instants, *filter(None, counts)))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from mtok.calendar import parse_date
 from mtok.engine import Engine
 from mtok.progress import Progress
-from mtok.usage.evidence import Held, UsageFile
+from mtok.usage.evidence import DayFiles, Held, UsageFile
 from mtok.usage.logs import Log
 from mtok.usage.places import Place
 from mtok.usage.reduction import Cells, Reduction, Rejected, Sums, reduce_logs
@@ -29,14 +29,14 @@ class DaySums:
     cells: Cells = field(default_factory=dict)
     rejected: defaultdict[str, Rejected] = field(default_factory=lambda: defaultdict(Rejected))
     logs: list[Log] = field(default_factory=list)
-    before: list[UsageFile] = field(default_factory=list)
+    before: DayFiles | None = None
 
     def begin_with(self, held: Held) -> None:
         """Take over a cube in force and its files."""
         self.cells = {model: Sums(*map(int, counts)) for model, *counts in held.cube.models}
         for reason, rejected in held.files.rejected.items():
             self.rejected[reason].add(int(rejected.rows), rejected.samples)
-        self.before = held.files.files
+        self.before = held.files
 
     @property
     def rows(self) -> int:

@@ -20,10 +20,9 @@ from mtok.usage import UsageReport
 from sparks import spark_session
 from test_usage_faults import DATED, GOOD, UNDATED
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-
 pytestmark = pytest.mark.machine
 
+GENERATOR = Path(__file__).parents[1] / "scripts" / "usage_logs.py"
 MASTER = "local-cluster[2,1,1024]"
 
 

@@ -1,4 +1,4 @@
-"""What is determined again because of late captures and cubes: the bytes of a full run, and the causes that are told."""
+"""What is determined again for late captures and cubes: the bytes of a full run, and the causes that are told."""
 
 from __future__ import annotations
 

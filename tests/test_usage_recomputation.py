@@ -24,6 +24,11 @@ def records(store: Store, methodology: str) -> dict[tuple[str, str], Determinati
     return {(name, record.date): record for name in held.series() for record in held.read(name)}
 
 
+def responses(usage: UsageMarket) -> list[Response]:
+    """Return all there is to archive."""
+    return [one.response() for one in usage.prices] + [one.response() for one in usage.cubes]
+
+
 def dates(causes: dict[str, tuple[str, ...]]) -> set[int]:
     """Return the days of all causes."""
     found = set()
@@ -43,7 +48,7 @@ def test_late_captures_and_cubes_in_random_batches(tmp_path: Path, seed: int, me
     store = empty.store(tmp_path / "ranks")
     late = Store.create(tmp_path / "store")
     late.write_parameters(store.parameters)
-    waiting: list[Response] = [one.response() for one in (*usage.prices, *usage.cubes)]
+    waiting = responses(usage)
     waiting.sort(key=lambda response: response.captured_at + random.choice((0, 0, 1, 4)) * DAY)
     went_on = 0
     while waiting:
@@ -71,7 +76,7 @@ def test_late_captures_and_cubes_in_random_batches(tmp_path: Path, seed: int, me
     full = Store.create(tmp_path / "full")
     full.write_parameters(store.parameters)
     with full.writing():
-        list(full.archive(one.response() for one in (*usage.prices, *usage.cubes)))
+        list(full.archive(responses(usage)))
     determine_days(full, methodology=methodology, volume_source=SOURCE)
     assert records(late, methodology) == records(full, methodology)
 

@@ -283,8 +283,10 @@ def test_a_bad_file_of_no_known_day_lets_no_day_be_summed(
 ) -> None:
     write_parquet(tmp_path / "logs" / "a.parquet", GOOD)
     make(tmp_path / "logs" / "bad.parquet")
+    (tmp_path / "logs" / "day=2026-06-21").mkdir()
+    truncated(tmp_path / "logs" / "day=2026-06-21" / "b.parquet")
     report = imported(store, tmp_path / "logs")
-    assert [refused.code for refused in report.refused] == [FILES[make]]
+    assert [refused.code for refused in report.refused] == [FILES[make], "usage_unreadable"]
     assert not report.days
     assert not store.register.read()
 
@@ -295,6 +297,16 @@ def test_a_last_line_that_does_not_end_does_not_count(store: Store, tmp_path: Pa
     report = imported(store, tmp_path / "a.csv", rejected_max=Fraction(1, 2))
     assert {reason: one.rows for reason, one in report.rejected.items()} == {"line_unreadable": 1}
     assert cells(cube(store, "2026-06-20")) == {QWEN: (59, 590, 295, 15)}
+
+
+def test_a_day_that_is_not_over_is_not_refused(store: Store, tmp_path: Path) -> None:
+    """Its files may be being written just now."""
+    (tmp_path / "logs" / "day=2026-06-25").mkdir(parents=True)
+    truncated(tmp_path / "logs" / "day=2026-06-25" / "a.parquet")
+    report = imported(store, tmp_path / "logs")
+    assert [refused.code for refused in report.refused] == ["usage_unreadable"]
+    assert not report.days
+    assert not store.register.read()
 
 
 def test_lines_that_are_no_rows_are_counted(store: Store, tmp_path: Path) -> None:

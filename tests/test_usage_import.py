@@ -35,7 +35,7 @@ from mtok.engine import open_engine
 from mtok.errors import BadCall, BadInput, EnvironmentFailed
 from mtok.intake import import_paths
 from mtok.observations import Observations
-from mtok.usage import finding, importing
+from mtok.usage import finding, importing, reduction
 
 QWEN, GPT = "qwen/qwen3-max", "openai/gpt-5"
 
@@ -146,6 +146,27 @@ def test_a_cube_is_a_function_of_the_rows_alone(tmp_path: Path) -> None:
     assert len(digests) == 1
 
 
+@pytest.mark.parametrize("day", [True, False])
+def test_a_day_of_many_rows_is_summed_by_itself_to_the_same_cube(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, day: bool
+) -> None:
+    """Beside days of few rows, files of several days, and more than one file a day."""
+    rows = {date: many(date, 40) for date in ("2026-06-18", "2026-06-19", "2026-06-20")}
+    logs = tmp_path / "logs"
+    write_parquet(logs / "a.parquet", rows["2026-06-18"][:25], day=day)
+    write_parquet(logs / "b.parquet", rows["2026-06-18"][25:], day=day)
+    write_parquet(logs / "c.parquet", rows["2026-06-19"] + rows["2026-06-20"][20:], day=day)
+    write_parquet(logs / "d.parquet", rows["2026-06-20"][:20], day=day)
+    found = []
+    for alone in (30, 10**9):
+        monkeypatch.setattr(reduction, "ROWS_ALONE", alone)
+        found.append(imported(Store.create(tmp_path / f"store{alone}"), logs).days)
+    assert found[0] == found[1]
+    store = Store.open(tmp_path / "store30")
+    for date, models in summed([row for several in rows.values() for row in several]).items():
+        assert cells(cube(store, date)) == models
+
+
 def test_a_cube_is_written_as_canonical_json(store: Store, tmp_path: Path) -> None:
     write_parquet(tmp_path / "a.parquet", many("2026-06-20", 50))
     imported(store, tmp_path / "a.parquet")
@@ -236,6 +257,17 @@ def test_files_compacted_into_one_are_not_counted_twice(store: Store, tmp_path: 
     ]
     assert cells(cube(store, "2026-06-20")) == summed(rows + more)["2026-06-20"]
     report = imported(store, tmp_path / "logs", now="2026-06-26T10:00:00Z", anew=True)
+    assert [(day.outcome, day.version) for day in report.days] == [("unchanged", 1)]
+
+
+def test_anew_forgets_what_the_files_were_before(store: Store, tmp_path: Path) -> None:
+    """The same rows written anew elsewhere, said to be all there is, are no copy of what they replace."""
+    rows = many("2026-06-20", 50)
+    write_parquet(tmp_path / "logs" / "a.parquet", rows)
+    imported(store, tmp_path / "logs")
+    write_parquet(tmp_path / "anew" / "b.parquet", [*rows[::-1]], compression="zstd")
+    assert not imported(store, tmp_path / "anew", now="2026-06-26T09:00:00Z").sound
+    report = imported(store, tmp_path / "anew", now="2026-06-26T10:00:00Z", anew=True)
     assert [(day.outcome, day.version) for day in report.days] == [("unchanged", 1)]
 
 

@@ -25,6 +25,8 @@ class EmbeddedEngine(Engine):
     Raises BadCall for a memory that is no size.
     """
 
+    begins_at_once = True
+
     def __init__(self, threads: int | None = None, memory: str | None = None) -> None:
         self._memory = memory
         limit = f"{memory_bytes(memory)}B" if memory else None

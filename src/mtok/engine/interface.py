@@ -10,7 +10,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from mtok.errors import BadCall, EnvironmentFailed
 
@@ -34,6 +34,9 @@ class Engine(ABC):
     type cannot hold raises BadInput (`overflow`): never a wrong number. What the machines refuse raises
     EnvironmentFailed.
     """
+
+    begins_at_once: ClassVar[bool]
+    """Whether a query costs little before its first row, so that many small ones are as good as a large one."""
 
     @abstractmethod
     def table(self, name: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:

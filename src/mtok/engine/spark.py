@@ -70,6 +70,8 @@ class SparkEngine(Engine):
     Raises EnvironmentFailed (`spark_settings`) for a session that is not in ANSI mode or not in UTC.
     """
 
+    begins_at_once = False
+
     def __init__(self, session: Any) -> None:
         self._session = session
         self._master = session.sparkContext.master

@@ -12,13 +12,21 @@ from mtok.usage.logs import FIRST_DAY, NEEDED, TEXT, TOKENS_MAX, Log
 
 _UTC: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
 _ZONE: Final = r"(Z|\+00:00)"
+_COUNTED: Final = (
+    "model_permaslug, CAST(prompt_tokens AS BIGINT) AS prompt_tokens, "
+    "CAST(completion_tokens AS BIGINT) AS completion_tokens"
+)
 
 
 def sound_rows(log: Log, engine: Engine, scan: str) -> str:
     """Return the query `sound.sql` reads: the day is that of the column `day` where that is proven."""
     day = "day" if log.dated else engine.utc_day("ts")
-    counts = ", ".join(f"CAST({name} AS BIGINT) AS {name}" for name in ("prompt_tokens", "completion_tokens"))
-    return f"SELECT {day} AS day, model_permaslug, {counts} FROM {scan}"
+    return f"SELECT {day} AS day, {_COUNTED} FROM {scan}"
+
+
+def rows_of_one_day(scan: str) -> str:
+    """Return the query `one_day.sql` reads."""
+    return f"SELECT {_COUNTED} FROM {scan}"
 
 
 def judged_rows(log: Log, engine: Engine, scan: str, last_day: int) -> str:

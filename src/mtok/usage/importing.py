@@ -121,14 +121,15 @@ def import_usage(
     refuse_mixed(captures, source, KIND_USAGE)
     held = held_days(store, captures, source)
     _refuse_earlier(held, captured_at)
-    last_day = day_of(captured_at)
+    last_day, counting = day_of(captured_at), {} if anew else held
     with tempfile.TemporaryDirectory(prefix="mtok-usage-") as folder:
         place = Place(address)
         found = find_logs(place, Path(folder), last_day, progress)
-        summing, summed = _summed(found, place, {} if anew else held, engine, last_day, progress)
+        summing, summed = _summed(found, place, counting, engine, last_day, progress)
         changed = {log.origin for log in summed.read if is_changed(place, log)}
-    refusals = _refusals(found, summing, summed, held, changed)
+    refusals = _refusals(found, summing, summed, counting, changed) if not found.unplaced() else {}
     refusals |= _too_many_rejected(summed, rejected_max)
+    refusals = {day: refusal for day, refusal in refusals.items() if day < last_day}
     found.refused += _of_no_day(summed)
     concluding = _Concluding(source, captured_at, held, summed, refusals)
     kept: list[Kept] = []

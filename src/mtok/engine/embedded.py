@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -54,7 +56,7 @@ class EmbeddedEngine(Engine):
     def scan(self, columns: Mapping[str, str], paths: Sequence[str]) -> str:
         if paths:
             self._reach(paths)
-            listed = ", ".join(f"'{_quoted(path)}'" for path in paths)
+            listed = ", ".join(f"'{_quoted(_literal(path))}'" for path in paths)
             return f"read_parquet([{listed}], hive_partitioning = false)"
         nothing = ", ".join(f"CAST(NULL AS {kind}) AS {column}" for column, kind in columns.items())
         return f"(SELECT {nothing} WHERE FALSE)"
@@ -67,14 +69,30 @@ class EmbeddedEngine(Engine):
         with self._failures_told():
             return self._connection.execute(text).fetchall()
 
+    def rows_of_each(self, texts: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
+        """Answer as many at once as there are threads: one query of few groups keeps no more than one thread busy."""
+        pool = ThreadPoolExecutor(
+            self._connection.execute("SELECT current_setting('threads')").fetchall()[0][0]
+        )
+        try:
+            yield from pool.map(self._rows_apart, texts)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _rows_apart(self, text: str) -> list[tuple[Any, ...]]:
+        with self._failures_told(), self._connection.cursor() as connection:
+            return connection.execute(text).fetchall()
+
     def records(self, name: str) -> list[dict[str, Any]]:
         with self._failures_told():
             result = self._connection.execute(f"SELECT * FROM {name}")
             columns = [column[0] for column in result.description or ()]
             return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
 
-    def utc_day(self, column: str) -> str:
-        return f"CAST(EPOCH_US(CAST({column} AS TIMESTAMP WITH TIME ZONE)) // 86400000000 AS INTEGER)"
+    def utc_day(self, column: str, *, nanoseconds: bool = False) -> str:
+        if nanoseconds:  # as microseconds they would be rounded, the last ones of a day into the next
+            return f"CAST(EPOCH_NS({column}) // 86400000000000 AS INTEGER)"
+        return f"CAST(EPOCH_US({column}) // 86400000000 AS INTEGER)"
 
     def close(self) -> None:
         self._connection.close()
@@ -116,6 +134,11 @@ class EmbeddedEngine(Engine):
                 f"files cannot be read: {_first_line(error)}",
                 "If they are the store's observations, delete that folder; it is made again from the objects.",
             ) from None
+
+
+def _literal(path: str) -> str:
+    """Return a path as DuckDB takes it for itself and not for a pattern."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", path)
 
 
 def _quoted(text: str) -> str:

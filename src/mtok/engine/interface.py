@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
@@ -56,6 +56,10 @@ class Engine(ABC):
     @abstractmethod
     def rows(self, text: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
+
+    def rows_of_each(self, texts: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows of several queries, in order. They read files alone, so that some may be answered at once."""
+        return map(self.rows, texts)
 
     @abstractmethod
     def records(self, name: str) -> list[dict[str, Any]]:

@@ -169,7 +169,13 @@ class SparkEngine(Engine):
         with _failures_told(self._master):
             return [row.asDict() for row in self._session.table(name).collect()]
 
-    def utc_day(self, column: str) -> str:
+    def utc_day(self, column: str, *, nanoseconds: bool = False) -> str:
+        if nanoseconds:
+            raise BadInput(
+                "nanoseconds_unreadable",
+                f"Spark reads no timestamps in nanoseconds, and column {column} holds such",
+                "Write microseconds, or leave out --engine: DuckDB reads them.",
+            )
         return f"CAST(UNIX_MICROS({column}) // 86400000000 AS INTEGER)"
 
     def close(self) -> None:

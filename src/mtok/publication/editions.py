@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from mtok.archive import KIND_TABLE, RANKINGS_DAILY, Capture
+from mtok.archive import KIND_TABLE, KIND_USAGE, RANKINGS_DAILY, Capture
 from mtok.calendar import day_of, format_date, format_instant, parse_date
 from mtok.canonical import canonical_bytes, sha256_hex
 from mtok.determination.assembly import Request
@@ -204,7 +204,7 @@ def raw_list(captures: Iterable[Capture], day: int) -> tuple[int, bytes]:
             "source": f"{capture.kind} {capture.subject}" if capture.subject else capture.kind,
         }
         for capture in captures
-        if day_of(capture.instant) == day and capture.kind != KIND_TABLE
+        if day_of(capture.instant) == day and capture.kind not in {KIND_TABLE, KIND_USAGE}
     ]
     return len(rows), canonical_bytes(rows)
 

@@ -235,6 +235,8 @@ class Calendar:
         policy, now = self._press.policy, self._press.instant
         since = first_day - load(self.methodology).parameters.number("window", "input_days_before")
         for capture in self._press.captures:
+            if capture.volume_source not in {None, RANKINGS_DAILY}:
+                continue
             if capture.instant > now + policy.clock_skew_max:
                 raise EnvironmentFailed(
                     "clock_behind",

@@ -102,11 +102,11 @@ def check_source_name(name: str) -> None:
         )
 
 
-def refuse_mixed(captures: Iterable[Capture], name: str, kind: str) -> None:
+def refuse_mixed(captures: Iterable[Capture], name: str, kind: str, *besides: str) -> None:
     """Raise BadCall `volume_source_taken` for a source that has volumes of another kind, logs where tables come or the
-    other way round: a source has one kind of evidence.
+    other way round: a source has one kind of evidence. besides : kinds that may lie beside it
     """
-    held = {capture.kind for capture in captures if capture.volume_source == name} - {kind}
+    held = {capture.kind for capture in captures if capture.volume_source == name} - {kind, *besides}
     if held:
         raise BadCall(
             "volume_source_taken",

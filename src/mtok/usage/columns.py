@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from mtok.engine import Engine
-from mtok.usage.logs import FIRST_DAY, NEEDED, TEXT, TOKENS_MAX, Log
+from mtok.usage.logs import FIRST_DAY, NANOSECONDS, NEEDED, TEXT, TOKENS_MAX, Log
 
 _UTC: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
 _ZONE: Final = r"(Z|\+00:00)"
@@ -20,7 +20,7 @@ _COUNTED: Final = (
 
 def sound_rows(log: Log, engine: Engine, scan: str) -> str:
     """Return the query `sound.sql` reads: the day is that of the column `day` where that is proven."""
-    day = "day" if log.dated else engine.utc_day("ts")
+    day = "day" if log.dated else _typed_day(log, engine)
     return f"SELECT {day} AS day, {_COUNTED} FROM {scan}"
 
 
@@ -35,7 +35,7 @@ def judged_rows(log: Log, engine: Engine, scan: str, last_day: int) -> str:
     last_day : the newest day a request can be of
     """
     kinds = log.kinds
-    day = _text_day() if kinds["ts"] == TEXT else engine.utc_day("ts")
+    day = _text_day() if kinds["ts"] == TEXT else _typed_day(log, engine)
     texts = _text_reasons() if kinds["ts"] == TEXT else "WHEN ts IS NULL THEN 'ts_missing'"
     ts_reason = f"CASE {texts} WHEN {day} BETWEEN {FIRST_DAY} AND {last_day} THEN NULL ELSE 'ts_range' END"
     counts = ", ".join(_count(name, kinds[f"{name}_tokens"]) for name in ("prompt", "completion"))
@@ -50,6 +50,10 @@ def judged_rows(log: Log, engine: Engine, scan: str, last_day: int) -> str:
         f"FROM (SELECT {day} AS day, {ts_reason} AS ts_reason, model_permaslug, {counts}, "
         f"CONCAT_WS(', ', {sample}) AS sample FROM {scan}) AS looked_at"
     )
+
+
+def _typed_day(log: Log, engine: Engine) -> str:
+    return engine.utc_day("ts", nanoseconds=log.kinds["ts"] == NANOSECONDS)
 
 
 def _text_day() -> str:

@@ -17,7 +17,7 @@ from mtok.archive import KIND_TABLE, KIND_USAGE, Capture, Response, Store
 from mtok.calendar import format_date, parse_date
 from mtok.canonical import canonical_bytes, sha256_hex
 from mtok.observations.usage import Cube, read_cube
-from mtok.usage.logs import Log
+from mtok.usage.logs import Log, identity_of
 from mtok.usage.reduction import Cells, Rejected
 
 FORMAT: Final = "mtok-usage-files-1"
@@ -25,9 +25,9 @@ ORIGIN: Final = "usage"
 
 
 class UsageFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A file a cube was made of. path, bytes, sha256, rows as in `Log`.
+    """A file a cube was made of. path, bytes, sha256, modified, rows, span as in `Log`.
 
-    dates : the days it has, or may have, rows of that were taken with it · left_out : those that were not
+    dates : the days it has rows of that were taken with it · left_out : those that were not
     likeness : digest of what a copy of it, written anew, would have in common with it
     """
 
@@ -37,7 +37,14 @@ class UsageFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rows: str
     dates: list[str]
     left_out: list[str] = []
+    modified: str = ""
+    span: list[str] = []
     likeness: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """What it is known by, as `Log.identity`."""
+        return identity_of(self.sha256, self.modified)
 
 
 class RejectedRows(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,15 +54,16 @@ class RejectedRows(msgspec.Struct, frozen=True, kw_only=True):
     samples: list[str]
 
 
-class DayFiles(msgspec.Struct, frozen=True, kw_only=True):
+class DayFiles(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The files of one day, in order of their paths, and what of them does not count, by reason.
 
-    undated : by path, rows whose day nobody can know
+    undated : by path, rows whose day nobody can know · cube : digest of the cube they make, None for a refused day
     """
 
     files: list[UsageFile]
     rejected: dict[str, RejectedRows]
     undated: dict[str, dict[str, RejectedRows]]
+    cube: str | None = None
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +81,10 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """What is kept of a day: its files and its cube or, of a refused day, the code of why and what was found."""
+    """What is kept of a day: its files and its cube or, of a refused day, the code of why and what was found.
+
+    cube : None also where it would be the one in force, whose files are others now
+    """
 
     date: str
     files: DayFiles
@@ -83,15 +94,12 @@ class Kept:
 
 @dataclass(frozen=True)
 class Held:
-    """The cube of a day that is in force, and the files it was made of.
-
-    version : 1, 2, … of the day's cubes · listings : those that were read, by digest
-    """
+    """The cube of a day that is in force, and the files it is made of. version : 1, 2, … of the day's cubes."""
 
     store: Store
     capture: Capture
     version: int
-    listings: dict[str, Listing]
+    files: DayFiles
 
     @cached_property
     def cube(self) -> Cube:
@@ -99,33 +107,36 @@ class Held:
         return read_cube(self.store.objects.get(self.capture.sha256))
 
     @cached_property
-    def files(self) -> DayFiles:
-        """The files, read as `cube`; one listing has those of every day of an import."""
-        sha256 = self.capture.origin_sha256 or ""
-        if sha256 not in self.listings:
-            self.listings[sha256] = msgspec.json.decode(self.store.objects.get(sha256), type=Listing)
-        return self.listings[sha256].days[self.capture.subject or ""]
-
-    @cached_property
-    def digests(self) -> frozenset[str]:
-        """The sha256 of each file."""
-        return frozenset(file.sha256 for file in self.files.files)
+    def identities(self) -> frozenset[str]:
+        """What each file is known by."""
+        return frozenset(file.identity for file in self.files.files)
 
 
 def held_days(store: Store, captures: Iterable[Capture], source: str) -> dict[int, Held]:
-    """Return the cube in force of each day of a source: the latest, as R-2 has it."""
-    days: dict[int, Held] = {}
-    listings: dict[str, Listing] = {}
+    """Return the cube in force of each day of a source: the latest, as R-2 has it, and the last listing of its files.
+
+    A listing is registered before the cubes it names, so what an interrupted import left is not taken for what it was
+    about to leave. Raises EnvironmentFailed where the object of a listing is gone or damaged.
+    """
+    files: dict[tuple[str, str | None], DayFiles] = {}
+    cubes: dict[str, list[Capture]] = {}
     for capture in captures:
-        if capture.kind == KIND_USAGE and capture.volume_source == source and capture.failure is None:
-            day = parse_date(capture.subject or "")
-            before = days.get(day)
-            if before is None:
-                days[day] = Held(store, capture, 1, listings)
-            else:
-                latest = max(before.capture, capture, key=lambda one: (one.instant, one.sha256))
-                days[day] = Held(store, latest, before.version + 1, listings)
-    return days
+        if capture.volume_source != source or capture.failure is not None:
+            continue
+        if capture.kind == KIND_TABLE:
+            listing = msgspec.json.decode(store.objects.get(capture.sha256), type=Listing)
+            files |= {(date, day.cube): day for date, day in listing.days.items()}
+        elif capture.kind == KIND_USAGE:
+            cubes.setdefault(capture.subject or "", []).append(capture)
+    held = {}
+    for date, versions in cubes.items():
+        latest = max(versions, key=_place)
+        held[parse_date(date)] = Held(store, latest, len(versions), files[date, latest.sha256])
+    return held
+
+
+def _place(capture: Capture) -> tuple[int, str]:
+    return capture.instant, capture.sha256
 
 
 def cube_of(source: str, day: int, cells: Cells, rejected: dict[str, int]) -> Cube:
@@ -140,7 +151,7 @@ def cube_of(source: str, day: int, cells: Cells, rejected: dict[str, int]) -> Cu
 
 
 def usage_file(log: Log, days: set[int], left_out: set[int]) -> UsageFile:
-    """Return what is kept of a log. days : those of its rows, those that are left out among them."""
+    """Return what is kept of a log. days : those of its rows, left_out : days that are not taken."""
     return UsageFile(
         path=log.origin,
         bytes=str(log.bytes),
@@ -148,6 +159,8 @@ def usage_file(log: Log, days: set[int], left_out: set[int]) -> UsageFile:
         rows=str(log.rows),
         dates=[format_date(day) for day in sorted(days - left_out)],
         left_out=[format_date(day) for day in sorted(days & left_out)],
+        modified=log.modified,
+        span=[] if log.span is None else [str(instant) for instant in log.span],
         likeness=likeness_of(log),
     )
 
@@ -175,10 +188,19 @@ def responses(source: str, kept: Iterable[Kept], captured_at: int) -> Iterator[R
         return
     listing = Listing(source=source, days={one.date: one.files for one in kept}).canonical
     of = f"usage logs of {source}"
-    yield Response(raw=listing, captured_at=captured_at, kind=KIND_TABLE, obtained=f"files of {of}")
+    yield Response(
+        raw=listing,
+        captured_at=captured_at,
+        kind=KIND_TABLE,
+        obtained=f"files of {of}",
+        volume_source=source,
+        origin=ORIGIN,
+    )
     sha256 = sha256_hex(listing)
     for one in kept:
         failure, found = one.refusal
+        if one.cube is None and failure is None:
+            continue
         yield Response(
             raw=listing if one.cube is None else one.cube,
             captured_at=captured_at,

@@ -5,13 +5,14 @@ and files that changed meanwhile.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mtok.calendar import DAY
 from mtok.progress import Progress
 from mtok.sources import Refused
-from mtok.usage.evidence import UsageFile, likeness_of
+from mtok.usage.evidence import UsageFile, usage_file
 from mtok.usage.logs import USAGE_UNREADABLE, WRITE_ANEW, Log, NotTaken, footer_sha256, partition_of, read_log
 from mtok.usage.places import Place
 from mtok.usage.texts import read_text
@@ -31,24 +32,23 @@ class Found:
     unreadable: dict[str, Log] = field(default_factory=dict)
 
     def days_of(self, refused: Refused) -> list[int]:
-        """Return the days a refused file has rows of: those of its partition or, of a log, of its statistics."""
+        """Return the days a refused file has rows of: those of its statistics or, without, of its partition."""
         log = self.unreadable.get(refused.path)
         if log is not None and log.days is not None:
             return list(range(log.days[0], log.days[1] + 1))
         day = partition_of(refused.path)
         return [] if day is None else [day]
 
-    def refuse(self, unreadable: dict[str, str]) -> None:
-        """Take logs for refused files after all. unreadable : by path, what is wrong with them"""
-        self.unreadable |= {log.origin: log for log in self.logs if log.origin in unreadable}
-        self.logs = [log for log in self.logs if log.origin not in unreadable]
+    def refuse(self, code: str, logs: dict[str, str], remedy: str = WRITE_ANEW) -> None:
+        """Take logs for refused files after all. logs : by path, what is wrong with them"""
+        self.unreadable |= {log.origin: log for log in self.logs if log.origin in logs}
+        self.logs = [log for log in self.logs if log.origin not in logs]
         self.refused += [
-            Refused(path=path, code=USAGE_UNREADABLE, found=found, remedy=WRITE_ANEW)
-            for path, found in unreadable.items()
+            Refused(path=path, code=code, found=found, remedy=remedy) for path, found in logs.items()
         ]
 
     def unplaced(self) -> list[Refused]:
-        """Return the refused files whose rows could be of any day: their paths name no partition."""
+        """Return the refused files whose rows could be of any day."""
         return [refused for refused in self.refused if not self.days_of(refused)]
 
 
@@ -58,6 +58,7 @@ def find_logs(place: Place, folder: Path, last_day: int, progress: Progress) -> 
     for done, path in enumerate(paths):
         progress("opening", done, len(paths))
         try:
+            _check_name(path)
             parquet = path.lower().endswith(".parquet")
             log = read_log(place, path, last_day) if parquet else read_text(place, path, folder)
         except NotTaken as error:
@@ -71,22 +72,48 @@ def find_logs(place: Place, folder: Path, last_day: int, progress: Progress) -> 
     return found
 
 
-def twins(logs: Iterable[Log], held: Iterable[UsageFile]) -> dict[str, str]:
-    """Return, by path, the logs whose rows lie in another file too, each with the path of that one.
+def _check_name(path: str) -> None:
+    """Raise NotTaken for a name no engine and no record can say."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        raise NotTaken(USAGE_UNREADABLE, "its name is not UTF-8", "Give it another name.") from None
+
+
+def twins(logs: Sequence[Log], held: Iterable[UsageFile]) -> dict[str, str]:
+    """Return, by path, the logs whose rows lie in other files too, each with the path of one of these.
 
     A copy to the byte has the same digest; one that was written anew has as many rows, between the same two instants,
-    with the same least and greatest counts. A file that moved is no copy: where it was there is nothing now.
+    with the same least and greatest counts. Files that were put together have as many rows as all the others of their
+    day, between the same two instants. A file that moved is no copy: where it was there is nothing now.
     """
-    seen: defaultdict[Hashable, list[str]] = defaultdict(list)
-    for log in logs:
-        for sign in {log.sha256, likeness_of(log)} - {None}:
-            seen[sign].append(log.origin)
-    digests = {log.sha256 for log in logs}
-    for file in held:
-        if file.likeness in seen and file.sha256 not in digests and file.path not in seen[file.likeness]:
-            seen[file.likeness].append(file.path)
-    copies = [sorted(paths) for paths in seen.values() if len(paths) > 1]
-    return {path: next(other for other in paths if other != path) for paths in copies for path in paths}
+    known = {log.identity for log in logs}
+    files = [usage_file(log, set(), set()) for log in logs]
+    paths = {file.path for file in files}
+    files += [file for file in held if file.identity not in known and file.path not in paths]
+    seen: defaultdict[str, list[str]] = defaultdict(list)
+    for file in files:
+        for sign in {file.sha256, file.likeness} - {None}:
+            seen[str(sign)].append(file.path)
+    copies = [paths for paths in seen.values() if len(paths) > 1] + [*_put_together(files)]
+    found = {path: next(other for other in group if other != path) for group in copies for path in group}
+    return {log.origin: found[log.origin] for log in logs if log.origin in found}
+
+
+def _put_together(files: Iterable[UsageFile]) -> Iterator[list[str]]:
+    """Yield the files of a day of which one has the rows of all others."""
+    days: defaultdict[int, list[tuple[int, int, int, str]]] = defaultdict(list)
+    for file in files:
+        if file.span and len({int(instant) // DAY for instant in file.span}) == 1:
+            first, last = map(int, file.span)
+            days[first // DAY].append((int(file.rows), first, last, file.path))
+    for day in days.values():
+        rows, largest = sum(file[0] for file in day), max(day)
+        others = [file for file in day if file is not largest]
+        if len(others) < 2 or 2 * largest[0] != rows:
+            continue
+        if (min(file[1] for file in others), max(file[2] for file in others)) == largest[1:3]:
+            yield [file[3] for file in day]
 
 
 def is_changed(place: Place, log: Log) -> bool:
@@ -94,6 +121,6 @@ def is_changed(place: Place, log: Log) -> bool:
     try:
         if log.path != log.origin:
             return place.size(log.origin) != log.bytes
-        return footer_sha256(place, log.path) != log.sha256
+        return (footer_sha256(place, log.path), place.modified(log.path)) != (log.sha256, log.modified)
     except (OSError, ValueError):
         return True

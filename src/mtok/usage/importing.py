@@ -14,11 +14,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-from mtok.archive import KIND_USAGE, Store
+from mtok.archive import KIND_TABLE, KIND_USAGE, Store
 from mtok.calendar import day_of, format_date, format_instant
 from mtok.canonical import sha256_hex
 from mtok.engine import Engine, FilesUnreadable
-from mtok.errors import BadCall, EnvironmentFailed
+from mtok.errors import BadCall, BadInput, EnvironmentFailed
 from mtok.progress import Progress
 from mtok.sources import Refused, check_source_name, refuse_mixed
 from mtok.usage.evidence import (
@@ -32,6 +32,7 @@ from mtok.usage.evidence import (
     usage_file,
 )
 from mtok.usage.finding import Found, find_logs, is_changed, twins
+from mtok.usage.logs import USAGE_UNREADABLE, WRITE_ANEW
 from mtok.usage.places import Place
 from mtok.usage.reduction import Rejected, unreadable_among
 from mtok.usage.summing import DaySums, Summed, Summing
@@ -118,7 +119,7 @@ def import_usage(
     """
     check_source_name(source)
     captures = store.register.read()
-    refuse_mixed(captures, source, KIND_USAGE)
+    refuse_mixed(captures, source, KIND_USAGE, KIND_TABLE)
     held = held_days(store, captures, source)
     _refuse_earlier(held, captured_at)
     last_day, counting = day_of(captured_at), {} if anew else held
@@ -130,7 +131,6 @@ def import_usage(
     refusals = _refusals(found, summing, summed, counting, changed) if not found.unplaced() else {}
     refusals |= _too_many_rejected(summed, rejected_max)
     refusals = {day: refusal for day, refusal in refusals.items() if day < last_day}
-    found.refused += _of_no_day(summed)
     concluding = _Concluding(source, captured_at, held, summed, refusals)
     kept: list[Kept] = []
     report = UsageReport(source=source, empty=found.empty, refused=found.refused, read=len(summed.read))
@@ -162,17 +162,21 @@ def _summed(
 
     Where such a file may have rows of any day, no day can be known to be whole, and none is summed.
     """
-    summing = Summing(found.logs, held, place)
+    summing = Summing(found, held, place)
     if found.unplaced():
         return summing, Summed(read=[])
     try:
-        return summing, summing.sums(engine, last_day, progress)
-    except FilesUnreadable:
+        summed = summing.sums(engine, last_day, progress)
+    except FilesUnreadable as error:
         unreadable = unreadable_among(engine, summing.to_read(), last_day, progress)
         if not unreadable:
-            raise
-        found.refuse(unreadable)
+            raise BadInput(USAGE_UNREADABLE, f"logs at {place.address}: {error.found}", WRITE_ANEW) from None
+        found.refuse(USAGE_UNREADABLE, unreadable)
         return _summed(found, place, held, engine, last_day, progress)
+    if not (undated := _of_no_day(summed)):
+        return summing, summed
+    found.refuse(ROWS_REJECTED, undated, SEE_SAMPLES)
+    return _summed(found, place, held, engine, last_day, progress)
 
 
 def _refusals(
@@ -211,13 +215,17 @@ def _too_many_rejected(summed: Summed, rejected_max: Fraction) -> Refusals:
     return refusals
 
 
-def _of_no_day(summed: Summed) -> list[Refused]:
-    """Return the logs of which no row says a day."""
-    return [
-        Refused(path=log.origin, code=ROWS_REJECTED, found="no row says its day", remedy=SEE_SAMPLES)
+def _of_no_day(summed: Summed) -> dict[str, str]:
+    """Return the logs of which no row says a day, with the reasons."""
+    return {
+        log.origin: f"no row says its day ({_reasons(summed.undated[log.origin])})"
         for log in summed.read
         if not summed.days_of[log.origin]
-    ]
+    }
+
+
+def _reasons(rejected: dict[str, Rejected]) -> str:
+    return ", ".join(f"{reason} {one.rows}" for reason, one in sorted(rejected.items()))
 
 
 def _past(
@@ -227,9 +235,8 @@ def _past(
     count = sum(one.rows for one in rejected.values())
     if not count or Fraction(count, rows + count) <= most:
         return {}
-    reasons = ", ".join(f"{reason} {one.rows}" for reason, one in sorted(rejected.items()))
     limit = f"{most.numerator} in {most.denominator}"
-    found = f"{count} of {rows + count} rows{where} rejected ({reasons}), more than {limit}"
+    found = f"{count} of {rows + count} rows{where} rejected ({_reasons(rejected)}), more than {limit}"
     return dict.fromkeys(days, (ROWS_REJECTED, found))
 
 
@@ -269,7 +276,7 @@ class _Concluding:
         )
         raw = cube.canonical
         if held is not None and sha256_hex(raw) == held.capture.sha256:
-            return self._unchanged(date, held), None
+            return self._unchanged(date, held), Kept(date=date, files=self._files(sums, held.capture.sha256))
         outcome = DayOutcome(
             date=date,
             outcome=CHANGED if held else NEW,
@@ -278,7 +285,7 @@ class _Concluding:
             rejected=sums.rejected_rows,
             sha256=sha256_hex(raw),
         )
-        return outcome, Kept(date=date, files=self._files(sums), cube=raw)
+        return outcome, Kept(date=date, files=self._files(sums, outcome.sha256), cube=raw)
 
     def _is_left_out(self, day: int) -> bool:
         return day in self.refusals or day >= day_of(self.captured_at)
@@ -295,7 +302,8 @@ class _Concluding:
             code=code,
             found=found,
         )
-        return outcome, Kept(date=date, files=self._files(sums), refusal=(code, found)) if code else None
+        files = self._files(sums, None)
+        return outcome, Kept(date=date, files=files, refusal=(code, found)) if code else None
 
     def _unchanged(self, date: str, held: Held | None) -> DayOutcome:
         assert held is not None, "a day that is met and not summed is held"
@@ -306,16 +314,17 @@ class _Concluding:
             sha256=held.capture.sha256,
         )
 
-    def _files(self, sums: DaySums) -> DayFiles:
-        """Return the list of a day's files, in order of their paths."""
+    def _files(self, sums: DaySums, cube: str | None) -> DayFiles:
+        """Return the files of a day, in order of their paths. cube : digest of the one they make"""
         before = sums.before
         files, undated = (list(before.files), dict(before.undated)) if before else ([], {})
         for log in sums.logs:
-            days = self.summed.days_of[log.origin]
+            days = self.summed.days_of[log.origin] & self.summed.days.keys()
             files.append(usage_file(log, days, set(filter(self._is_left_out, days))))
             if rejected := self.summed.undated.get(log.origin):
                 undated[log.origin] = rejected_rows(rejected)
         return DayFiles(
+            cube=cube,
             files=sorted(files, key=lambda file: file.path),
             rejected=rejected_rows(sums.rejected),
             undated=undated,

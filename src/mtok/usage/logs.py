@@ -7,13 +7,14 @@ statistics prove of most files that every row is sound, so that the rows need no
 from __future__ import annotations
 
 import re
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from mtok.calendar import DAY, SECOND, parse_date
+from mtok.calendar import DAY, parse_date
 from mtok.canonical import sha256_hex
 from mtok.usage.places import Place
 
@@ -28,15 +29,17 @@ FIRST_DAY: Final = parse_date("2020-01-01")
 
 TEXT: Final = "text"
 ZONED: Final = "instant"
+NANOSECONDS: Final = "instant in nanoseconds"
 WHOLE: Final = "integer"
 
 NEEDED: Final = ("ts", "model_permaslug", "prompt_tokens", "completion_tokens")
 USAGE_UNREADABLE: Final = "usage_unreadable"
 WRITE_ANEW: Final = "Write the file anew, or take it out of the folder."
 
-_TIMES: Final = {"milliseconds": SECOND // 1000, "microseconds": 1}
-_DAYS_MAX: Final = 2**63 // DAY - 1
-"""From here on an instant in microseconds takes more than 64 bits."""
+_UNITS: Final = {"milliseconds": (1000, 1), "microseconds": (1, 1), "nanoseconds": (1, 1000)}
+"""Microseconds of a unit, as a ratio."""
+_INSTANT_MAX: Final = 2**63 - DAY
+"""From about here on an instant in microseconds takes more than 64 bits."""
 
 _MAGIC: Final = b"PAR1"
 _TAIL: Final = 8
@@ -57,8 +60,10 @@ class Log:
 
     path : what an engine reads · origin : the file it was made from, where people find it, `path` but for text
     bytes : its size · sha256 : of its footer, which gives size and statistics of every column chunk; of text the whole
-    rows : how many · kinds : of the needed columns, and of `day` where it has that: text, instant or integer
-    days : the first and the last UTC day of its rows, None where its statistics do not say
+    modified : what says that it was written again, empty for text · rows : how many
+    kinds : of the needed columns, and of `day` where it has that: text, instant, nanoseconds or integer
+    types : the same as Parquet has them · span : its first and last instant, None where its statistics do not say
+    days : the first and the last UTC day of its rows, None where its statistics do not say or one is out of range
     sound : statistics prove that no row is rejected · dated : and that the column `day` is the day of `ts`
     likeness : what a copy of it written anew would have in common with it, empty where its statistics say too little
     torn : rows that could not be read from a text, by reason, with samples
@@ -70,11 +75,24 @@ class Log:
     sha256: str
     rows: int
     kinds: dict[str, str]
+    modified: str = ""
+    types: tuple[str, ...] = ()
+    span: tuple[int, int] | None = None
     days: tuple[int, int] | None = None
     sound: bool = False
     dated: bool = False
     likeness: tuple[Any, ...] = ()
     torn: tuple[tuple[str, int, tuple[str, ...]], ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """What a file is known by: another one has other content, or was written again."""
+        return identity_of(self.sha256, self.modified)
+
+
+def identity_of(sha256: str, modified: str) -> str:
+    """Return what a file is known by."""
+    return f"{sha256} {modified}"
 
 
 def read_log(place: Place, path: str, last_day: int) -> Log:
@@ -89,31 +107,36 @@ def read_log(place: Place, path: str, last_day: int) -> Log:
 
     try:
         size, footer = _footer(place, path)
+        modified = place.modified(path)
         with place.open(path) as raw:
             file = pq.ParquetFile(raw)
             kinds = _kinds(file.schema_arrow)
+            types = tuple(str(file.schema_arrow.field(name).type) for name in kinds)
             metadata = file.metadata
     except (pa.ArrowException, OSError, ValueError) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise NotTaken(
-            "usage_unreadable", what, "Write the file anew, or take it out of the folder."
-        ) from None
+        raise NotTaken(USAGE_UNREADABLE, what, WRITE_ANEW) from None
     statistics = _Statistics(metadata, kinds)
-    days = statistics.days()
-    if days is not None and not -_DAYS_MAX < days[0] <= days[1] < _DAYS_MAX:
+    span = statistics.span()
+    if span is not None and not -_INSTANT_MAX < span[0] <= span[1] < _INSTANT_MAX:
         raise NotTaken(
             "ts_range", "column ts holds instants no engine can read: of another unit?", WRITE_ANEW
         )
+    days = None if span is None else (span[0] // DAY, span[1] // DAY)
+    within = days is not None and days[0] >= FIRST_DAY and days[1] <= last_day
     return Log(
         path=path,
         origin=path,
         bytes=size,
         sha256=sha256_hex(footer),
+        modified=modified,
         rows=metadata.num_rows,
         kinds=kinds,
-        days=days,
-        sound=days is not None and days[0] >= FIRST_DAY and days[1] <= last_day and statistics.sound(),
-        dated=statistics.dated(),
+        types=types,
+        span=span,
+        days=days if within else None,
+        sound=within and statistics.sound(),
+        dated=within and statistics.dated(),
         likeness=statistics.likeness(),
     )
 
@@ -149,7 +172,11 @@ def _footer(place: Place, path: str) -> tuple[int, bytes]:
 
 
 def _kinds(schema: Any) -> dict[str, str]:
+    """Return what the columns hold. To an engine `Day` is `day`, so a name must stand alone whatever its letters."""
     names = schema.names
+    letters = Counter(name.lower() for name in names)
+    if twice := [name for name in (*NEEDED, "day") if letters[name] > 1]:
+        raise NotTaken("usage_schema", f"column {', '.join(twice)} more than once", "Write it once.")
     missing = [name for name in NEEDED if name not in names]
     if missing:
         raise NotTaken(
@@ -164,8 +191,6 @@ def _kind(name: str, schema: Any) -> str:
     """Return what a column holds. Raises `usage_schema` for what it must not."""
     import pyarrow as pa
 
-    if len(schema.get_all_field_indices(name)) > 1:
-        raise NotTaken("usage_schema", f"column {name} more than once", "Write it once.")
     kind = schema.field(name).type
     held = kind.value_type if pa.types.is_dictionary(kind) else kind
     texts = pa.types.is_string(held) or pa.types.is_large_string(held) or pa.types.is_string_view(held)
@@ -173,7 +198,7 @@ def _kind(name: str, schema: Any) -> str:
         return TEXT
     if name == "ts" and pa.types.is_timestamp(kind):
         if kind.tz is not None:
-            return ZONED
+            return NANOSECONDS if kind.unit == "ns" else ZONED
         raise NotTaken(
             "ts_without_zone",
             f"column ts holds {kind}, which says no time zone",
@@ -203,7 +228,7 @@ class _Statistics:
             if metadata.row_group(group).num_rows
         ]
         self._rows = metadata.num_rows
-        self._unit = _unit(metadata.schema.column(places["ts"])) if kinds["ts"] == ZONED else None
+        self._unit = None if kinds["ts"] == TEXT else _unit(metadata.schema.column(places["ts"]))
 
     def _spans(self, name: str) -> list[tuple[int, int]] | None:
         """Return least and greatest of a column without nulls in each row group, None where one does not say."""
@@ -219,12 +244,13 @@ class _Statistics:
         unit, spans = self._unit, self._spans("ts")
         if unit is None or spans is None:
             return None
-        return [(first * unit, last * unit) for first, last in spans]
+        numerator, denominator = unit
+        return [(first * numerator // denominator, last * numerator // denominator) for first, last in spans]
 
-    def days(self) -> tuple[int, int] | None:
-        """Return the first and the last UTC day of the rows."""
+    def span(self) -> tuple[int, int] | None:
+        """Return the first and the last instant of the rows."""
         spans = self._instants()
-        return (min(spans)[0] // DAY, max(last for _, last in spans) // DAY) if spans else None
+        return _hull(spans) if spans else None
 
     def sound(self) -> bool:
         """Return whether every row has a model and two token counts in their range."""
@@ -265,8 +291,8 @@ def _hull(spans: list[tuple[int, int]]) -> tuple[int, int]:
     return min(least for least, _ in spans), max(most for _, most in spans)
 
 
-def _unit(column: Any) -> int | None:
-    """Return the microseconds of a column's unit, None for nanoseconds and what has no unit."""
+def _unit(column: Any) -> tuple[int, int] | None:
+    """Return the microseconds of a column's unit, None for what has no unit."""
     with suppress(msgspec.MsgspecError):
-        return _TIMES.get(msgspec.json.decode(column.logical_type.to_json(), type=_LogicalType).time_unit)
+        return _UNITS.get(msgspec.json.decode(column.logical_type.to_json(), type=_LogicalType).time_unit)
     return None

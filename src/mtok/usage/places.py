@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Final
 
 from mtok.errors import BadCall, EnvironmentFailed
+
+_WRITTEN: Final = ("mtime", "LastModified", "last_modified", "updated", "ETag", "etag", "created")
+"""Where fsspec's file systems say when a file was written, or what changes with it."""
 
 ENDINGS: Final = (".parquet", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
@@ -17,28 +21,28 @@ class Place:
     def __init__(self, address: str) -> None:
         self.address = address
         self.filesystem: Any = None
-        self._root = address
         if "://" in address:
-            self.filesystem, self._root = _remote(address)
-            self._top = str(self.filesystem.unstrip_protocol(self._root))
+            self.filesystem, root = _remote(address)
+            self._top = str(self.filesystem.unstrip_protocol(root))
         elif Path(address).exists():
-            self._top = str(Path(address).absolute())
+            self._top = os.path.realpath(address)
         else:
             raise BadCall("path_missing", f"{address} does not exist", "Name a file or a folder that does.")
 
     def files(self) -> list[str]:
-        """Return the paths of the logs at the address, in order, each as an engine reads it.
+        """Return the paths of the logs at the address, in order, each as an engine reads it and each once.
 
-        Files whose name begins with `_` or `.`, or that have another ending, are none.
+        Whatever lies in a folder whose name begins with `_` or `.`, is so named itself, or has another ending, is none:
+        so writers name what is not finished. Raises EnvironmentFailed for a folder that cannot be listed.
         """
         if self.filesystem is not None:
-            found = [self.filesystem.unstrip_protocol(path) for path in self.filesystem.find(self._root)]
-        elif Path(self._top).is_file():
-            found = [self._top]
-        else:
-            walked = os.walk(self._top, followlinks=True)
-            found = [str(Path(folder, name)) for folder, _, names in walked for name in names]
-        return sorted(path for path in found if _is_log(path))
+            listed = (str(self.filesystem.unstrip_protocol(path)) for path in self.filesystem.find(self._top))
+            return sorted(path for path in listed if _is_log(path.removeprefix(self._top)))
+        if Path(self._top).is_file():
+            return [self._top]
+        return sorted(
+            {os.path.realpath(path) for path in _walked(self._top) if _is_log(path.removeprefix(self._top))}
+        )
 
     def holds(self, path: str) -> bool:
         """Return whether a path lies at the address."""
@@ -48,6 +52,13 @@ class Place:
         """Return the bytes of a file."""
         return int(self.filesystem.size(path)) if self.filesystem is not None else Path(path).stat().st_size
 
+    def modified(self, path: str) -> str:
+        """Return what says that a file was written again: a time, or what an object store has in its place."""
+        if self.filesystem is None:
+            return str(Path(path).stat().st_mtime_ns)
+        told = self.filesystem.info(path)
+        return str(next((told[name] for name in _WRITTEN if told.get(name)), ""))
+
     def open(self, path: str) -> IO[bytes]:
         """Open a file for reading. Raises OSError."""
         if self.filesystem is not None:
@@ -56,9 +67,29 @@ class Place:
         return Path(path).open("rb")
 
 
+def _walked(top: str) -> Iterator[str]:
+    """Yield the files below a folder; no folder is walked twice, whatever links lead to it."""
+
+    def refuse(error: OSError) -> None:
+        raise EnvironmentFailed(
+            "address_unreadable",
+            f"{error.filename} cannot be listed: {error.strerror}",
+            "Look at its permissions.",
+        )
+
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(top, followlinks=True, onerror=refuse):
+        real = os.path.realpath(folder)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        yield from (str(Path(folder, name)) for name in names)
+
+
 def _is_log(path: str) -> bool:
-    name = path.rsplit("/", 1)[-1]
-    return not name.startswith(("_", ".")) and name.lower().endswith(ENDINGS)
+    parts = path.split("/")
+    return not any(part.startswith(("_", ".")) for part in parts) and parts[-1].lower().endswith(ENDINGS)
 
 
 def _remote(address: str) -> tuple[Any, str]:

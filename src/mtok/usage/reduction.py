@@ -6,11 +6,11 @@ It is associative: logs may be reduced all at once, one by one or on many machin
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from mtok.engine import Engine, FilesUnreadable
 from mtok.errors import BadInput
@@ -18,14 +18,20 @@ from mtok.observations.faults import printable
 from mtok.observations.slugs import SLUG_GRAMMAR, split_slug
 from mtok.progress import Progress
 from mtok.usage.columns import judged_rows, rows_of_one_day, sound_rows
-from mtok.usage.logs import NEEDED, TEXT, USAGE_UNREADABLE, WHOLE, WRITE_ANEW, ZONED, Log
+from mtok.usage.logs import NANOSECONDS, NEEDED, TEXT, USAGE_UNREADABLE, WHOLE, WRITE_ANEW, ZONED, Log
 from mtok.usage.texts import SAMPLES_MAX
 
+MODEL_MISSING: Final = "model_missing"
 _FILES_AT_ONCE: Final = 4096
 ROWS_ALONE: Final = 500_000
 """From here on a day is summed by itself: fewer sums at once stay in the processor's cache."""
 
-_TYPES: Final = {TEXT: "VARCHAR", ZONED: "TIMESTAMP WITH TIME ZONE", WHOLE: "BIGINT"}
+_TYPES: Final = {
+    TEXT: "VARCHAR",
+    ZONED: "TIMESTAMP WITH TIME ZONE",
+    NANOSECONDS: "TIMESTAMP WITH TIME ZONE",
+    WHOLE: "BIGINT",
+}
 
 
 class Sums(NamedTuple):
@@ -116,20 +122,33 @@ def reduce_logs(engine: Engine, logs: Sequence[Log], last_day: int, progress: Pr
 
     Raises FilesUnreadable where an engine cannot read a file it has begun, BadInput for an overflow.
     """
-    reduction = Reduction()
-    rows = sum(log.rows for log in logs)
-    done = 0
-    for day, alike in _alike([log for log in logs if log.sound], engine):
-        progress("reducing", done, rows)
-        _add_sound(reduction, engine, alike, day)
-        done += sum(log.rows for log in alike)
-    for log in logs:
-        if not log.sound:
-            progress("reducing", done, rows)
-            _add_judged(reduction, engine, log, last_day)
-            done += log.rows
-    progress("reducing", rows, rows)
+    reduction, told = Reduction(), _Told(progress, sum(log.rows for log in logs))
+    groups = _alike([log for log in logs if log.sound], engine)
+    alone = [(day, group) for day, group in groups if day is not None]
+    for _, group in (several for several in groups if several[0] is None):
+        rows = engine.rows(_over(sound_rows(group[0], engine, _scan(engine, group)), "sound.sql"))
+        _add_sound(reduction, group, rows)
+        told.read(group)
+    texts = [_over(rows_of_one_day(_scan(engine, group)), "one_day.sql") for _, group in alone]
+    for (day, group), found in zip(alone, engine.rows_of_each(texts), strict=True):
+        _add_sound(reduction, group, [(day, *row) for row in found])
+        told.read(group)
+    for log in (log for log in logs if not log.sound):
+        _add_judged(reduction, engine, log, last_day)
+        told.read([log])
     return reduction
+
+
+class _Told:
+    """Tells how many of the rows have been read."""
+
+    def __init__(self, progress: Progress, rows: int) -> None:
+        self._progress, self._done, self._rows = progress, 0, rows
+        progress("reducing", 0, rows)
+
+    def read(self, logs: Iterable[Log]) -> None:
+        self._done += sum(log.rows for log in logs)
+        self._progress("reducing", self._done, self._rows)
 
 
 def unreadable_among(
@@ -145,46 +164,40 @@ def unreadable_among(
     return found
 
 
-class _Alike(NamedTuple):
-    """What logs that one query reads have in common."""
-
-    day: int | None
-    dated: bool
-    kinds: tuple[tuple[str, str], ...]
-
-
-def _alike(logs: Sequence[Log], engine: Engine) -> Iterator[tuple[int | None, list[Log]]]:
-    """Yield the logs in groups that one query reads, of the same columns and not too many, each with its day.
+def _alike(logs: Sequence[Log], engine: Engine) -> list[tuple[int | None, list[Log]]]:
+    """Return the logs in groups that one query reads, of the same columns and not too many, each with its day.
 
     A day of many rows is a group of its own, where a query costs little to begin; other groups are of any days, None.
     """
-    rows: Counter[int] = Counter()
+    rows: Counter[int | None] = Counter()
     for log in logs:
-        if (day := _one_day(log)) is not None:
-            rows[day] += log.rows
+        rows[_one_day(log)] += log.rows
     alone = {day for day, count in rows.items() if count >= ROWS_ALONE and engine.begins_at_once}
-    groups: defaultdict[_Alike, list[Log]] = defaultdict(list)
+    groups: defaultdict[tuple[int | None, bool, tuple[str, ...]], list[Log]] = defaultdict(list)
     for log in logs:
         day = _one_day(log)
-        groups[_Alike(day if day in alone else None, log.dated, tuple(sorted(log.kinds.items())))].append(log)
-    for shared, group in groups.items():
-        for start in range(0, len(group), _FILES_AT_ONCE):
-            yield shared.day, group[start : start + _FILES_AT_ONCE]
+        groups[day if day in alone else None, log.dated, log.types].append(log)
+    return [
+        (day, group[start : start + _FILES_AT_ONCE])
+        for (day, _, _), group in groups.items()
+        for start in range(0, len(group), _FILES_AT_ONCE)
+    ]
 
 
 def _one_day(log: Log) -> int | None:
     return log.days[0] if log.days is not None and log.days[0] == log.days[1] else None
 
 
-def _add_sound(reduction: Reduction, engine: Engine, logs: Sequence[Log], day: int | None) -> None:
-    scan, counted = _scan(engine, logs), 0
-    if day is None:
-        found = engine.rows(_over(sound_rows(logs[0], engine, scan), "sound.sql"))
-    else:
-        found = [(day, *row) for row in engine.rows(_over(rows_of_one_day(scan), "one_day.sql"))]
-    for of, model, *sums in found:
-        _add(reduction, of, model, Sums(*sums))
+def _add_sound(reduction: Reduction, logs: Sequence[Log], rows: Sequence[tuple[Any, ...]]) -> None:
+    counted = 0
+    for day, model, *sums in rows:
+        _add(reduction, day, model, Sums(*sums))
         counted += sums[0]
+    _check_count(logs, counted)
+
+
+def _check_count(logs: Sequence[Log], counted: int) -> None:
+    """Raise FilesUnreadable where other rows were read than the footers promise."""
     if counted != (promised := sum(log.rows for log in logs)):
         raise FilesUnreadable(
             USAGE_UNREADABLE, f"{counted} rows read of {promised} that the footers promise", WRITE_ANEW
@@ -194,8 +207,9 @@ def _add_sound(reduction: Reduction, engine: Engine, logs: Sequence[Log], day: i
 def _add_judged(reduction: Reduction, engine: Engine, log: Log, last_day: int) -> None:
     rows = judged_rows(log, engine, _scan(engine, [log]), last_day)
     days = reduction.days[log.origin] = set()
-    rejected = False
+    rejected, counted = False, 0
     for day, model, reason, requests, *sums in engine.rows(_over(rows, "judged.sql")):
+        counted += requests
         if day is not None:
             days.add(day)
         if reason is None:
@@ -203,6 +217,7 @@ def _add_judged(reduction: Reduction, engine: Engine, log: Log, last_day: int) -
         else:
             rejected = True
             _rejected(reduction, log, day)[reason].add(requests)
+    _check_count([log], counted)
     for reason, lines, samples in log.torn:
         _rejected(reduction, log, None)[reason].add(lines, samples)
     if rejected:
@@ -233,7 +248,8 @@ def _add(reduction: Reduction, day: int, model: str, sums: Sums) -> None:
     """Add what SQL sums to under the name that stands in the logs; `x` and `x:standard` are one constituent."""
     constituent = _constituent(model)
     if constituent is None:
-        reduction.rejected[day][SLUG_GRAMMAR].add(sums.requests, [printable(model)])
+        reason = SLUG_GRAMMAR if model else MODEL_MISSING
+        reduction.rejected[day][reason].add(sums.requests, [printable(model)])
     else:
         add_cell(reduction.cells[day], constituent, sums)
 

@@ -7,13 +7,13 @@ replaced, the sum of all that are there. So nothing is read twice without need, 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from mtok.calendar import parse_date
 from mtok.engine import Engine
 from mtok.progress import Progress
 from mtok.usage.evidence import DayFiles, Held, UsageFile
+from mtok.usage.finding import Found
 from mtok.usage.logs import Log
 from mtok.usage.places import Place
 from mtok.usage.reduction import Cells, Reduction, Rejected, Sums, reduce_logs
@@ -69,27 +69,32 @@ class Summing:
     held : the cubes in force that count
     """
 
-    def __init__(self, logs: Iterable[Log], held: dict[int, Held], place: Place) -> None:
-        self._logs = list(logs)
+    def __init__(self, found: Found, held: dict[int, Held], place: Place) -> None:
+        self._logs = found.logs
         self._place = place
         self._held = held
-        self._digests = {log.sha256 for log in self._logs}
-        self._paths = {log.origin for log in self._logs}
         self._known: dict[str, UsageFile] = {}
-        for one in self._held.values():
-            self._known.update({file.sha256: file for file in one.files.files})
-        self._missing = {
-            day: [file for file in one.files.files if file.sha256 not in self._digests]
-            for day, one in self._held.items()
-        }
+        for one in held.values():
+            self._known.update({file.identity: file for file in one.files.files})
+        here = {log.identity for log in found.logs}
+        written = {log.origin for log in found.logs if log.identity not in self._known} | {*found.empty}
+        self._replaced: dict[int, bool] = {}
+        self._absent: dict[int, list[str]] = {}
+        for day, one in held.items():
+            missing = [file.path for file in one.files.files if file.identity not in here]
+            self._replaced[day] = any(path in written for path in missing)
+            self._absent[day] = [path for path in missing if path not in written]
 
     def holds(self, day: int) -> bool:
         """Return whether there is a cube of the day."""
         return day in self._held
 
     def is_replaced(self, day: int) -> bool:
-        """Return whether a file of the day's cube has other content now, so that the day has to be summed anew."""
-        return any(file.path in self._paths for file in self._missing.get(day, ()))
+        """Return whether a file of the day's cube has other content now, so that the day has to be summed anew.
+
+        A file that moved to the place of another one is known, and no other content of that one.
+        """
+        return self._replaced.get(day, False)
 
     def gone(self, day: int) -> str | None:
         """Return a file of the day's cube that is missed now that the day has new files, None where none is.
@@ -98,22 +103,24 @@ class Summing:
         address may be where it was; only where the day has to be summed anew it is missed.
         """
         anew = self.is_replaced(day)
-        absent = [file.path for file in self._missing.get(day, ()) if file.path not in self._paths]
-        return next((path for path in absent if anew or self._place.holds(path)), None)
+        return next((path for path in self._absent.get(day, ()) if anew or self._place.holds(path)), None)
 
     def days_of(self, log: Log) -> set[int] | None:
         """Return the days a log may have rows of, None where only reading it tells."""
         if log.days is not None:
             return set(range(log.days[0], log.days[1] + 1))
-        known = self._known.get(log.sha256)
+        known = self._known.get(log.identity)
         return {parse_date(date) for date in (*known.dates, *known.left_out)} if known else None
 
     def wants(self, log: Log, day: int) -> bool:
-        """Return whether the rows of a log count towards a day and are not in its cube."""
+        """Return whether the rows of a log count towards a day and are not in its cube.
+
+        A day that a known log has rows of and that has no cube was left out, or its import was interrupted.
+        """
         if day in self._held:
-            return log.sha256 not in self._held[day].digests or self.is_replaced(day)
-        known = self._known.get(log.sha256)
-        return known is None or day in map(parse_date, known.left_out)
+            return log.identity not in self._held[day].identities or self.is_replaced(day)
+        known = self._known.get(log.identity)
+        return known is None or day in map(parse_date, (*known.dates, *known.left_out))
 
     def to_read(self) -> list[Log]:
         """Return the logs that some day wants."""
@@ -126,9 +133,12 @@ class Summing:
     def sums(self, engine: Engine, last_day: int, progress: Progress) -> Summed:
         """Return the days that have something new. Raises as `reduce_logs`."""
         wanted = self.to_read()
-        fresh = [log for log in wanted if log.sha256 not in self._known]
-        known = [[log] for log in wanted if log.sha256 in self._known]
+        fresh = [log for log in wanted if log.identity not in self._known]
+        known = [[log] for log in wanted if log.identity in self._known]
         summed = Summed(read=wanted)
+        for day in self._replaced:
+            if self.is_replaced(day):
+                summed.days[day] = DaySums()
         for logs in [fresh, *known]:
             reduction = reduce_logs(engine, logs, last_day, progress)
             summed.undated.update(reduction.undated)
@@ -136,11 +146,11 @@ class Summing:
                 if any(self.wants(log, day) for log in logs):
                     self._add(summed, day, reduction)
             for log in logs:
-                days = reduction.days.get(log.origin) or self.days_of(log) or set()
-                summed.days_of[log.origin] = days
-                for day in days & summed.days.keys():
-                    if self.wants(log, day):
-                        summed.days[day].logs.append(log)
+                summed.days_of[log.origin] = reduction.days.get(log.origin) or self.days_of(log) or set()
+        for log in wanted:
+            for day in summed.days_of[log.origin] & summed.days.keys():
+                if self.wants(log, day):
+                    summed.days[day].logs.append(log)
         return summed
 
     def _add(self, summed: Summed, day: int, reduction: Reduction) -> None:

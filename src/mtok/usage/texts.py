@@ -1,10 +1,12 @@
 """CSV and JSONL logs, written as Parquet of text columns on the way in: then there is one way to read a log.
 
-A line that is no row is counted and kept as a sample. What a column holds is not looked at here.
+A line is a row, so that a quote nobody closed cannot swallow others. One that is no row is counted and kept as a
+sample. What a column holds is not looked at here.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import hashlib
@@ -26,8 +28,6 @@ LINE_BYTES_MAX: Final = 2**20
 SAMPLES_MAX: Final = 5
 _BLOCK: Final = 2**22
 _BATCH: Final = 2**16
-_DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
-"""Numbers stay the text that stands there."""
 
 
 def read_text(place: Place, path: str, folder: Path) -> Log:
@@ -38,17 +38,21 @@ def read_text(place: Place, path: str, folder: Path) -> Log:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows, torn = 0, _Torn()
+    rows, torn, digest = 0, _Torn(), hashlib.sha256()
     try:
         sha256 = _sha256(place, path)
         target = folder / f"{sha256}.parquet"
         with place.open(path) as raw, pq.ParquetWriter(target, _schema(), compression="zstd") as writer:
             packed = path.lower().endswith(".gz")
-            stream = _Ended(gzip.GzipFile(fileobj=raw) if packed else raw)
+            stream = _Ended(gzip.GzipFile(fileobj=raw) if packed else raw, digest)
             is_csv = path.lower().removesuffix(".gz").endswith(".csv")
             for batch in (_csv if is_csv else _jsonl)(stream, torn):
                 writer.write_batch(batch)
                 rows += batch.num_rows
+            if is_csv and rows + torn.lines + 1 != stream.lines + bool(stream.cut):
+                raise ValueError(
+                    f"{stream.lines} lines are not as many rows: a cell goes on over the end of its line"
+                )
     except (pa.ArrowException, OSError, EOFError, ValueError) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise NotTaken(
@@ -61,6 +65,8 @@ def read_text(place: Place, path: str, folder: Path) -> Log:
         sha256=sha256,
         rows=rows,
         kinds=dict.fromkeys(NEEDED, TEXT),
+        types=(TEXT,) * len(NEEDED),
+        likeness=(digest.hexdigest(),),
         torn=((LINE_UNREADABLE, torn.lines, tuple(torn.samples)),) if torn.lines else (),
     )
 
@@ -79,29 +85,48 @@ class _Torn:
 
 
 class _Ended(io.RawIOBase):
-    """A stream whose last line is cut off unless it ends, since a number that was cut off is a number all the same."""
+    """A stream whose last line is cut off unless it ends, since a number that was cut off is a number all the same.
 
-    def __init__(self, stream: Any) -> None:
+    lines : how many have been given out, blank ones left out · cut : what follows the last newline, at the end
+    digest : takes all that is read, but for the mark some begin a UTF-8 text with
+    """
+
+    def __init__(self, stream: Any, digest: Any) -> None:
         self._stream = stream
-        self._held = b""
+        self._digest = digest
+        self._whole = self._rest = b""
+        self._begun = False
+        self.lines = 0
         self.cut = ""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Give out whole lines only; what follows the last newline is in `cut` at the end."""
-        while b"\n" not in self._held:
+        """Give out whole lines only. Raises ValueError for a line that has no end."""
+        if not self._whole:
+            self._take_lines()
+        given = min(len(buffer), len(self._whole))
+        buffer[:given] = self._whole[:given]
+        self._whole = self._whole[given:]
+        return given
+
+    def _take_lines(self) -> None:
+        """Read on to the end of a line; at the end of the stream there is none."""
+        while b"\n" not in self._rest:
+            if len(self._rest) > LINE_BYTES_MAX:
+                raise ValueError(f"a line of over {LINE_BYTES_MAX} bytes: no log")
             block = self._stream.read(_BLOCK)
             if not block:
-                self.cut = self._held.decode("utf-8", "replace")
-                return 0
-            self._held += block
-        whole = self._held.rindex(b"\n") + 1
-        given = min(len(buffer), whole)
-        buffer[:given] = self._held[:given]
-        self._held = self._held[given:]
-        return given
+                self.cut = self._rest.decode("utf-8", "replace").strip()
+                return
+            block = block if self._begun else block.removeprefix(codecs.BOM_UTF8)
+            self._begun = True
+            self._digest.update(block)
+            self._rest += block
+        end = self._rest.rindex(b"\n") + 1
+        self._whole, self._rest = self._rest[:end], self._rest[end:]
+        self.lines += sum(line not in {b"", b"\r"} for line in self._whole.split(b"\n"))
 
 
 def _schema() -> pa.Schema:
@@ -174,12 +199,8 @@ def _jsonl(stream: _Ended, torn: _Torn) -> Iterator[pa.RecordBatch]:
 
 
 def _lines(stream: IO[bytes]) -> Iterator[bytes]:
-    """Yield the lines that are not blank. Raises ValueError for one that has no end."""
-    while line := stream.readline(LINE_BYTES_MAX):
-        if len(line) == LINE_BYTES_MAX:
-            raise ValueError(f"a line of over {LINE_BYTES_MAX} bytes: no JSONL")
-        if line.strip():
-            yield line
+    """Yield the lines that are not blank."""
+    yield from filter(bytes.strip, stream)
 
 
 def _object(line: bytes) -> dict[str, Any] | None:
@@ -188,6 +209,23 @@ def _object(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) else None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object. Raises ValueError for a key said twice, and for text that cannot be written."""
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a key twice")
+    for value in fields.values():
+        if isinstance(value, str):
+            value.encode("utf-8")
+    return fields
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_once, parse_int=str, parse_float=str, parse_constant=str
+)
+"""Numbers stay the text that stands there."""
 
 
 def _text(value: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -328,6 +329,115 @@ def test_empty_logs_and_other_files_are_no_days(store: Store, tmp_path: Path) ->
     (tmp_path / "logs" / "readme.md").touch()
     report = imported(store, tmp_path / "logs")
     assert (report.files, len(report.empty), report.days, report.sound) == (2, 2, [], True)
+
+
+@pytest.mark.parametrize("quotes", [1, 2])
+def test_a_quote_nobody_closed_swallows_no_rows(store: Store, tmp_path: Path, quotes: int) -> None:
+    lines = write_csv(tmp_path / "a.csv", GOOD * 50).read_text().splitlines()
+    for place in (500, 2500)[:quotes]:
+        lines[place] = lines[place].replace("qwen/", '"qwen/')
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    report = imported(store, tmp_path / "a.csv")
+    assert [refused.code for refused in report.refused] == ["usage_unreadable"]
+    assert not report.days
+
+
+def test_a_mark_at_the_beginning_of_a_text_is_no_part_of_it(store: Store, tmp_path: Path) -> None:
+    for path in (
+        write_csv(tmp_path / "logs" / "a.csv", GOOD),
+        write_jsonl(tmp_path / "logs" / "b.jsonl", GOOD),
+    ):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert imported(store, tmp_path / "logs").sound
+    assert cells(cube(store, "2026-06-20")) == {QWEN: (120, 1200, 600, 15)}
+
+
+def test_objects_that_say_two_things_or_nothing_readable_are_no_rows(store: Store, tmp_path: Path) -> None:
+    text = write_jsonl(tmp_path / "a.jsonl", GOOD).read_text()
+    twice = text.splitlines()[0].replace('"prompt_tokens"', '"prompt_tokens": 7, "prompt_tokens"')
+    surrogate = text.splitlines()[0].replace("qwen/qwen3-max", "qwen/\\ud800")
+    (tmp_path / "a.jsonl").write_text(text + twice + "\n" + surrogate + "\n")
+    report = imported(store, tmp_path / "a.jsonl", rejected_max=Fraction(1, 2))
+    assert {reason: one.rows for reason, one in report.rejected.items()} == {"line_unreadable": 2}
+
+
+def test_a_text_without_lines_is_not_held_in_memory(store: Store, tmp_path: Path) -> None:
+    with (tmp_path / "a.csv").open("wb") as file:
+        for _ in range(20):
+            file.write(b"x" * 2**20)
+    report = imported(store, tmp_path / "a.csv")
+    assert "a line of over" in report.refused[0].found
+
+
+def test_a_model_of_no_name_has_one_reason_whatever_the_statistics(tmp_path: Path) -> None:
+    found = []
+    for statistics in (True, False):
+        rows = [*GOOD * 40, GOOD[0]._replace(model="")]
+        write_parquet(tmp_path / f"{statistics}.parquet", rows, write_statistics=statistics)
+        store = Store.create(tmp_path / f"store{statistics}")
+        found.append(imported(store, tmp_path / f"{statistics}.parquet").days)
+        assert cube(store, "2026-06-20").rejected == {"model_missing": "1"}
+    assert found[0] == found[1]
+
+
+def test_columns_whose_names_differ_in_capitals_are_refused(store: Store, tmp_path: Path) -> None:
+    typed = table(GOOD)
+    write_parquet(tmp_path / "a.parquet", typed.add_column(0, "Prompt_Tokens", pa.array([999] * 60)))
+    assert [refused.code for refused in imported(store, tmp_path / "a.parquet").refused] == ["usage_schema"]
+
+
+def test_a_name_that_is_not_utf_8(store: Store, tmp_path: Path) -> None:
+    write_parquet(tmp_path / "logs" / "a.parquet", GOOD)
+    os.rename(bytes(tmp_path / "logs" / "a.parquet"), bytes(tmp_path / "logs") + b"/\xff.parquet")  # noqa: PTH104 - bytes
+    report = imported(store, tmp_path / "logs")
+    assert [(refused.code, refused.path.isascii()) for refused in report.refused] == [
+        ("usage_unreadable", True)
+    ]
+
+
+def test_a_file_nobody_can_date_stops_the_day_of_its_partition(store: Store, tmp_path: Path) -> None:
+    write_csv(tmp_path / "logs" / "day=2026-06-20" / "a.csv", GOOD)
+    write_csv(tmp_path / "logs" / "day=2026-06-20" / "b.csv", UNDATED["ts_without_zone"])
+    write_csv(tmp_path / "logs" / "day=2026-06-21" / "c.csv", requests("2026-06-21", (GPT, 1, 1)))
+    report = imported(store, tmp_path / "logs")
+    assert [(day.date, day.outcome, day.code) for day in report.days] == [
+        ("2026-06-20", "refused", "rows_rejected"),
+        ("2026-06-21", "new", None),
+    ]
+    assert "ts_without_zone 2" in report.refused[0].found
+
+
+def test_a_folder_that_cannot_be_listed_is_not_passed_over(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_parquet(tmp_path / "logs" / "a.parquet", GOOD)
+    write_parquet(tmp_path / "logs" / "closed" / "b.parquet", GOOD)
+    scandir = os.scandir
+
+    def closed(path: str) -> Any:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(EnvironmentFailed, match="cannot be listed"):
+        imported(store, tmp_path / "logs")
+
+
+@pytest.mark.parametrize("instant", ["1970-01-02T00:00:00Z", "9000-01-01T00:00:00Z"])
+def test_a_far_instant_makes_no_days(store: Store, tmp_path: Path, instant: str) -> None:
+    write_parquet(tmp_path / "logs" / "a.parquet", [*GOOD * 20, Request(instant, QWEN, 1, 1)])
+    report = imported(store, tmp_path / "logs")
+    assert [(day.date, day.outcome) for day in report.days] == [("2026-06-20", "new")]
+    assert report.rejected["ts_range"].rows == 1
+    assert imported(store, tmp_path / "logs", now="2026-06-26T00:00:00Z").read == 0
+
+
+def test_an_address_without_logs_is_told(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "logs.txt").touch()
+    with pytest.raises(BadCall, match="no file at"):
+        imported(store, tmp_path / "logs")
 
 
 def test_a_log_that_vanishes_while_it_is_read_refuses_its_day(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import shutil
 from fractions import Fraction
 from pathlib import Path
@@ -469,3 +471,163 @@ def test_another_import_that_ended_meanwhile_is_not_overwritten(
     with pytest.raises(EnvironmentFailed, match="ended meanwhile"):
         imported(store, tmp_path / "logs", now="2026-06-26T09:00:00Z")
     assert len(captures(store, "2026-06-20")) == 1
+
+
+# ---- what could make a sum wrong
+
+
+def test_a_file_whose_rows_moved_to_another_day_leaves_none_behind(store: Store, tmp_path: Path) -> None:
+    write_parquet(tmp_path / "logs" / "a.parquet", many("2026-06-20", 60))
+    imported(store, tmp_path / "logs")
+    write_parquet(tmp_path / "logs" / "a.parquet", many("2026-06-21", 60))
+    report = imported(store, tmp_path / "logs", now="2026-06-26T09:00:00Z")
+    assert [(day.date, day.outcome, day.rows) for day in report.days] == [
+        ("2026-06-20", "changed", 0),
+        ("2026-06-21", "new", 60),
+    ]
+    write_parquet(tmp_path / "logs" / "a.parquet", [])
+    report = imported(store, tmp_path / "logs", now="2026-06-27T09:00:00Z")
+    assert cells(cube(store, "2026-06-21")) == {}
+
+
+def test_logs_that_are_rotated_are_not_taken_for_replaced(store: Store, tmp_path: Path) -> None:
+    """The oldest is dropped, each takes the name of the one before, and a new one begins."""
+    logs, rows = tmp_path / "logs", [many("2026-06-20", 35, seed) for seed in range(3)]
+    for place, part in enumerate(rows, 1):
+        write_csv(logs / f"app-{place}.csv", part)
+    imported(store, logs)
+    before = cube(store, "2026-06-20")
+    (logs / "app-2.csv").rename(logs / "app-3.csv")
+    (logs / "app-1.csv").rename(logs / "app-2.csv")
+    write_csv(logs / "app-1.csv", many("2026-06-21", 20))
+    report = imported(store, logs, now="2026-06-26T09:00:00Z")
+    assert [(day.date, day.outcome) for day in report.days] == [
+        ("2026-06-20", "unchanged"),
+        ("2026-06-21", "new"),
+    ]
+    assert cube(store, "2026-06-20") == before
+
+
+@pytest.mark.parametrize("after", [0, 1, 5, 64, 65])
+def test_what_an_interrupted_import_left_is_taken_up(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """Of new days and of days that get a second version alike."""
+    first = [row for day in range(1, 4) for row in many(f"2026-04-{day:02d}", 3)]
+    write_csv(tmp_path / "logs" / "a.csv", first)
+    imported(store, tmp_path / "logs")
+    dates = [f"2026-{month:02d}-{day:02d}" for month in (4, 5, 6) for day in range(1, 25)]
+    late = [row for date in dates for row in many(date, 2, seed=9)]
+    write_csv(tmp_path / "logs" / "b.csv", late)
+    archive = Store.archive
+
+    def interrupted(self: Store, responses: Any) -> Any:
+        yield from archive(self, itertools.islice(responses, after))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "archive", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        imported(store, tmp_path / "logs", now="2026-06-26T09:00:00Z")
+    monkeypatch.setattr(Store, "archive", archive)
+    imported(store, tmp_path / "logs", now="2026-06-26T10:00:00Z")
+    for date, models in summed(first + late).items():
+        assert cells(cube(store, date)) == models
+    assert imported(store, tmp_path / "logs", now="2026-06-26T11:00:00Z").read == 0
+
+
+def test_one_folder_by_two_names_is_one_folder(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = many("2026-06-20", 60)
+    write_parquet(tmp_path / "v1" / "a.parquet", rows)
+    (tmp_path / "current").symlink_to(tmp_path / "v1")
+    (tmp_path / "v1" / "loop").symlink_to(tmp_path / "v1")
+    (tmp_path / "v1" / "again.parquet").symlink_to(tmp_path / "v1" / "a.parquet")
+    assert imported(store, tmp_path / "current").sound
+    more = [*rows, *many("2026-06-20", 1, seed=3)]
+    write_parquet(tmp_path / "v1" / "a.parquet", more)
+    monkeypatch.chdir(tmp_path / "v1")
+    imported(store, "../v1", now="2026-06-26T09:00:00Z")
+    assert cells(cube(store, "2026-06-20")) == summed(more)["2026-06-20"]
+
+
+def test_what_is_not_finished_is_not_read(store: Store, tmp_path: Path) -> None:
+    rows = many("2026-06-20", 60)
+    write_parquet(tmp_path / "logs" / "a.parquet", rows)
+    write_parquet(tmp_path / "logs" / "_temporary" / "0" / "part-0.parquet", many("2026-06-20", 40, 5))
+    write_csv(tmp_path / "logs" / ".ipynb_checkpoints" / "z.csv", many("2026-06-20", 2, 6))
+    assert imported(store, tmp_path / "logs").files == 1
+    assert cells(cube(store, "2026-06-20")) == summed(rows)["2026-06-20"]
+
+
+def test_names_of_files_are_no_patterns(store: Store, tmp_path: Path) -> None:
+    names = [
+        "a[1].parquet",
+        "a1.parquet",
+        "b*.parquet",
+        "b2.parquet",
+        "c?.parquet",
+        "c3.parquet",
+        "d{1,2}'.parquet",
+    ]
+    rows = [many("2026-06-20", 9, seed) for seed, _ in enumerate(names)]
+    for name, part in zip(names, rows, strict=True):
+        write_parquet(tmp_path / "logs" / name, part, write_statistics=name.startswith("a"))
+    imported(store, tmp_path / "logs")
+    assert cells(cube(store, "2026-06-20")) == summed([row for part in rows for row in part])["2026-06-20"]
+
+
+@pytest.mark.parametrize("how", ["packed", "put together", "put together elsewhere"])
+def test_the_same_rows_in_other_files_are_no_more_rows(store: Store, tmp_path: Path, how: str) -> None:
+    rows, logs = many("2026-06-20", 60), tmp_path / "logs"
+    if how == "packed":
+        write_csv(logs / "a.csv", rows)
+        write_csv(logs / "a.csv.gz", rows)
+    else:
+        for hour in range(3):
+            write_parquet(logs / "hourly" / f"{hour}.parquet", rows[hour::3])
+        if how.endswith("elsewhere"):
+            imported(store, logs / "hourly")
+        write_parquet(logs / "daily" / "d.parquet", rows)
+    address = logs / "daily" if how.endswith("elsewhere") else logs
+    report = imported(store, address, now="2026-06-26T09:00:00Z")
+    assert [(day.outcome, day.code) for day in report.days] == [("refused", "partition_twice")]
+
+
+def test_a_correction_in_place_that_no_statistic_shows_is_read(store: Store, tmp_path: Path) -> None:
+    path, rows = (
+        tmp_path / "a.parquet",
+        requests("2026-06-20", (QWEN, 1, 1), ("a/b", 2, 2), (GPT, 3, 3), ("x/y", 4, 4)),
+    )
+    write_parquet(path, rows, compression="none", use_dictionary=False)
+    imported(store, path)
+    swapped = [*rows[:1], rows[1]._replace(model="a/c"), *rows[2:]]
+    write_parquet(path, swapped, compression="none", use_dictionary=False)
+    os.utime(path, ns=(1, 1))
+    imported(store, path, now="2026-06-26T09:00:00Z")
+    assert cells(cube(store, "2026-06-20")) == summed(swapped)["2026-06-20"]
+
+
+def test_the_last_nanoseconds_of_a_day_are_of_that_day(store: Store, tmp_path: Path) -> None:
+    typed = table(requests("2026-06-20", (QWEN, 1, 1), (QWEN, 2, 2)), unit="ns", day=False)
+    end = parse_instant("2026-06-21T00:00:00Z") * 1000 - 1
+    write_parquet(
+        tmp_path / "a.parquet", typed.set_column(0, "ts", pa.array([end] * 2, pa.timestamp("ns", "UTC")))
+    )
+    assert [day.date for day in imported(store, tmp_path / "a.parquet").days] == ["2026-06-20"]
+
+
+def test_whole_numbers_of_every_width(store: Store, tmp_path: Path) -> None:
+    rows, folder = [many("2026-06-20", 20, seed) for seed in range(5)], tmp_path / "logs"
+    for part, kind in zip(rows, (pa.int16(), pa.int64(), pa.uint64(), pa.uint16(), pa.int32()), strict=True):
+        typed = table(part)
+        write_parquet(
+            folder / f"{kind}.parquet",
+            typed.set_column(2, "prompt_tokens", typed["prompt_tokens"].cast(kind)),
+        )
+    assert imported(store, folder).sound
+    assert cells(cube(store, "2026-06-20")) == summed([row for part in rows for row in part])["2026-06-20"]
+    huge = table(rows[0]).set_column(2, "prompt_tokens", pa.array([2**63 + 1] * 20, pa.uint64()))
+    write_parquet(tmp_path / "huge.parquet", huge)
+    report = imported(store, tmp_path / "huge.parquet", now="2026-06-26T09:00:00Z")
+    assert report.rejected["tokens_absurd"].rows == 20

@@ -134,8 +134,8 @@ def import_usage(
     from mtok.engine import open_engine
     from mtok.usage import import_usage as sum_logs
 
-    path, instant = named_store(store), instant_of_text(captured_at, "--captured-at")
-    share = _share(rejected_max)
+    path, share, now = named_store(store), _share(rejected_max), SystemClock().now()
+    instant = _not_ahead(instant_of_text(captured_at, "--captured-at") or now, now)
     with (
         open_engine(engine, master=master, threads=threads, memory=memory) as opened,
         progress_bar() as progress,
@@ -145,7 +145,7 @@ def import_usage(
             address,
             source=source,
             engine=opened,
-            captured_at=SystemClock().now() if instant is None else instant,
+            captured_at=instant,
             rejected_max=share,
             anew=anew,
             progress=progress,
@@ -153,6 +153,20 @@ def import_usage(
     answer(usage_content(report), usage_page(report, path), as_json=as_json)
     if not report.sound:
         raise typer.Exit(2)
+
+
+def _not_ahead(instant: int, now: int) -> int:
+    """Return an instant. Raises BadCall for one that has not been: days would count as over that are not."""
+    from mtok.calendar import format_instant
+    from mtok.errors import BadCall
+
+    if instant > now:
+        raise BadCall(
+            "captured_at_ahead",
+            f"--captured-at: {format_instant(instant)} has not been yet",
+            "Leave it out for now.",
+        )
+    return instant
 
 
 def _share(text: str) -> Fraction:

@@ -66,10 +66,11 @@ class Engine(ABC):
         """Return the rows of a table, each by column name, in no particular order."""
 
     @abstractmethod
-    def utc_day(self, column: str) -> str:
+    def utc_day(self, column: str, *, nanoseconds: bool = False) -> str:
         """Return the SQL of the UTC day (INTEGER) of a column of zoned timestamps, none of them before 1970.
 
         An earlier instant would count to the day after its own: whoever asks leaves it out.
+        Raises BadInput for nanoseconds where an engine has none.
         """
 
     @abstractmethod

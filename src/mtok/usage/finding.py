@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mtok.calendar import DAY
+from mtok.errors import BadCall
 from mtok.progress import Progress
 from mtok.sources import Refused
+from mtok.sources.files import printable
 from mtok.usage.evidence import UsageFile, usage_file
 from mtok.usage.logs import USAGE_UNREADABLE, WRITE_ANEW, Log, NotTaken, footer_sha256, partition_of, read_log
-from mtok.usage.places import Place
+from mtok.usage.places import ENDINGS, Place
 from mtok.usage.texts import read_text
 
 
@@ -53,8 +55,17 @@ class Found:
 
 
 def find_logs(place: Place, folder: Path, last_day: int, progress: Progress) -> Found:
-    """Open every file at an address. folder : where texts are unpacked · last_day : the newest day of a request."""
+    """Open every file at an address. folder : where texts are unpacked · last_day : the newest day of a request.
+
+    Raises BadCall where there is none.
+    """
     found, paths = Found(), place.files()
+    if not paths:
+        raise BadCall(
+            "no_logs",
+            f"no file at {place.address} is called as logs are",
+            f"Logs end in {', '.join(ENDINGS)}; what begins with _ or . is passed over.",
+        )
     for done, path in enumerate(paths):
         progress("opening", done, len(paths))
         try:
@@ -62,7 +73,9 @@ def find_logs(place: Place, folder: Path, last_day: int, progress: Progress) -> 
             parquet = path.lower().endswith(".parquet")
             log = read_log(place, path, last_day) if parquet else read_text(place, path, folder)
         except NotTaken as error:
-            found.refused.append(Refused(path=path, code=error.code, found=error.found, remedy=error.remedy))
+            found.refused.append(
+                Refused(path=printable(path), code=error.code, found=error.found, remedy=error.remedy)
+            )
             continue
         if log.rows or log.torn:
             found.logs.append(log)

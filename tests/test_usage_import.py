@@ -31,12 +31,13 @@ from logged import (
     write_parquet,
 )
 from mtok.archive import KIND_RANKINGS, Response, Store
-from mtok.calendar import format_instant, parse_instant
+from mtok.calendar import day_of, format_instant, parse_instant
 from mtok.canonical import canonical_bytes, sha256_hex
 from mtok.engine import open_engine
 from mtok.errors import BadCall, BadInput, EnvironmentFailed
 from mtok.intake import import_paths
 from mtok.observations import Observations
+from mtok.publication.editions import raw_list
 from mtok.usage import finding, importing, reduction
 
 QWEN, GPT = "qwen/qwen3-max", "openai/gpt-5"
@@ -631,3 +632,11 @@ def test_whole_numbers_of_every_width(store: Store, tmp_path: Path) -> None:
     write_parquet(tmp_path / "huge.parquet", huge)
     report = imported(store, tmp_path / "huge.parquet", now="2026-06-26T09:00:00Z")
     assert report.rejected["tokens_absurd"].rows == 20
+
+
+def test_imports_of_logs_are_no_part_of_what_is_published(store: Store, tmp_path: Path) -> None:
+    """Neither their size nor that there are any."""
+    write_parquet(tmp_path / "a.parquet", many("2026-06-20", 5))
+    imported(store, tmp_path / "a.parquet")
+    assert store.register.read()
+    assert raw_list(store.register.read(), day_of(parse_instant(NOW))) == (0, b"[]")

@@ -71,7 +71,7 @@ lock: $(VENV)/test.stamp  ## rewrite requirements/*.lock from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	  --python-version 3.11 pyproject.toml --extra venue --group build -o requirements/run.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
-	  --python-version 3.11 pyproject.toml --extra venue --extra mcp --extra pandas --extra polars --group build --group test \
+	  --python-version 3.11 pyproject.toml --extra venue --extra mcp --extra pandas --extra polars --extra remote --group build --group test \
 	  -c requirements/run.lock -o requirements/test.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	  --python-version 3.11 pyproject.toml --extra spark --group build -c requirements/test.lock -o requirements/spark.lock

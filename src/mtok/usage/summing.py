@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from mtok.calendar import parse_date
 from mtok.engine import Engine
 from mtok.progress import Progress
-from mtok.usage.evidence import DayFiles, Held, UsageFile
+from mtok.usage.evidence import DayFiles, Held
 from mtok.usage.finding import Found
 from mtok.usage.logs import Log
 from mtok.usage.places import Place
@@ -73,9 +73,9 @@ class Summing:
         self._logs = found.logs
         self._place = place
         self._held = held
-        self._known: dict[str, UsageFile] = {}
-        for one in held.values():
-            self._known.update({file.identity: file for file in one.files.files})
+        self._known: defaultdict[str, set[int]] = defaultdict(set)
+        for file in (file for one in held.values() for file in one.files.files):
+            self._known[file.identity].update(map(parse_date, (*file.dates, *file.left_out)))
         here = {log.identity for log in found.logs}
         written = {log.origin for log in found.logs if log.identity not in self._known} | {*found.empty}
         self._replaced: dict[int, bool] = {}
@@ -109,8 +109,7 @@ class Summing:
         """Return the days a log may have rows of, None where only reading it tells."""
         if log.days is not None:
             return set(range(log.days[0], log.days[1] + 1))
-        known = self._known.get(log.identity)
-        return {parse_date(date) for date in (*known.dates, *known.left_out)} if known else None
+        return self._known.get(log.identity)
 
     def wants(self, log: Log, day: int) -> bool:
         """Return whether the rows of a log count towards a day and are not in its cube.
@@ -120,7 +119,7 @@ class Summing:
         if day in self._held:
             return log.identity not in self._held[day].identities or self.is_replaced(day)
         known = self._known.get(log.identity)
-        return known is None or day in map(parse_date, (*known.dates, *known.left_out))
+        return known is None or day in known
 
     def to_read(self) -> list[Log]:
         """Return the logs that some day wants."""

@@ -268,9 +268,8 @@ def _with_prices(bench: Bench, store: Path) -> None:
 def _records(store: Path) -> str:
     """Return a digest of the records of a store."""
     found = sha256()
-    for path in sorted((store / "determinations").rglob("*")):
-        if path.is_file():
-            found.update(path.relative_to(store).as_posix().encode() + b"\n" + path.read_bytes())
+    for path in sorted((store / "determinations").rglob("*.jsonl")):
+        found.update(path.relative_to(store).as_posix().encode() + b"\n" + path.read_bytes())
     return found.hexdigest()
 
 

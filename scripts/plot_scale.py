@@ -158,7 +158,7 @@ def _guide(axes: Axes) -> Iterator[str]:
     span = min(axes.right - axes.left, axes.high - axes.low)
     x, y = axes.x(10.0 ** (axes.left + span)), axes.y(10.0 ** (axes.low + span))
     yield f'<path class="guide" d="M{_LEFT} {_TOP + _DEEP}L{x:.1f} {y:.1f}"/>'
-    yield _text(_LEFT + 44, _TOP + _DEEP - 12, "a cost in proportion to requests", "quiet")
+    yield _text(x - 12, y + 22, "a cost in proportion to requests", "quiet", "end")
 
 
 def _line(name: str, series: Sequence[Point], axes: Axes) -> Iterator[str]:

@@ -222,6 +222,15 @@ def test_a_late_file_at_another_address_is_added_though_the_first_is_gone(
     assert cells(cube(store, "2026-06-20")) == summed(rows + late)["2026-06-20"]
 
 
+def test_a_log_of_several_days_elsewhere_is_no_copy_of_itself(store: Store, tmp_path: Path) -> None:
+    write_csv(tmp_path / "logs" / "a.csv", many("2026-06-20", 50) + many("2026-06-21", 50))
+    write_parquet(tmp_path / "logs" / "b.parquet", many("2026-06-18", 50) + many("2026-06-19", 50))
+    imported(store, tmp_path / "logs")
+    write_csv(tmp_path / "late" / "b.csv", many("2026-06-20", 5, seed=8))
+    report = imported(store, tmp_path / "late", now="2026-06-26T09:00:00Z")
+    assert [(day.outcome, day.rows) for day in report.days] == [("changed", 55)]
+
+
 def test_a_file_that_moved_counts_once(store: Store, tmp_path: Path) -> None:
     rows = many("2026-06-20", 50)
     write_parquet(tmp_path / "logs" / "a.parquet", rows)

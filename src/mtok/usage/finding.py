@@ -103,12 +103,15 @@ def twins(logs: Sequence[Log], held: Iterable[UsageFile]) -> dict[str, str]:
     known = {log.identity for log in logs}
     files = [usage_file(log, set(), set()) for log in logs]
     paths = {file.path for file in files}
-    files += [file for file in held if file.identity not in known and file.path not in paths]
-    seen: defaultdict[str, list[str]] = defaultdict(list)
+    elsewhere = {
+        file.identity: file for file in held if file.identity not in known and file.path not in paths
+    }
+    files += elsewhere.values()
+    seen: defaultdict[str, set[str]] = defaultdict(set)
     for file in files:
         for sign in {file.sha256, file.likeness} - {None}:
-            seen[str(sign)].append(file.path)
-    copies = [paths for paths in seen.values() if len(paths) > 1] + [*_put_together(files)]
+            seen[str(sign)].add(file.path)
+    copies = [sorted(paths) for paths in seen.values() if len(paths) > 1] + [*_put_together(files)]
     found = {path: next(other for other in group if other != path) for group in copies for path in group}
     return {log.origin: found[log.origin] for log in logs if log.origin in found}
 

@@ -210,16 +210,20 @@ def test_a_late_file_is_added_as_a_new_version_and_the_rest_is_not_read(
     assert len(captures(store, "2026-06-20")) == 2
 
 
-def test_a_late_file_at_another_address_is_added_though_the_first_is_gone(
-    store: Store, tmp_path: Path
-) -> None:
-    rows, late = many("2026-06-20", 50), many("2026-06-20", 30, seed=8)
+def test_a_late_file_at_another_address_is_added(store: Store, tmp_path: Path) -> None:
+    """Where the others are gone they may have become this one: that they are only purged has to be said."""
+    rows, late, later = (many("2026-06-20", count, seed=count) for count in (50, 30, 20))
     write_parquet(tmp_path / "logs" / "a.parquet", rows)
     imported(store, tmp_path / "logs")
-    shutil.rmtree(tmp_path / "logs")
     write_parquet(tmp_path / "late" / "b.parquet", late)
     imported(store, tmp_path / "late", now="2026-06-26T09:00:00Z")
     assert cells(cube(store, "2026-06-20")) == summed(rows + late)["2026-06-20"]
+    shutil.rmtree(tmp_path / "logs")
+    write_parquet(tmp_path / "later" / "c.parquet", later)
+    report = imported(store, tmp_path / "later", now="2026-06-26T10:00:00Z")
+    assert [(day.outcome, day.code) for day in report.days] == [("refused", "usage_file_gone")]
+    imported(store, tmp_path / "later", now="2026-06-26T11:00:00Z", add=True)
+    assert cells(cube(store, "2026-06-20")) == summed(rows + late + later)["2026-06-20"]
 
 
 def test_a_log_of_several_days_elsewhere_is_no_copy_of_itself(store: Store, tmp_path: Path) -> None:
@@ -557,7 +561,8 @@ def test_one_folder_by_two_names_is_one_folder(
     more = [*rows, *many("2026-06-20", 1, seed=3)]
     write_parquet(tmp_path / "v1" / "a.parquet", more)
     monkeypatch.chdir(tmp_path / "v1")
-    imported(store, "../v1", now="2026-06-26T09:00:00Z")
+    assert not imported(store, "../v1", now="2026-06-26T09:00:00Z").sound, "or the file counts twice"
+    imported(store, "../current", now="2026-06-26T10:00:00Z")
     assert cells(cube(store, "2026-06-20")) == summed(more)["2026-06-20"]
 
 
@@ -649,3 +654,81 @@ def test_imports_of_logs_are_no_part_of_what_is_published(store: Store, tmp_path
     imported(store, tmp_path / "a.parquet")
     assert store.register.read()
     assert raw_list(store.register.read(), day_of(parse_instant(NOW))) == (0, b"[]")
+
+
+def test_a_replacement_that_one_day_has_taken_is_one_for_the_others_too(store: Store, tmp_path: Path) -> None:
+    logs, own = tmp_path / "logs", many("2026-06-21", 7, seed=5)
+    write_csv(logs / "m" / "a.csv", many("2026-06-20", 30) + many("2026-06-21", 30))
+    write_csv(logs / "n" / "b.csv", own)
+    imported(store, logs)
+    rest = many("2026-06-20", 25, seed=6)
+    write_csv(logs / "m" / "a.csv", rest)
+    part = imported(store, logs / "m", now="2026-06-26T09:00:00Z")
+    assert [(day.date, day.outcome) for day in part.days] == [
+        ("2026-06-20", "changed"),
+        ("2026-06-21", "refused"),
+    ]
+    imported(store, logs, now="2026-06-26T10:00:00Z")
+    for date, models in summed(rest + own).items():
+        assert cells(cube(store, date)) == models
+
+
+def test_a_file_that_moved_and_was_rewritten_then(store: Store, tmp_path: Path) -> None:
+    logs, moved = tmp_path / "logs", many("2026-06-21", 60)
+    write_csv(logs / "a.csv", many("2026-06-20", 60))
+    imported(store, logs)
+    (logs / "a.csv").rename(logs / "b.csv")
+    imported(store, logs, now="2026-06-26T09:00:00Z")
+    write_csv(logs / "b.csv", moved)
+    imported(store, logs, now="2026-06-26T10:00:00Z")
+    assert cells(cube(store, "2026-06-20")) == {}
+    assert cells(cube(store, "2026-06-21")) == summed(moved)["2026-06-21"]
+
+
+def test_a_log_that_is_rotated_away_stays_counted_or_refuses_its_day(store: Store, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    write_csv(logs / "app.csv", many("2026-06-20", 60))
+    imported(store, logs)
+    (logs / "app.csv").rename(logs / "app-1.csv")
+    write_csv(logs / "app.csv", many("2026-06-20", 9, seed=2))
+    imported(store, logs, now="2026-06-26T09:00:00Z")
+    (logs / "app.csv").rename(logs / "app-1.csv")
+    write_csv(logs / "app.csv", many("2026-06-21", 3))
+    imported(store, logs, now="2026-06-26T10:00:00Z")
+    assert sum(row[0] for row in cells(cube(store, "2026-06-20")).values()) == 69
+
+
+def test_a_folder_that_moved_and_grew_counts_once_or_is_refused(store: Store, tmp_path: Path) -> None:
+    write_csv(tmp_path / "l" / "a.csv", many("2026-06-20", 60))
+    imported(store, tmp_path / "l")
+    (tmp_path / "l").rename(tmp_path / "k")
+    write_csv(tmp_path / "k" / "a.csv", many("2026-06-20", 61))
+    report = imported(store, tmp_path / "k", now="2026-06-26T09:00:00Z")
+    assert [(day.outcome, day.code) for day in report.days] == [("refused", "usage_file_gone")]
+
+
+@pytest.mark.parametrize("of", ["file", "folder", "address"])
+def test_a_link_that_leads_elsewhere_now_is_a_file_that_was_replaced(
+    store: Store, tmp_path: Path, of: str
+) -> None:
+    logs, versions = tmp_path / "logs", [many("2026-06-20", count) for count in (60, 61)]
+    logs.mkdir()
+    for number, rows in enumerate(versions):
+        write_parquet(tmp_path / f"v{number}" / "a.parquet", rows)
+    link = {"file": logs / "a.parquet", "folder": logs / "day", "address": tmp_path / "current"}[of]
+    for number, rows in enumerate(versions):
+        link.unlink(missing_ok=True)
+        link.symlink_to(tmp_path / f"v{number}" / ("a.parquet" if of == "file" else ""))
+        imported(store, link if of == "address" else logs, now=f"2026-06-26T0{number}:00:00Z")
+        assert cells(cube(store, "2026-06-20")) == summed(rows)["2026-06-20"]
+
+
+def test_a_whole_number_past_the_sign_of_64_bits_is_absurd_and_no_other_row(
+    store: Store, tmp_path: Path
+) -> None:
+    rows = many("2026-06-20", 60)
+    counts = pa.array([*(row.prompt for row in rows[:-1]), 2**63 + 5], pa.uint64())
+    write_parquet(tmp_path / "a.parquet", table(rows).set_column(2, "prompt_tokens", counts))
+    report = imported(store, tmp_path / "a.parquet", rejected_max=Fraction(1, 2))
+    assert report.rejected["tokens_absurd"].rows == 1
+    assert cells(cube(store, "2026-06-20")) == summed(rows[:-1])["2026-06-20"]

@@ -114,6 +114,10 @@ def import_usage(
             "--anew", help="Sum the days from the files at PATH alone, whatever their cubes were made of."
         ),
     ] = False,
+    add: Annotated[
+        bool,
+        typer.Option("--add", help="Files of a cube that are gone stay counted beside the files at PATH."),
+    ] = False,
     captured_at: Annotated[
         str | None, typer.Option("--captured-at", metavar="INSTANT", help="When it is; without it now.")
     ] = None,
@@ -132,8 +136,13 @@ def import_usage(
     from mtok.cli.usage import usage_content, usage_page
     from mtok.day import SystemClock
     from mtok.engine import open_engine
+    from mtok.errors import BadCall
     from mtok.usage import import_usage as sum_logs
 
+    if anew and add:
+        raise BadCall(
+            "options_conflict", "--anew and --add at once", "Give one: what is gone counts, or it does not."
+        )
     path, share, now = named_store(store), _share(rejected_max), SystemClock().now()
     instant = _not_ahead(instant_of_text(captured_at, "--captured-at") or now, now)
     with (
@@ -148,6 +157,7 @@ def import_usage(
             captured_at=instant,
             rejected_max=share,
             anew=anew,
+            add=add,
             progress=progress,
         )
     answer(usage_content(report), usage_page(report, path), as_json=as_json)

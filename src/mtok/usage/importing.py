@@ -35,7 +35,7 @@ from mtok.usage.finding import Found, find_logs, is_changed, twins
 from mtok.usage.logs import USAGE_UNREADABLE, WRITE_ANEW
 from mtok.usage.places import Place
 from mtok.usage.reduction import Rejected, unreadable_among
-from mtok.usage.summing import DaySums, Summed, Summing
+from mtok.usage.summing import DaySums, Summed, Summing, renamed
 
 REJECTED_MAX: Final = Fraction(1, 1000)
 """The share of a day's rows that may be rejected; past it the day is refused."""
@@ -106,13 +106,14 @@ def import_usage(
     captured_at: int,
     rejected_max: Fraction = REJECTED_MAX,
     anew: bool = False,
+    add: bool = False,
     progress: Progress,
 ) -> UsageReport:
     """Sum the logs at an address to daily cubes, and archive those that are new (docs/usage.md).
 
     source : the name of the volume source · captured_at : instant of the import; days not over then are left out
     rejected_max : the share of a day's rows that may be rejected · anew : sum the days that are met from the files at
-    the address alone, whatever their cubes were made of
+    the address alone, whatever their cubes were made of · add : files that are gone stay counted beside what is new
     Raises BadCall for a name that cannot be a source, an address where nothing is, or a time before the last import's;
     EnvironmentFailed where another import of the source ended meanwhile, or what reads the logs fails. Nothing is
     written then.
@@ -126,12 +127,12 @@ def import_usage(
     with tempfile.TemporaryDirectory(prefix="mtok-usage-") as folder:
         place = Place(address)
         found = find_logs(place, Path(folder), last_day, progress)
-        summing, summed = _summed(found, place, counting, engine, last_day, progress)
+        summing, summed = _summed(found, place, counting, engine, last_day, add, progress)
         changed = {log.origin for log in summed.read if is_changed(place, log)}
     refusals = _refusals(found, summing, summed, counting, changed) if not found.unplaced() else {}
     refusals |= _too_many_rejected(summed, rejected_max)
     refusals = {day: refusal for day, refusal in refusals.items() if day < last_day}
-    concluding = _Concluding(source, captured_at, held, summed, refusals)
+    concluding = _Concluding(source, captured_at, held, summing, summed, refusals)
     kept: list[Kept] = []
     report = UsageReport(source=source, empty=found.empty, refused=found.refused, read=len(summed.read))
     report.files = len(found.logs) + len(found.empty) + len(found.refused)
@@ -156,13 +157,19 @@ def _refuse_earlier(held: dict[int, Held], captured_at: int) -> None:
 
 
 def _summed(
-    found: Found, place: Place, held: dict[int, Held], engine: Engine, last_day: int, progress: Progress
+    found: Found,
+    place: Place,
+    held: dict[int, Held],
+    engine: Engine,
+    last_day: int,
+    add: bool,
+    progress: Progress,
 ) -> tuple[Summing, Summed]:
     """Sum what can be read; a log that cannot joins the refused files.
 
     Where such a file may have rows of any day, no day can be known to be whole, and none is summed.
     """
-    summing = Summing(found, held, place)
+    summing = Summing(found, held, place, add=add)
     if found.unplaced():
         return summing, Summed(read=[])
     try:
@@ -172,11 +179,11 @@ def _summed(
         if not unreadable:
             raise BadInput(USAGE_UNREADABLE, f"logs at {place.address}: {error.found}", WRITE_ANEW) from None
         found.refuse(USAGE_UNREADABLE, unreadable)
-        return _summed(found, place, held, engine, last_day, progress)
+        return _summed(found, place, held, engine, last_day, add, progress)
     if not (undated := _of_no_day(summed)):
         return summing, summed
     found.refuse(ROWS_REJECTED, undated, SEE_SAMPLES)
-    return _summed(found, place, held, engine, last_day, progress)
+    return _summed(found, place, held, engine, last_day, add, progress)
 
 
 def _refusals(
@@ -261,6 +268,7 @@ class _Concluding:
     source: str
     captured_at: int
     held: dict[int, Held]
+    summing: Summing
     summed: Summed
     refusals: Refusals
 
@@ -270,7 +278,8 @@ class _Concluding:
         if self._is_left_out(day):
             return self._left_out(day, date, sums or DaySums())
         if sums is None:
-            return self._unchanged(date, held), None
+            files = self.summing.moved_in(day)
+            return self._unchanged(date, held), Kept(date=date, files=files) if files else None
         cube = cube_of(
             self.source, day, sums.cells, {reason: one.rows for reason, one in sums.rejected.items()}
         )
@@ -317,7 +326,9 @@ class _Concluding:
     def _files(self, sums: DaySums, cube: str | None) -> DayFiles:
         """Return the files of a day, in order of their paths. cube : digest of the one they make"""
         before = sums.before
-        files, undated = (list(before.files), dict(before.undated)) if before else ([], {})
+        files, undated = (
+            (renamed(before.files, self.summing.moved), dict(before.undated)) if before else ([], {})
+        )
         for log in sums.logs:
             days = self.summed.days_of[log.origin] & self.summed.days.keys()
             files.append(usage_file(log, days, set(filter(self._is_left_out, days))))

@@ -230,14 +230,14 @@ class _Statistics:
         self._rows = metadata.num_rows
         self._unit = None if kinds["ts"] == TEXT else _unit(metadata.schema.column(places["ts"]))
 
-    def _spans(self, name: str) -> list[tuple[int, int]] | None:
+    def _spans(self, name: str) -> list[tuple[Any, Any]] | None:
         """Return least and greatest of a column without nulls in each row group, None where one does not say."""
         spans = []
         for group in self._groups:
             found = group[name].statistics if name in group else None
             if found is None or not found.has_min_max or not found.has_null_count or found.null_count:
                 return None
-            spans.append((found.min_raw, found.max_raw))
+            spans.append((found.min_raw, found.max_raw) if name == "ts" else (found.min, found.max))
         return spans
 
     def _instants(self) -> list[tuple[int, int]] | None:
@@ -279,15 +279,15 @@ class _Statistics:
         )
 
     def likeness(self) -> tuple[Any, ...]:
-        """Return rows, first and last instant, and the span of the token counts."""
-        whole = [name for name in NEEDED[2:] if self._kinds[name] == WHOLE]
-        instants, counts = self._instants(), [self._spans(name) for name in whole]
-        if not instants or len(whole) < 2 or not all(counts):
+        """Return rows, first and last instant, and the spans of the names and of the token counts."""
+        whole = all(self._kinds[name] == WHOLE for name in NEEDED[2:])
+        instants, others = self._instants(), [self._spans(name) for name in NEEDED[1:]]
+        if not instants or not whole or not all(others):
             return ()
-        return self._rows, *map(_hull, (instants, *filter(None, counts)))
+        return self._rows, *map(_hull, (instants, *filter(None, others)))
 
 
-def _hull(spans: list[tuple[int, int]]) -> tuple[int, int]:
+def _hull(spans: list[tuple[Any, Any]]) -> tuple[Any, Any]:
     return min(least for least, _ in spans), max(most for _, most in spans)
 
 

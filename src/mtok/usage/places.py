@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Final
 
-from mtok.errors import BadCall, EnvironmentFailed
+from mtok.errors import BadCall, EnvironmentFailed, MtokError
 
 _WRITTEN: Final = ("mtime", "LastModified", "last_modified", "updated", "ETag", "etag", "created")
 """Where fsspec's file systems say when a file was written, or what changes with it."""
@@ -25,7 +25,7 @@ class Place:
             self.filesystem, root = _remote(address)
             self._top = str(self.filesystem.unstrip_protocol(root))
         elif Path(address).exists():
-            self._top = os.path.realpath(address)
+            self._top = os.path.abspath(address)  # noqa: PTH100 - links keep their names: what they lead to may change
         else:
             raise BadCall("path_missing", f"{address} does not exist", "Name a file or a folder that does.")
 
@@ -40,13 +40,23 @@ class Place:
             return sorted(path for path in listed if _is_log(path.removeprefix(self._top)))
         if Path(self._top).is_file():
             return [self._top]
-        return sorted(
-            {os.path.realpath(path) for path in _walked(self._top) if _is_log(path.removeprefix(self._top))}
-        )
+        once: dict[str, str] = {}
+        for path in sorted(_walked(self._top)):
+            if _is_log(path.removeprefix(self._top)):
+                once.setdefault(os.path.realpath(path), path)
+        return list(once.values())
 
-    def holds(self, path: str) -> bool:
-        """Return whether a path lies at the address."""
-        return path == self._top or path.startswith(f"{self._top.rstrip('/')}/")
+    def has(self, path: str, size: str, modified: str) -> bool:
+        """Return whether a file is where it was, as it was; one that cannot be asked for is not.
+
+        size, modified : as of a `Log`; of a text, whose time does not count, empty
+        """
+        elsewhere = self if ("://" in path) == (self.filesystem is not None) else None
+        try:
+            place = elsewhere or Place(path)
+            return str(place.size(path)) == size and (not modified or place.modified(path) == modified)
+        except (OSError, MtokError):
+            return False
 
     def size(self, path: str) -> int:
         """Return the bytes of a file."""

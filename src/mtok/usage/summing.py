@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from mtok.calendar import parse_date
 from mtok.engine import Engine
 from mtok.progress import Progress
-from mtok.usage.evidence import DayFiles, Held
+from mtok.usage.evidence import DayFiles, Held, UsageFile
 from mtok.usage.finding import Found
 from mtok.usage.logs import Log
 from mtok.usage.places import Place
@@ -63,27 +65,38 @@ class Summed:
     days_of: dict[str, set[int]] = field(default_factory=dict)
 
 
+def renamed(files: list[UsageFile], paths: dict[str, str]) -> list[UsageFile]:
+    """Return files with the paths they have now. paths : by identity"""
+    return [replace(file, path=paths.get(file.identity, file.path)) for file in files]
+
+
 class Summing:
     """The logs at an address against what is held of their days.
 
-    held : the cubes in force that count
+    held : the cubes in force that count · add : what is not there any more stays counted beside what is new
+    moved : where each log is now, by identity
     """
 
-    def __init__(self, found: Found, held: dict[int, Held], place: Place) -> None:
+    def __init__(self, found: Found, held: dict[int, Held], place: Place, *, add: bool) -> None:
         self._logs = found.logs
-        self._place = place
         self._held = held
         self._known: defaultdict[str, set[int]] = defaultdict(set)
+        at: defaultdict[str, set[str]] = defaultdict(set)
         for file in (file for one in held.values() for file in one.files.files):
             self._known[file.identity].update(map(parse_date, (*file.dates, *file.left_out)))
-        here = {log.identity for log in found.logs}
-        written = {log.origin for log in found.logs if log.identity not in self._known} | {*found.empty}
+            at[file.identity].add(file.path)
+        self.moved = {log.identity: log.origin for log in found.logs}
+        written = {*found.empty}
+        for log in found.logs:
+            if log.identity not in at or log.origin in at[log.identity]:
+                written.add(log.origin)
+        self._place, self._add = place, add
         self._replaced: dict[int, bool] = {}
-        self._absent: dict[int, list[str]] = {}
+        self._absent: dict[int, list[UsageFile]] = {}
         for day, one in held.items():
-            missing = [file.path for file in one.files.files if file.identity not in here]
-            self._replaced[day] = any(path in written for path in missing)
-            self._absent[day] = [path for path in missing if path not in written]
+            missing = [file for file in one.files.files if file.identity not in self.moved]
+            self._replaced[day] = any(file.path in written for file in missing)
+            self._absent[day] = [file for file in missing if file.path not in written]
 
     def holds(self, day: int) -> bool:
         """Return whether there is a cube of the day."""
@@ -99,17 +112,20 @@ class Summing:
     def gone(self, day: int) -> str | None:
         """Return a file of the day's cube that is missed now that the day has new files, None where none is.
 
-        A file that was here and is not, beside one that is new here, may have become that one. A file of another
-        address may be where it was; only where the day has to be summed anew it is missed.
+        A file that is nowhere any more, beside one that is new, may have become that one. A file of another address
+        that is where it was may have not; only where the day has to be summed anew it is missed.
         """
-        anew = self.is_replaced(day)
-        return next((path for path in self._absent.get(day, ()) if anew or self._place.holds(path)), None)
+        for file in self._absent.get(day, ()):
+            stays = self._add or self._place.has(file.path, file.bytes, file.modified)
+            if self.is_replaced(day) or not stays:
+                return file.path
+        return None
 
     def days_of(self, log: Log) -> set[int] | None:
         """Return the days a log may have rows of, None where only reading it tells."""
-        if log.days is not None:
-            return set(range(log.days[0], log.days[1] + 1))
-        return self._known.get(log.identity)
+        if log.identity in self._known:
+            return self._known[log.identity]
+        return None if log.days is None else set(range(log.days[0], log.days[1] + 1))
 
     def wants(self, log: Log, day: int) -> bool:
         """Return whether the rows of a log count towards a day and are not in its cube.
@@ -118,8 +134,12 @@ class Summing:
         """
         if day in self._held:
             return log.identity not in self._held[day].identities or self.is_replaced(day)
-        known = self._known.get(log.identity)
-        return known is None or day in known
+        return log.identity not in self._known or day in self._known[log.identity]
+
+    def moved_in(self, day: int) -> DayFiles | None:
+        """Return the files of a day's cube where some are called otherwise now, with their new paths."""
+        files = self._held[day].files
+        return None if (now := renamed(files.files, self.moved)) == files.files else replace(files, files=now)
 
     def to_read(self) -> list[Log]:
         """Return the logs that some day wants."""
@@ -143,7 +163,7 @@ class Summing:
             summed.undated.update(reduction.undated)
             for day in reduction.days_met():
                 if any(self.wants(log, day) for log in logs):
-                    self._add(summed, day, reduction)
+                    self._add_day(summed, day, reduction)
             for log in logs:
                 summed.days_of[log.origin] = reduction.days.get(log.origin) or self.days_of(log) or set()
         for log in wanted:
@@ -152,7 +172,7 @@ class Summing:
                     summed.days[day].logs.append(log)
         return summed
 
-    def _add(self, summed: Summed, day: int, reduction: Reduction) -> None:
+    def _add_day(self, summed: Summed, day: int, reduction: Reduction) -> None:
         """Add what logs sum to on a day to its cube in force, unless it has to be summed anew."""
         if day not in summed.days:
             summed.days[day] = DaySums()

@@ -39,10 +39,10 @@ def read_text(place: Place, path: str, folder: Path) -> Log:
     import pyarrow.parquet as pq
 
     rows, torn, digest = 0, _Torn(), hashlib.sha256()
+    target = folder / f"{sum(1 for _ in folder.iterdir())}.parquet"
     try:
-        sha256 = _sha256(place, path)
-        target = folder / f"{sha256}.parquet"
-        with place.open(path) as raw, pq.ParquetWriter(target, _schema(), compression="zstd") as writer:
+        with place.open(path) as opened, pq.ParquetWriter(target, _schema(), compression="zstd") as writer:
+            raw = _Digested(opened)
             packed = path.lower().endswith(".gz")
             stream = _Ended(gzip.GzipFile(fileobj=raw) if packed else raw, digest)
             is_csv = path.lower().removesuffix(".gz").endswith(".csv")
@@ -61,8 +61,8 @@ def read_text(place: Place, path: str, folder: Path) -> Log:
     return Log(
         path=str(target),
         origin=path,
-        bytes=place.size(path),
-        sha256=sha256,
+        bytes=raw.bytes,
+        sha256=raw.digest.hexdigest(),
         rows=rows,
         kinds=dict.fromkeys(NEEDED, TEXT),
         types=(TEXT,) * len(NEEDED),
@@ -82,6 +82,21 @@ class _Torn:
         self.lines += 1
         if len(self.samples) < SAMPLES_MAX:
             self.samples.append(printable(text))
+
+
+class _Digested(io.RawIOBase):
+    """A stream as it is read: bytes, how many they have been · digest, their sha256."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.bytes = 0
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        block: bytes = self._stream.read(size)
+        self.bytes += len(block)
+        self.digest.update(block)
+        return block
 
 
 class _Ended(io.RawIOBase):
@@ -133,14 +148,6 @@ def _schema() -> pa.Schema:
     import pyarrow as pa
 
     return pa.schema([(name, pa.string()) for name in NEEDED])
-
-
-def _sha256(place: Place, path: str) -> str:
-    with place.open(path) as raw:
-        digest = hashlib.sha256()
-        while block := raw.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _csv(stream: _Ended, torn: _Torn) -> Iterator[pa.RecordBatch]:

@@ -54,6 +54,12 @@ class NotTaken(Exception):
         self.code, self.found, self.remedy = code, found, remedy
 
 
+def unreadable(error: Exception) -> NotTaken:
+    """Return what a failure to read a file is: its first line says what was met."""
+    what = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return NotTaken(USAGE_UNREADABLE, what, WRITE_ANEW)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Log:
     """A file of usage logs.
@@ -114,8 +120,7 @@ def read_log(place: Place, path: str, last_day: int) -> Log:
             types = tuple(str(file.schema_arrow.field(name).type) for name in kinds)
             metadata = file.metadata
     except (pa.ArrowException, OSError, ValueError) as error:
-        what = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise NotTaken(USAGE_UNREADABLE, what, WRITE_ANEW) from None
+        raise unreadable(error) from None
     statistics = _Statistics(metadata, kinds)
     span = statistics.span()
     if span is not None and not -_INSTANT_MAX < span[0] <= span[1] < _INSTANT_MAX:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from mtok.observations.faults import printable
-from mtok.usage.logs import NEEDED, TEXT, Log, NotTaken
+from mtok.usage.logs import NEEDED, TEXT, Log, NotTaken, unreadable
 from mtok.usage.places import Place
 
 if TYPE_CHECKING:
@@ -54,10 +54,7 @@ def read_text(place: Place, path: str, folder: Path) -> Log:
                     f"{stream.lines} lines are not as many rows: a cell goes on over the end of its line"
                 )
     except (pa.ArrowException, OSError, EOFError, ValueError) as error:
-        what = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise NotTaken(
-            "usage_unreadable", what, "Write the file anew, or take it out of the folder."
-        ) from None
+        raise unreadable(error) from None
     return Log(
         path=str(target),
         origin=path,

@@ -112,6 +112,15 @@ class Held:
         return frozenset(file.identity for file in self.files.files)
 
 
+def cubes_of(captures: Iterable[Capture], source: str) -> list[Capture]:
+    """Return the cubes of a source, in the order they were registered."""
+    return [
+        one
+        for one in captures
+        if one.kind == KIND_USAGE and one.volume_source == source and one.failure is None
+    ]
+
+
 def held_days(store: Store, captures: Iterable[Capture], source: str) -> dict[int, Held]:
     """Return the cube in force of each day of a source: the latest, as R-2 has it, and the last listing of its files.
 
@@ -119,15 +128,14 @@ def held_days(store: Store, captures: Iterable[Capture], source: str) -> dict[in
     about to leave. Raises EnvironmentFailed where the object of a listing is gone or damaged.
     """
     files: dict[tuple[str, str | None], DayFiles] = {}
-    cubes: dict[str, list[Capture]] = {}
+    captures = list(captures)
     for capture in captures:
-        if capture.volume_source != source or capture.failure is not None:
-            continue
-        if capture.kind == KIND_TABLE:
+        if capture.kind == KIND_TABLE and capture.volume_source == source:
             listing = msgspec.json.decode(store.objects.get(capture.sha256), type=Listing)
             files |= {(date, day.cube): day for date, day in listing.days.items()}
-        elif capture.kind == KIND_USAGE:
-            cubes.setdefault(capture.subject or "", []).append(capture)
+    cubes: dict[str, list[Capture]] = {}
+    for capture in cubes_of(captures, source):
+        cubes.setdefault(capture.subject or "", []).append(capture)
     held = {}
     for date, versions in cubes.items():
         latest = max(versions, key=_place)

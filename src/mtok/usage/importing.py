@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-from mtok.archive import KIND_TABLE, KIND_USAGE, Store
+from mtok.archive import KIND_TABLE, KIND_USAGE, Capture, Store
 from mtok.calendar import day_of, format_date, format_instant
 from mtok.canonical import sha256_hex
 from mtok.engine import Engine, FilesUnreadable
@@ -26,6 +26,7 @@ from mtok.usage.evidence import (
     Held,
     Kept,
     cube_of,
+    cubes_of,
     held_days,
     rejected_rows,
     responses,
@@ -141,7 +142,7 @@ def import_usage(
         outcome, new = concluding.conclude(day)
         report.days.append(outcome)
         kept += [new] if new is not None else []
-    _archive(store, source, held, kept, captured_at)
+    _archive(store, source, cubes_of(captures, source), kept, captured_at)
     return report
 
 
@@ -311,8 +312,9 @@ class _Concluding:
             code=code,
             found=found,
         )
-        files = self._files(sums, None)
-        return outcome, Kept(date=date, files=files, refusal=(code, found)) if code else None
+        if code is None:
+            return outcome, None
+        return outcome, Kept(date=date, files=self._files(sums, None), refusal=(code, found))
 
     def _unchanged(self, date: str, held: Held | None) -> DayOutcome:
         assert held is not None, "a day that is met and not summed is held"
@@ -342,12 +344,11 @@ class _Concluding:
         )
 
 
-def _archive(store: Store, source: str, held: dict[int, Held], kept: list[Kept], captured_at: int) -> None:
-    """Archive what is new, unless another import of the source has ended since `held` was read."""
+def _archive(store: Store, source: str, cubes: list[Capture], kept: list[Kept], captured_at: int) -> None:
+    """Archive what is new, unless another import of the source has ended: then there are other cubes than `cubes`."""
     with store.writing():
         captures = store.register.read()
-        now = held_days(store, captures, source)
-        if {day: one.capture for day, one in now.items()} != {day: one.capture for day, one in held.items()}:
+        if cubes_of(captures, source) != cubes:
             raise EnvironmentFailed(
                 "store_in_use",
                 f"another import of {source!r} into {store.path} ended meanwhile",
